@@ -1,0 +1,48 @@
+"""The contract: envelope, event types, request and reply, topics, codec. Pure; imports no sibling package."""
+
+from schemas.codec import Undecodable, decode, encode
+from schemas.events import (
+    EVENT_TYPES,
+    EVENT_VERSION,
+    SOURCES,
+    Envelope,
+    EventType,
+    Source,
+    new_event_id,
+)
+from schemas.fields import MAX_PAYLOAD_BYTES
+from schemas.ingest import (
+    MAX_EVENTS_PER_BATCH,
+    MAX_REASONS_IN_REPLY,
+    EventIn,
+    IngestReply,
+    IngestRequest,
+    Malformed,
+    Rejection,
+    RejectionCode,
+)
+from schemas.topics import ATTEMPT_EVENTS, TopicSpec
+
+__all__ = [
+    "ATTEMPT_EVENTS",
+    "EVENT_TYPES",
+    "EVENT_VERSION",
+    "MAX_EVENTS_PER_BATCH",
+    "MAX_PAYLOAD_BYTES",
+    "MAX_REASONS_IN_REPLY",
+    "SOURCES",
+    "Envelope",
+    "EventIn",
+    "EventType",
+    "IngestReply",
+    "IngestRequest",
+    "Malformed",
+    "Rejection",
+    "RejectionCode",
+    "Source",
+    "TopicSpec",
+    "Undecodable",
+    "decode",
+    "encode",
+    "new_event_id",
+]

@@ -1,0 +1,34 @@
+"""Envelope to Kafka value and back."""
+
+import orjson
+from pydantic import TypeAdapter, ValidationError
+
+from schemas.events import Envelope
+
+ENVELOPE = TypeAdapter(Envelope)
+
+
+class Undecodable(ValueError):
+    """A Kafka value is not an envelope: keep the record as a dead letter. The message names fields, never values."""
+
+
+def encode(envelope: Envelope) -> bytes:
+    """Return the envelope as compact UTF-8 JSON; `payload_json` goes in as it is."""
+    return orjson.dumps(envelope, default=orjson.Fragment)
+
+
+def decode(value: bytes | None) -> Envelope:
+    """Return the envelope in a Kafka value, every field checked as the gateway checks it; raise Undecodable."""
+    if value is None:
+        raise Undecodable("the record has no value (a tombstone)")
+    try:
+        return ENVELOPE.validate_json(value)
+    except ValidationError as error:
+        raise Undecodable(explain(error)) from None  # pydantic's error shows values
+
+
+def explain(error: ValidationError) -> str:
+    """Return the first problem as `field: what is wrong`, without any input value (it may be personal)."""
+    first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+    where = ".".join(str(part) for part in first["loc"])
+    return f"{where}: {first['msg']}" if where else first["msg"]
