@@ -1,0 +1,107 @@
+import os
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from uuid import uuid4
+
+import pytest
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from testcontainers.community.kafka import KafkaContainer
+from testcontainers.community.postgres import PostgresContainer
+
+from local_stack import LocalStack
+from migrations import upgrade
+from tests.support.services import docker_answers, temporary_database, with_database
+
+PARTITIONS = 12
+
+
+@pytest.fixture(scope="session")
+def stack_directory() -> Iterator[Path]:
+    """Outside of pytest's own directories, which are closed to the user that PostgreSQL runs as when we are root."""
+    with TemporaryDirectory(prefix="attemptlog-tests-") as directory:
+        yield Path(directory)
+
+
+@pytest.fixture(scope="session")
+def shared_stack(stack_directory: Path) -> Iterator[LocalStack]:
+    """The stack of this test run; kafka_bootstrap and postgres_url start what is needed of it."""
+    stack = LocalStack(stack_directory / "shared", durable=False)
+    yield stack
+    stack.stop()
+
+
+@pytest.fixture(scope="session")
+def has_docker() -> bool:
+    return docker_answers()
+
+
+@pytest.fixture(scope="session")
+def kafka_bootstrap(request: pytest.FixtureRequest, has_docker: bool) -> Iterator[str]:
+    """Bootstrap servers of the Kafka that the tests share; must not be stopped by a test."""
+    if given := os.environ.get("ATTEMPTLOG_KAFKA_BOOTSTRAP_SERVERS"):
+        yield given
+    elif has_docker:
+        with KafkaContainer("confluentinc/cp-kafka:8.1.0").with_kraft() as kafka:
+            yield kafka.get_bootstrap_server()
+    else:
+        stack: LocalStack = request.getfixturevalue("shared_stack")
+        stack.kafka.start()
+        yield stack.kafka.bootstrap_servers
+
+
+@pytest.fixture(scope="session")
+def postgres_url(request: pytest.FixtureRequest, has_docker: bool) -> Iterator[str]:
+    """A superuser's URL of the PostgreSQL that the tests share; must not be stopped by a test."""
+    if given := os.environ.get("ATTEMPTLOG_DATABASE_URL"):
+        yield given
+    elif has_docker:
+        with PostgresContainer("postgres:18", driver=None).with_command("-c track_commit_timestamp=on") as postgres:
+            yield postgres.get_connection_url()
+    else:
+        stack: LocalStack = request.getfixturevalue("shared_stack")
+        stack.postgres.start()
+        yield stack.postgres.url
+
+
+@pytest.fixture(scope="session")
+def template_database(postgres_url: str) -> Iterator[str]:
+    """Name of a migrated database without rows, to be copied."""
+    with temporary_database(postgres_url) as name:
+        upgrade(with_database(postgres_url, name))
+        yield name
+
+
+@pytest.fixture
+def database_url(postgres_url: str, template_database: str) -> Iterator[str]:
+    """A superuser's URL of a migrated database of the test's own."""
+    with temporary_database(postgres_url, template=template_database) as name:
+        yield with_database(postgres_url, name)
+
+
+@pytest.fixture
+def empty_database_url(postgres_url: str) -> Iterator[str]:
+    """A superuser's URL of a database of the test's own without any table."""
+    with temporary_database(postgres_url) as name:
+        yield with_database(postgres_url, name)
+
+
+@pytest.fixture
+async def topic(kafka_bootstrap: str) -> AsyncIterator[str]:
+    """Name of a topic of the test's own."""
+    name = f"attempt-events.v1.{uuid4().hex[:12]}"
+    admin = AIOKafkaAdminClient(bootstrap_servers=kafka_bootstrap)
+    await admin.start()
+    try:
+        await admin.create_topics([NewTopic(name, num_partitions=PARTITIONS, replication_factor=1)])
+        yield name
+        await admin.delete_topics([name])
+    finally:
+        await admin.close()
+
+
+@pytest.fixture(scope="module")
+def private_stack(stack_directory: Path) -> Iterator[LocalStack]:
+    """A running stack of the module's own, whose servers its tests may stop, kill and start again."""
+    with LocalStack(stack_directory / uuid4().hex[:12], durable=False) as stack:
+        yield stack
