@@ -1,0 +1,57 @@
+"""The database schema and its history.
+
+Every function takes a libpq connection URL (`postgresql://…`) and raises `MigrationError` when the database cannot be
+reached or refuses. An upgrade or downgrade is one transaction: it happens as a whole or not at all.
+"""
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from alembic.util import CommandError
+
+from migrations.database import VERSION_TABLE, MigrationError, connect
+
+__all__ = ["MigrationError", "current", "downgrade", "head", "upgrade"]
+
+
+def upgrade(database_url: str, revision: str = "head") -> None:
+    """Bring the database up to `revision`. Harmless when it is there already; callers at the same time take turns."""
+    try:
+        command.upgrade(_config(database_url), revision)
+    except CommandError as error:
+        raise MigrationError(str(error)) from error
+
+
+def downgrade(database_url: str, revision: str) -> None:
+    """Take the database back to `revision`; "base" undoes everything.
+
+    A table that was there before attemptlog keeps its rows and its own columns, and loses the columns that were added.
+    A table that attemptlog created is dropped if it is empty and else kept whole; only dead_letters and
+    partition_ledger are dropped with what is in them. A role is dropped with the last database that uses it.
+    """
+    try:
+        command.downgrade(_config(database_url), revision)
+    except CommandError as error:
+        raise MigrationError(str(error)) from error
+
+
+def current(database_url: str) -> str | None:
+    """The revision the database is at; None before the first upgrade."""
+    with connect(database_url) as connection:
+        context = MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE})
+        return context.get_current_revision()
+
+
+def head() -> str:
+    """The newest revision there is: a database whose `current` differs is to be migrated before it is used."""
+    return str(ScriptDirectory.from_config(_config()).get_current_head())
+
+
+def _config(database_url: str | None = None) -> Config:
+    config = Config(attributes={"database_url": database_url})
+    config.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
+    config.set_main_option("path_separator", "os")
+    return config

@@ -1,0 +1,85 @@
+"""A connection for Alembic, and its failures in one sentence."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import psycopg
+from alembic.util import CommandError
+from psycopg.conninfo import conninfo_to_dict
+from sqlalchemy import Connection, NullPool, create_engine
+from sqlalchemy.exc import DBAPIError
+
+VERSION_TABLE = "attemptlog_version"
+"""Not `alembic_version`: the platform may keep its own in the same schema."""
+
+CONNECT_TIMEOUT = 10
+"""Seconds, unless the URL says otherwise; libpq's own default is to wait for ever."""
+
+logger = logging.getLogger(__name__)
+
+
+class MigrationError(CommandError):
+    """The database cannot be reached, or it refuses the migration; the message says which and holds no password."""
+
+
+@contextmanager
+def connect(database_url: str) -> Iterator[Connection]:
+    """A connection that is closed afterwards.
+
+    Raises MigrationError if there is none to be had, or for what PostgreSQL refuses while it is in use.
+    """
+    # psycopg reads the URL itself: what libpq understands (sslmode, options, several hosts) means the same here.
+    engine = create_engine("postgresql+psycopg://", creator=lambda: _open(database_url), poolclass=NullPool)
+    try:
+        with engine.connect() as connection:
+            yield connection
+    except DBAPIError as error:
+        raise MigrationError(_reason(error)) from error
+
+
+def _open(database_url: str) -> psycopg.Connection:
+    settings = _parse(database_url)
+    try:
+        connection = psycopg.connect(database_url, connect_timeout=settings.get("connect_timeout", CONNECT_TIMEOUT))
+    except psycopg.OperationalError as error:
+        raise MigrationError(f"cannot connect to {_address(settings)}: {_why(error)}") from error
+    connection.add_notice_handler(_log_warning)
+    return connection
+
+
+def _parse(database_url: str) -> dict[str, str | int | None]:
+    try:
+        return conninfo_to_dict(database_url)
+    except psycopg.ProgrammingError:
+        # Neither cause nor text of it: libpq quotes the URL, password included.
+        raise MigrationError(
+            "the database URL cannot be read: write it as postgresql://user:password@host:port/database"
+        ) from None
+
+
+def _address(settings: dict[str, str | int | None]) -> str:
+    host, port = settings.get("host", "localhost"), settings.get("port", 5432)
+    return f"PostgreSQL at {host}:{port}, database {settings.get('dbname', 'by default')}"
+
+
+def _why(error: Exception) -> str:
+    # The first line is: connection failed: connection to server at "db", port 5432 failed: Connection refused
+    return _first_line(error).rpartition("failed: ")[2]
+
+
+def _reason(error: DBAPIError) -> str:
+    if not isinstance(error.orig, psycopg.Error):
+        return _first_line(error)
+    said = error.orig.diag
+    told = ": ".join(part for part in (said.message_primary, said.message_detail, said.message_hint) if part)
+    return told or _first_line(error.orig)
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().partition("\n")[0]
+
+
+def _log_warning(notice: psycopg.errors.Diagnostic) -> None:
+    if notice.severity_nonlocalized == "WARNING":
+        logger.warning("PostgreSQL warns: %s", notice.message_primary, extra={"action": "migration_warning"})

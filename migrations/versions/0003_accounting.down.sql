@@ -1,0 +1,2 @@
+DROP TABLE partition_ledger;
+DROP TABLE dead_letters;
