@@ -1,0 +1,7 @@
+"""The one way into Kafka: the gateway is its first user, a session service its second."""
+
+from publisher.kafka import KafkaPublisher
+from publisher.memory import MemoryPublisher
+from publisher.port import KafkaUnavailable, Publisher, PublisherError
+
+__all__ = ["KafkaPublisher", "KafkaUnavailable", "MemoryPublisher", "Publisher", "PublisherError"]

@@ -1,0 +1,175 @@
+"""Envelopes into a real Kafka: acks=all, idempotent, partitioned as every other Kafka client does by default."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import lru_cache
+from typing import Self
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
+from aiokafka.partitioner import murmur2
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_exponential_jitter
+
+from publisher.lanes import Lane
+from publisher.port import KafkaUnavailable
+from schemas import ATTEMPT_EVENTS, Envelope, encode
+
+logger = logging.getLogger(__name__)
+
+MAX_BATCH_BYTES = 512 * 1024  # half of the broker's default message.max.bytes: one record more never passes it
+PARTITION_CACHE_SIZE = 65_536  # sessions; murmur2 in Python costs 8 µs, a hit 0.1 µs
+STOP_DEADLINE = timedelta(seconds=5)  # a process manager kills after 10 s, and the rest of a stop needs some of them
+RETRY_PAUSE = wait_exponential_jitter(multiplier=0.1, max=2)  # seconds
+
+
+@lru_cache(maxsize=PARTITION_CACHE_SIZE)
+def partition_for(key: bytes, partitions: int) -> int:
+    """Return the partition that Kafka's default partitioner gives a key among `partitions`."""
+    return int(murmur2(key) & 0x7FFFFFFF) % partitions
+
+
+@dataclass(slots=True)
+class Connection:
+    """A connected producer, its topic's partitions, and a flag that any lane sets when it has to be replaced."""
+
+    producer: AIOKafkaProducer
+    lanes: list[Lane]
+    broken: asyncio.Event
+
+
+class KafkaPublisher:
+    """Publishes envelopes to one topic; see `publisher.port.Publisher`.
+
+    It connects in the background and again after every failure, so a process can start, and go on, without Kafka.
+    At most `max_buffered_bytes` of records wait for an acknowledgement; over that `publish` refuses at once.
+    """
+
+    def __init__(
+        self,
+        bootstrap_servers: str,
+        *,
+        topic: str = ATTEMPT_EVENTS.name,
+        delivery_deadline: timedelta = timedelta(seconds=5),
+        max_buffered_bytes: int = 32 * 1024 * 1024,
+    ) -> None:
+        self.max_buffered_bytes = max_buffered_bytes
+        self.buffered_bytes = 0
+        self._bootstrap_servers = bootstrap_servers
+        self._topic = topic
+        self._deadline = delivery_deadline
+        self._connection: Connection | None = None
+        self._keeper: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Self:
+        self._keeper = asyncio.create_task(self._keep_connected())
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        if self._keeper is not None:
+            self._keeper.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._keeper
+
+    @property
+    def is_ready(self) -> bool:
+        """True while connected and no partition is behind the delivery deadline."""
+        return self._connection is not None and not any(lane.is_stalled for lane in self._connection.lanes)
+
+    async def publish(self, envelopes: Sequence[Envelope]) -> None:
+        """Return when every envelope is acknowledged by all in-sync replicas; raise KafkaUnavailable otherwise.
+
+        Takes at most the delivery deadline, and no time at all while Kafka is known to be away.
+        """
+        if not envelopes:
+            return
+        if self._connection is None:
+            raise KafkaUnavailable("not connected to Kafka")
+        records = [(envelope.session_id.encode(), encode(envelope)) for envelope in envelopes]
+        size = sum(len(value) for _, value in records)
+        if self.buffered_bytes + size > self.max_buffered_bytes:
+            raise KafkaUnavailable(f"{self.buffered_bytes} bytes already wait for Kafka")
+        lanes = self._connection.lanes
+        waits = {lanes[partition_for(key, len(lanes))].append(key, value) for key, value in records}
+        self._count_until_settled(size, waits)
+        await self._acknowledged(waits)
+
+    async def _acknowledged(self, waits: set[asyncio.Future[None]]) -> None:
+        done, late = await asyncio.wait(waits, timeout=self._deadline.total_seconds())
+        if late:
+            raise KafkaUnavailable("Kafka did not acknowledge within the delivery deadline")
+        for wait in done:
+            wait.result()
+
+    def _count_until_settled(self, size: int, waits: set[asyncio.Future[None]]) -> None:
+        """Keep `size` bytes in the count until the last of the batches they went into is settled."""
+        self.buffered_bytes += size
+        unsettled = len(waits)
+
+        def settled(_: asyncio.Future[None]) -> None:
+            nonlocal unsettled
+            unsettled -= 1
+            if not unsettled:
+                self.buffered_bytes -= size
+
+        for wait in waits:
+            wait.add_done_callback(settled)
+
+    async def _keep_connected(self) -> None:
+        while True:
+            self._connection = await self._connect()
+            try:
+                await self._connection.broken.wait()
+            finally:
+                connection, self._connection = self._connection, None
+                await _disconnect(connection)
+
+    async def _connect(self) -> Connection:
+        async for attempt in AsyncRetrying(
+            wait=RETRY_PAUSE, retry=retry_if_exception_type((KafkaError, OSError)), before_sleep=_log_failure
+        ):
+            with attempt:
+                connection = await self._open()
+        logger.info("connected to Kafka", extra={"action": "kafka_connected", "partitions": len(connection.lanes)})
+        return connection
+
+    async def _open(self) -> Connection:
+        producer = AIOKafkaProducer(
+            bootstrap_servers=self._bootstrap_servers,
+            acks="all",
+            enable_idempotence=True,
+            max_batch_size=MAX_BATCH_BYTES,
+            request_timeout_ms=int(self._deadline.total_seconds() * 1000),
+        )
+        try:
+            await producer.start()
+            partitions = await producer.partitions_for(self._topic)
+        except BaseException:
+            await _stop(producer)
+            raise
+        broken = asyncio.Event()
+        lanes = [Lane(producer, self._topic, number, self._deadline, broken) for number in range(len(partitions))]
+        return Connection(producer, lanes, broken)
+
+
+def _log_failure(state: RetryCallState) -> None:
+    error = state.outcome.exception() if state.outcome else None
+    logger.warning("Kafka is away", extra={"action": "kafka_away", "error": type(error).__name__})
+
+
+async def _disconnect(connection: Connection) -> None:
+    """Let what is on its way arrive, within STOP_DEADLINE, and fail the rest."""
+    await _stop(connection.producer)
+    for lane in connection.lanes:
+        lane.close()
+
+
+async def _stop(producer: AIOKafkaProducer) -> None:
+    try:
+        await asyncio.wait_for(producer.stop(), STOP_DEADLINE.total_seconds())
+    except TimeoutError:  # stop() flushes first, and an idempotent producer tries for ever
+        await producer.client.close()
+        await producer._sender.close()
