@@ -1,0 +1,1 @@
+"""The HTTP gateway: batches of events in, envelopes to Kafka out. It never writes to PostgreSQL."""

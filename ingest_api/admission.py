@@ -1,0 +1,71 @@
+"""Which events of a batch are taken. Pure: what it needs to know is passed in."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from ingest_api.body import reason
+from ingest_api.sessions import Session
+from schemas import Envelope, EventIn, IngestRequest, Malformed, Rejection, Source, new_event_id
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """The envelopes of the events that are taken, and why the others are not, both in the order of the batch."""
+
+    envelopes: list[Envelope]
+    rejections: list[Rejection]
+
+    @property
+    def is_forbidden(self) -> bool:
+        """True when an event was refused for its session or its question."""
+        return any(it.code in {"session_not_owned", "question_not_in_session"} for it in self.rejections)
+
+
+def session_ids(batch: IngestRequest) -> set[str]:
+    """Return the sessions that the well-formed events name."""
+    return {event.session_id for event in batch.events if isinstance(event, EventIn)}
+
+
+def admit(
+    batch: IngestRequest, user_id: str, sessions: Mapping[str, Session | None], received_at: datetime
+) -> Admission:
+    """Decide on every event. One whose session is not in `sessions` is taken: the consumer checks again."""
+    admission = Admission([], [])
+    for index, event in enumerate(batch.events):
+        refusal = _refusal(index, event, user_id, sessions)
+        if refusal is not None:
+            admission.rejections.append(refusal)
+        elif isinstance(event, EventIn):
+            admission.envelopes.append(_envelope(event, user_id, batch.source, received_at))
+    return admission
+
+
+def _refusal(
+    index: int, event: EventIn | Malformed, user_id: str, sessions: Mapping[str, Session | None]
+) -> Rejection | None:
+    if isinstance(event, Malformed):
+        return reason(index, event)
+    if event.session_id not in sessions:
+        return None
+    session = sessions[event.session_id]
+    if session is None or session.user_id != user_id:  # one answer for both: no way to find out which sessions exist
+        return Rejection(index=index, code="session_not_owned", message="no such session of this user")
+    if event.question_id is None or session.questions is None or event.question_id in session.questions:
+        return None
+    return Rejection(index=index, code="question_not_in_session", message="the session's exam has no such question")
+
+
+def _envelope(event: EventIn, user_id: str, source: Source | None, received_at: datetime) -> Envelope:
+    return Envelope(
+        id=new_event_id(),
+        event_type=event.event_type,
+        event_ts=received_at,
+        client_ts=event.client_ts,
+        seq=event.seq,
+        session_id=event.session_id,
+        user_id=user_id,
+        question_id=event.question_id,
+        source=source,
+        payload_json=event.payload,
+    )

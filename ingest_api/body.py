@@ -1,0 +1,145 @@
+"""From the bytes of a request to a batch, with every bound in force on the way."""
+
+import asyncio
+import json
+import zlib
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, NoReturn
+
+from fastapi import Request
+from pydantic import ValidationError
+from pydantic_core import from_json
+
+from ingest_api.problems import BadBody, BodyTooLarge, SlowBody
+from schemas import EventIn, IngestRequest, Malformed, Rejection
+from schemas.codec import explain
+
+GZIP_WINDOW = zlib.MAX_WBITS | 16  # zlib: a gzip header and trailer are expected
+
+
+@dataclass(frozen=True, slots=True)
+class BodyLimits:
+    """Bounds on one body: bytes after inflating, and the time it may take to arrive."""
+
+    max_bytes: int
+    deadline: timedelta
+
+
+async def read_batch(request: Request, limits: BodyLimits) -> IngestRequest:
+    """Return the batch in a request; raise BadBody, BodyTooLarge or SlowBody."""
+    try:
+        async with asyncio.timeout(limits.deadline.total_seconds()):
+            body = await _read(request, limits.max_bytes)
+    except TimeoutError as error:
+        raise SlowBody(f"the body took longer than {limits.deadline.total_seconds():g} s to arrive") from error
+    return parse(body)
+
+
+async def _read(request: Request, max_bytes: int) -> bytes:
+    encoding = request.headers.get("content-encoding", "identity").strip().lower()
+    if encoding == "identity":
+        return b"".join([chunk async for chunk in _bounded(request.stream(), max_bytes)])
+    if encoding == "gzip":
+        return await _inflate(_bounded(request.stream(), max_bytes), max_bytes)
+    raise BadBody("content-encoding must be gzip or absent")
+
+
+async def _bounded(chunks: AsyncIterator[bytes], max_bytes: int) -> AsyncIterator[bytes]:
+    size = 0
+    async for chunk in chunks:
+        size += len(chunk)
+        if size > max_bytes:
+            raise _too_large(max_bytes)
+        yield chunk
+
+
+async def _inflate(chunks: AsyncIterator[bytes], max_bytes: int) -> bytes:
+    """Inflate one gzip member; never hold more than `max_bytes` + 1 of output."""
+    inflater, body = zlib.decompressobj(GZIP_WINDOW), bytearray()
+    try:
+        async for chunk in chunks:
+            body += inflater.decompress(chunk, max_bytes + 1 - len(body))
+            if len(body) > max_bytes:
+                raise _too_large(max_bytes)
+    except zlib.error as error:
+        raise BadBody("the body is not gzip, though content-encoding says so") from error
+    if not inflater.eof or inflater.unused_data:
+        raise BadBody("the body must be one complete gzip member")
+    return bytes(body)
+
+
+def _too_large(max_bytes: int) -> BodyTooLarge:
+    return BodyTooLarge(f"the body is over {max_bytes} bytes (after inflating); send smaller batches")
+
+
+def parse(body: bytes) -> IngestRequest:
+    """Return the batch in a body, malformed events in their places; raise BadBody.
+
+    Of a key given twice the last value counts, as in JavaScript. NaN and Infinity are not JSON (RFC 8259, 6).
+    """
+    if b"NaN" in body or b"Infinity" in body:  # pydantic's parser takes these words for numbers
+        return _parse_one_by_one(body)
+    try:
+        return IngestRequest.model_validate_json(body)
+    except ValidationError as error:
+        if error.errors(include_url=False, include_input=False)[0]["type"] == "json_invalid":
+            return _parse_one_by_one(body)
+        raise BadBody(explain(error)) from error
+
+
+def _parse_one_by_one(body: bytes) -> IngestRequest:
+    """Set aside the events that only a lenient parser can read, such as lone surrogates, and read the others."""
+    try:
+        document = json.loads(body.decode(), parse_constant=_not_json)
+        aside = _take_unreadable(document)
+        batch = IngestRequest.model_validate_json(json.dumps(document))
+    except ValidationError as error:
+        raise BadBody(explain(error)) from error
+    except UnicodeDecodeError as error:
+        raise BadBody("the body is not UTF-8") from error
+    except (ValueError, RecursionError) as error:
+        raise BadBody("the body is not JSON, or is nested too deeply") from error
+    for index, raw in aside.items():
+        batch.events[index] = Malformed(raw)
+    return batch
+
+
+def _not_json(word: str) -> NoReturn:
+    raise ValueError(word)
+
+
+def _take_unreadable(document: Any) -> dict[int, Any]:
+    """Replace by null, and return by index, the events of a parsed document that the strict parser refuses."""
+    events = document.get("events") if isinstance(document, dict) else None
+    aside = {i: event for i, event in enumerate(events) if not _is_readable(event)} if isinstance(events, list) else {}
+    for index in aside:
+        document["events"][index] = None
+    return aside
+
+
+def _is_readable(event: Any) -> bool:
+    try:
+        from_json(json.dumps(event))
+    except ValueError:
+        return False
+    return True
+
+
+def reason(index: int, malformed: Malformed) -> Rejection:
+    """Say why an event is not valid."""
+    try:
+        EventIn.model_validate_json(json.dumps(malformed.raw))
+    except ValidationError as error:
+        return _rejection(index, error)
+    raise AssertionError("an event that was malformed in its batch is valid alone")
+
+
+def _rejection(index: int, error: ValidationError) -> Rejection:
+    first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+    if first["type"] == "payload_too_large":
+        return Rejection(index=index, code="payload_too_large", message=explain(error))
+    if first["type"] == "literal_error" and first["loc"] == ("event_type",):
+        return Rejection(index=index, code="unknown_event_type", message=explain(error))
+    return Rejection(index=index, code="invalid_field", message=explain(error))

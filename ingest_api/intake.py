@@ -1,0 +1,69 @@
+"""The way of a batch through the gateway: rate, ownership, Kafka, reply."""
+
+import time
+from datetime import UTC, datetime
+
+from ingest_api.admission import Admission, admit, session_ids
+from ingest_api.auth import Caller
+from ingest_api.metrics import Metrics
+from ingest_api.problems import EveryEventInvalid, NothingAllowed, TooManyEvents, Unavailable, reply_of
+from ingest_api.rate import TokenBuckets
+from ingest_api.sessions import SessionDirectory
+from publisher import KafkaUnavailable, Publisher
+from schemas import IngestReply, IngestRequest
+
+KAFKA_RETRY_AFTER = 2.0  # seconds: a broker's restart or a new leader takes about that
+
+
+class Intake:
+    """Takes batches; holds no state of its own."""
+
+    def __init__(
+        self, publisher: Publisher, sessions: SessionDirectory, buckets: TokenBuckets, metrics: Metrics
+    ) -> None:
+        self._publisher = publisher
+        self._sessions = sessions
+        self._buckets = buckets
+        self._metrics = metrics
+
+    async def take(self, batch: IngestRequest, caller: Caller) -> IngestReply:
+        """Return when every event that is taken is durable in Kafka; raise a Problem when none is."""
+        self._metrics.batch_events.observe(len(batch.events))
+        self._keep_rate(batch, caller)
+        sessions = await self._sessions.find(session_ids(batch))
+        admission = admit(batch, caller.user_id, sessions, datetime.now(UTC))
+        if not admission.envelopes:
+            raise self._refused(admission)
+        await self._publish(admission)
+        self._count(admission, unchecked=sum(e.session_id not in sessions for e in admission.envelopes))
+        return reply_of(len(admission.envelopes), admission.rejections)
+
+    def _keep_rate(self, batch: IngestRequest, caller: Caller) -> None:
+        wait = self._buckets.wait_before(caller.user_id, len(batch.events), time.monotonic())
+        if wait:
+            raise TooManyEvents(
+                "over this user's rate; send the same batch again later", reply=reply_of(0, []), retry_after=wait
+            )
+
+    def _refused(self, admission: Admission) -> EveryEventInvalid | NothingAllowed:
+        self._count(admission)
+        reply = reply_of(0, admission.rejections)
+        if admission.is_forbidden:
+            return NothingAllowed("no event was accepted; see rejected_reasons_sample", reply=reply)
+        return EveryEventInvalid("no event is valid; see rejected_reasons_sample", reply=reply)
+
+    async def _publish(self, admission: Admission) -> None:
+        try:
+            await self._publisher.publish(admission.envelopes)
+        except KafkaUnavailable as error:
+            raise Unavailable(
+                "Kafka is away; send the same batch again later",
+                reply=reply_of(0, admission.rejections),
+                retry_after=KAFKA_RETRY_AFTER,
+            ) from error
+
+    def _count(self, admission: Admission, unchecked: int = 0) -> None:
+        self._metrics.accepted.inc(len(admission.envelopes))
+        self._metrics.unchecked.inc(unchecked)
+        for rejection in admission.rejections:
+            self._metrics.rejected.labels(rejection.code).inc()

@@ -1,0 +1,52 @@
+"""Every metric of the gateway; docs/observability.md says what to watch."""
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from ingest_api.sessions import SessionDirectory
+from publisher import Publisher
+
+LATENCY_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)  # seconds
+BATCH_BUCKETS = (1, 2, 5, 10, 20, 30, 40, 50)  # events
+
+
+class Metrics:
+    """The gateway's metrics, in a registry of their own so that two applications can live in one process."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self.requests = Counter(
+            "attemptlog_ingest_requests", "Requests answered, by status.", ["status"], registry=self.registry
+        )
+        self.request_seconds = Histogram(
+            "attemptlog_ingest_request_seconds",
+            "Time to answer POST /v1/telemetry/events.",
+            buckets=LATENCY_BUCKETS,
+            registry=self.registry,
+        )
+        self.accepted = Counter(
+            "attemptlog_ingest_events_accepted", "Events acknowledged by Kafka.", registry=self.registry
+        )
+        self.rejected = Counter(
+            "attemptlog_ingest_events_rejected", "Events not taken, by code.", ["code"], registry=self.registry
+        )
+        self.batch_events = Histogram(
+            "attemptlog_ingest_batch_events", "Events in a batch.", buckets=BATCH_BUCKETS, registry=self.registry
+        )
+        self.unchecked = Counter(
+            "attemptlog_ingest_events_unchecked",
+            "Events let through to the consumer's check because their session could not be looked up.",
+            registry=self.registry,
+        )
+        self.buffered_bytes = Gauge(
+            "attemptlog_ingest_buffered_bytes", "Envelopes waiting for Kafka, in bytes.", registry=self.registry
+        )
+        self.kafka_up = Gauge("attemptlog_ingest_kafka_up", "1 while Kafka acknowledges.", registry=self.registry)
+        self.sessions_up = Gauge(
+            "attemptlog_ingest_sessions_up", "1 while sessions can be looked up.", registry=self.registry
+        )
+
+    def watch(self, publisher: Publisher, sessions: SessionDirectory) -> None:
+        """Read the gauges from their sources at every scrape."""
+        self.buffered_bytes.set_function(lambda: publisher.buffered_bytes)
+        self.kafka_up.set_function(lambda: publisher.is_ready)
+        self.sessions_up.set_function(lambda: sessions.is_ready)

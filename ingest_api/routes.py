@@ -1,0 +1,67 @@
+"""The gateway's endpoints. The way of an event starts at `ingest`."""
+
+import time
+from http import HTTPStatus
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Request, Response
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from ingest_api.auth import Caller
+from ingest_api.body import read_batch
+from ingest_api.intake import Intake
+from ingest_api.openapi import INGEST_REQUEST, INGEST_RESPONSES
+from ingest_api.services import Services, services
+from schemas import IngestReply, IngestRequest
+
+INGEST_PATH = "/v1/telemetry/events"
+
+router = APIRouter()
+
+
+async def _services(request: Request) -> Services:
+    return services(request)
+
+
+async def _caller(request: Request) -> Caller:
+    return await services(request).authenticator.caller(request, time.time())
+
+
+async def _batch(request: Request) -> IngestRequest:
+    return await read_batch(request, services(request).body_limits)
+
+
+async def _intake(request: Request) -> Intake:
+    return services(request).intake
+
+
+ServicesDep = Annotated[Services, Depends(_services)]
+CallerDep = Annotated[Caller, Depends(_caller)]
+BatchBody = Annotated[IngestRequest, Depends(_batch)]
+IntakeDep = Annotated[Intake, Depends(_intake)]
+
+
+@router.post(INGEST_PATH, status_code=HTTPStatus.ACCEPTED, responses=INGEST_RESPONSES, openapi_extra=INGEST_REQUEST)
+async def ingest(caller: CallerDep, batch: BatchBody, intake: IntakeDep) -> IngestReply:
+    """Take a batch of events of the caller's own sessions; one bad event never fails its neighbours."""
+    return await intake.take(batch, caller)
+
+
+@router.get("/healthz")
+async def healthz() -> dict[str, str]:
+    """Say that the process serves; 200 whatever else is away."""
+    return {"status": "ok"}
+
+
+@router.get("/readyz", responses={HTTPStatus.SERVICE_UNAVAILABLE: {"description": "Kafka is away."}})
+async def readyz(response: Response, of: ServicesDep) -> dict[str, bool]:
+    """Say whether events can be accepted; without PostgreSQL they can."""
+    if not of.publisher.is_ready:
+        response.status_code = HTTPStatus.SERVICE_UNAVAILABLE
+    return {"kafka": of.publisher.is_ready, "sessions": of.sessions.is_ready}
+
+
+@router.get("/metrics")
+async def metrics(of: ServicesDep) -> Response:
+    """Return the metrics in Prometheus' text format."""
+    return Response(generate_latest(of.metrics.registry), media_type=CONTENT_TYPE_LATEST)

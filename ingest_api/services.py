@@ -1,0 +1,36 @@
+"""What serves a request: built once per process by `create_app`, handed over by its lifespan."""
+
+from dataclasses import dataclass
+from typing import TypedDict, cast
+
+from fastapi import Request
+
+from ingest_api.auth import Authenticator
+from ingest_api.body import BodyLimits
+from ingest_api.intake import Intake
+from ingest_api.metrics import Metrics
+from ingest_api.sessions import SessionDirectory
+from publisher import Publisher
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """Everything the routes use."""
+
+    authenticator: Authenticator
+    body_limits: BodyLimits
+    intake: Intake
+    metrics: Metrics
+    publisher: Publisher
+    sessions: SessionDirectory
+
+
+class State(TypedDict):
+    """What the lifespan yields; Starlette puts it on every request."""
+
+    services: Services
+
+
+def services(request: Request) -> Services:
+    """Return the services of the process that serves this request."""
+    return cast("Services", request.state.services)

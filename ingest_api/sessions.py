@@ -1,0 +1,160 @@
+"""Whose session it is and what it may ask: looked up in PostgreSQL, remembered for a while, never waited for long."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Protocol, Self
+
+from cachetools import TTLCache
+from psycopg import AsyncConnection, Error
+from psycopg.rows import TupleRow
+from psycopg_pool import AsyncConnectionPool, PoolTimeout, TooManyRequests
+
+logger = logging.getLogger(__name__)
+
+MAX_EXAMS = 2_000  # question sets kept; one exam, one set, however many sessions
+MAX_CONNECTIONS = 4  # look-ups are rare once the cache is warm
+MAX_LOOKUPS_WAITING = 64
+PAUSE_AFTER_FAILURE = timedelta(seconds=1)  # meanwhile nobody waits for a PostgreSQL that is away
+
+FIND_SESSIONS = """
+    SELECT s.id::text, s.user_id::text, s.exam_id::text,
+           CASE
+               WHEN s.exam_id = ANY(%(known_exams)s::uuid[]) THEN NULL
+               ELSE ARRAY(SELECT question_id::text FROM exam_questions q WHERE q.exam_id = s.exam_id)
+           END
+    FROM test_sessions s
+    WHERE s.id = ANY(%(ids)s::uuid[])
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """Who owns a session, and the questions it may name; None: any (a session without an exam)."""
+
+    user_id: str
+    questions: frozenset[str] | None
+
+
+class SessionDirectory(Protocol):
+    """Use as `async with`; opening never fails and never waits for PostgreSQL."""
+
+    async def __aenter__(self) -> Self: ...
+
+    async def __aexit__(self, *exc_info: object) -> None: ...
+
+    @property
+    def is_ready(self) -> bool:
+        """False after a look-up that failed, until one succeeds."""
+        ...
+
+    async def find(self, ids: Collection[str]) -> Mapping[str, Session | None]:
+        """Return a Session or, where there is none, None; an id that could not be looked up is not in the mapping."""
+        ...
+
+
+class MemorySessions:
+    """A directory without PostgreSQL, for tests: set `sessions`; `is_ready` False makes every look-up fail."""
+
+    def __init__(self, sessions: Mapping[str, Session] | None = None) -> None:
+        self.sessions = dict(sessions or {})
+        self.is_ready = True
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None: ...
+
+    async def find(self, ids: Collection[str]) -> Mapping[str, Session | None]:
+        """Return what `sessions` says."""
+        return {id_: self.sessions.get(id_) for id_ in ids} if self.is_ready else {}
+
+
+class PostgresSessions:
+    """Looks sessions up in one query per batch; see SessionDirectory.
+
+    A batch waits `lookup_timeout` at most; a look-up that takes longer goes on and fills the cache for the next one.
+    """
+
+    def __init__(self, database_url: str, *, lookup_timeout: timedelta, cache_size: int, cache_ttl: timedelta) -> None:
+        self._pool = AsyncConnectionPool(
+            database_url,
+            min_size=0,
+            max_size=MAX_CONNECTIONS,
+            max_waiting=MAX_LOOKUPS_WAITING,
+            timeout=lookup_timeout.total_seconds(),
+            open=False,
+            check=AsyncConnectionPool.check_connection,
+            configure=_read_only,
+            kwargs={"connect_timeout": 2, "application_name": "attemptlog gateway"},
+        )
+        self._lookup_timeout = lookup_timeout.total_seconds()
+        self._sessions: TTLCache[str, Session] = TTLCache(cache_size, cache_ttl.total_seconds())
+        self._exams: TTLCache[str, frozenset[str]] = TTLCache(MAX_EXAMS, cache_ttl.total_seconds())
+        self._lookups: set[asyncio.Task[Mapping[str, Session | None]]] = set()
+        self._away_until = 0.0
+        self.is_ready = True
+
+    async def __aenter__(self) -> Self:
+        await self._pool.open(wait=False)
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        for lookup in self._lookups:
+            lookup.cancel()
+        await asyncio.gather(*self._lookups, return_exceptions=True)
+        await self._pool.close(timeout=1)
+
+    async def find(self, ids: Collection[str]) -> Mapping[str, Session | None]:
+        """Return the sessions, from the cache where it has them."""
+        found: dict[str, Session | None] = {id_: self._sessions[id_] for id_ in ids if id_ in self._sessions}
+        missing = [id_ for id_ in ids if id_ not in found]
+        return {**found, **await self._look_up_in_time(missing)} if missing else found
+
+    async def _look_up_in_time(self, ids: list[str]) -> Mapping[str, Session | None]:
+        if asyncio.get_running_loop().time() < self._away_until:
+            return {}
+        lookup = asyncio.create_task(self._look_up(ids))
+        self._lookups.add(lookup)
+        lookup.add_done_callback(self._lookups.discard)
+        # not wait_for: cancelling a query would wait for the server to answer the cancellation
+        await asyncio.wait({lookup}, timeout=self._lookup_timeout)
+        return lookup.result() if lookup.done() else {}
+
+    async def _look_up(self, ids: list[str]) -> Mapping[str, Session | None]:
+        try:
+            async with self._pool.connection() as connection:
+                rows = await self._query(connection, ids)
+        except (Error, PoolTimeout, TooManyRequests, OSError) as error:
+            self._note_failure(type(error).__name__)
+            return {}
+        self.is_ready, self._away_until = True, 0.0
+        found = {id_: Session(user, self._questions(exam, questions)) for id_, user, exam, questions in rows}
+        self._sessions.update(found)
+        return {id_: found.get(id_) for id_ in ids}
+
+    async def _query(self, connection: AsyncConnection, ids: list[str]) -> list[TupleRow]:
+        cursor = await connection.execute(FIND_SESSIONS, {"ids": ids, "known_exams": list(self._exams)})
+        return await cursor.fetchall()
+
+    def _questions(self, exam: str | None, questions: list[str] | None) -> frozenset[str] | None:
+        if exam is None:
+            return None
+        if questions is not None:
+            self._exams[exam] = frozenset(questions)
+        return self._exams.get(exam)
+
+    def _note_failure(self, why: str) -> None:
+        self._away_until = asyncio.get_running_loop().time() + PAUSE_AFTER_FAILURE.total_seconds()
+        if self.is_ready:
+            logger.warning("sessions cannot be looked up", extra={"action": "sessions_away", "error": why})
+        self.is_ready = False
+
+
+async def _read_only(connection: AsyncConnection) -> None:
+    with contextlib.suppress(Error):
+        await connection.set_autocommit(True)
+        await connection.set_read_only(True)

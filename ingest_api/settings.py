@@ -1,0 +1,84 @@
+"""What the gateway reads from its environment."""
+
+from datetime import timedelta
+from typing import Annotated, Self
+
+from pydantic import Field, SecretStr, model_validator
+from pydantic.functional_validators import BeforeValidator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from schemas import ATTEMPT_EVENTS, MAX_EVENTS_PER_BATCH
+
+
+def _split(value: object) -> object:
+    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+
+def _seconds(value: object) -> object:
+    try:
+        return float(value) if isinstance(value, str) else value
+    except ValueError:
+        return value  # ISO 8601, or an error that pydantic words
+
+
+Seconds = Annotated[timedelta, BeforeValidator(_seconds)]
+
+
+class IngestSettings(BaseSettings):
+    """Settings of the gateway, `ATTEMPTLOG_` in front; durations are seconds or ISO 8601."""
+
+    model_config = SettingsConfigDict(env_prefix="ATTEMPTLOG_", extra="ignore")
+
+    kafka_bootstrap_servers: Annotated[str, Field(description="Kafka addresses, host:port, comma-separated.")]
+    topic: Annotated[str, Field(description="Topic for the envelopes.")] = ATTEMPT_EVENTS.name
+    delivery_deadline: Annotated[
+        Seconds, Field(description="Longest wait for Kafka's acknowledgement; then 503.", gt=timedelta(0))
+    ] = timedelta(seconds=5)
+    max_buffered_bytes: Annotated[
+        int, Field(description="Envelopes that may wait for Kafka, in bytes; over it 503 at once.", ge=1024 * 1024)
+    ] = 32 * 1024 * 1024
+
+    database_url: Annotated[SecretStr, Field(description="PostgreSQL, as a role in attemptlog_gateway (reads only).")]
+    session_lookup_timeout: Annotated[
+        Seconds, Field(description="Longest wait for PostgreSQL; then the consumer's check decides.")
+    ] = timedelta(milliseconds=250)
+    session_cache_size: Annotated[int, Field(description="Sessions kept, about 300 bytes each.", ge=1)] = 50_000
+    session_cache_ttl: Annotated[
+        Seconds, Field(description="Age at which a session or an exam's questions are read again.")
+    ] = timedelta(seconds=60)
+
+    jwt_secret: Annotated[SecretStr | None, Field(description="HS256 secret, 32 bytes or more.")] = None
+    jwt_public_key: Annotated[str | None, Field(description="PEM public key: RS256, ES256, EdDSA, PS256.")] = None
+    jwt_jwks_url: Annotated[str | None, Field(description="URL of a JWK set with public keys.")] = None
+    jwt_audience: Annotated[str | None, Field(description="Required `aud`; unset: tokens must have none.")] = None
+    jwt_issuer: Annotated[str | None, Field(description="Required `iss`; unset: any.")] = None
+
+    max_body_bytes: Annotated[int, Field(description="Largest body, after inflating; over it 413.", ge=1024)] = (
+        320 * 1024
+    )
+    body_deadline: Annotated[Seconds, Field(description="Longest time a body may take to arrive; then 408.")] = (
+        timedelta(seconds=10)
+    )
+    rate_limit_events_per_second: Annotated[
+        float, Field(description="Sustained events per second of one user, per process; over it 429.", gt=0)
+    ] = 50
+    rate_limit_burst: Annotated[
+        int, Field(description="Events one user may send at once: a queue kept offline.", ge=MAX_EVENTS_PER_BATCH)
+    ] = 2000
+    cors_origins: Annotated[
+        list[str],
+        NoDecode,
+        BeforeValidator(_split),
+        Field(description="Origins whose pages may send, comma-separated; none by default."),
+    ] = []
+
+    @model_validator(mode="after")
+    def _one_way_to_trust(self) -> Self:
+        keys = [self.jwt_secret, self.jwt_public_key, self.jwt_jwks_url]
+        if sum(key is not None for key in keys) != 1:
+            raise ValueError(
+                "set exactly one of ATTEMPTLOG_JWT_SECRET, ATTEMPTLOG_JWT_PUBLIC_KEY and ATTEMPTLOG_JWT_JWKS_URL"
+            )
+        if self.jwt_secret is not None and len(self.jwt_secret.get_secret_value().encode()) < 32:  # noqa: PLR2004
+            raise ValueError("ATTEMPTLOG_JWT_SECRET must be 32 bytes or more (RFC 7518, 3.2)")
+        return self

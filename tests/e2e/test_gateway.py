@@ -1,0 +1,328 @@
+"""POST /v1/telemetry/events as its callers see it: a real gateway process on a real Kafka and a real PostgreSQL."""
+
+import asyncio
+import gzip
+import json
+import socket
+import time
+import uuid
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+
+from ingest_api.openapi import EXAMPLES
+from tests.support.http import PATH, Caller, Exam, gateway, insert_exam, token
+from tests.support.services import temporary_database, with_database
+
+OTHER_KEY = "another secret that is long enough too"
+
+
+async def create_topic(bootstrap_servers: str, name: str) -> None:
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap_servers)
+    await admin.start()
+    try:
+        await admin.create_topics([NewTopic(name, num_partitions=12, replication_factor=1)])
+    finally:
+        await admin.close()
+
+
+@pytest.fixture(scope="module")
+def database(postgres_url: str, template_database: str) -> Iterator[str]:
+    with temporary_database(postgres_url, template=template_database) as name:
+        yield with_database(postgres_url, name)
+
+
+@pytest.fixture(scope="module")
+def exam(database: str) -> Exam:
+    return insert_exam(database)
+
+
+@pytest.fixture(scope="module")
+def url(kafka_bootstrap: str, database: str) -> Iterator[str]:
+    topic = f"attempt-events.v1.{uuid.uuid4().hex[:12]}"
+    asyncio.run(create_topic(kafka_bootstrap, topic))
+    with gateway(
+        kafka_bootstrap,
+        database,
+        topic,
+        cors_origins="https://exam.example",
+        rate_limit_events_per_second="1",
+        rate_limit_burst="5000",
+        body_deadline="1",
+    ) as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def caller(url: str, exam: Exam) -> Iterator[Caller]:
+    it = Caller(url, exam.user)
+    with it.client:
+        yield it
+
+
+def counts(reply: httpx.Response) -> tuple[int, int, int]:
+    body = reply.json()
+    return reply.status_code, body["accepted"], body["rejected"]
+
+
+def codes(reply: httpx.Response) -> list[str]:
+    return [it["code"] for it in reply.json()["rejected_reasons_sample"]]
+
+
+def is_problem(reply: httpx.Response, status: int) -> bool:
+    return (
+        reply.status_code == status
+        and reply.headers["content-type"] == "application/problem+json"
+        and reply.json()["status"] == status
+        and bool(reply.json()["detail"])
+    )
+
+
+def test_events_of_the_callers_own_session_are_accepted(caller: Caller, exam: Exam) -> None:
+    reply = caller.post_events(exam.event(seq=1), exam.event(seq=2))
+    assert reply.status_code == 202
+    assert reply.json() == {"accepted": 2, "rejected": 0, "rejected_reasons_sample": []}
+
+
+def test_fifty_events_are_a_batch_and_fifty_one_are_not(caller: Caller, exam: Exam) -> None:
+    assert counts(caller.post_events(*[exam.event(seq=seq) for seq in range(50)])) == (202, 50, 0)
+    assert is_problem(caller.post_events(*[exam.event(seq=seq) for seq in range(51)]), 400)
+
+
+def test_a_bad_event_is_refused_with_its_index_and_its_neighbours_are_accepted(caller: Caller, exam: Exam) -> None:
+    reply = caller.post_events(exam.event(), exam.event(seq=True), exam.event(event_type="LOGIN"), exam.event(seq=3))
+    assert counts(reply) == (202, 2, 2)
+    reasons = reply.json()["rejected_reasons_sample"]
+    assert [(it["index"], it["code"]) for it in reasons] == [(1, "invalid_field"), (2, "unknown_event_type")]
+    assert all(it["message"] for it in reasons)
+
+
+def test_at_most_five_reasons_are_given_and_all_are_counted(caller: Caller, exam: Exam) -> None:
+    reply = caller.post_events(*[exam.event(seq=-1)] * 8, exam.event())
+    assert counts(reply) == (202, 1, 8)
+    assert len(codes(reply)) == 5
+
+
+@pytest.mark.parametrize(
+    ("fields", "code"),
+    [
+        ({"payload": {"a": "\0"}}, "invalid_field"),
+        ({"payload": {"a": "\ud800"}}, "invalid_field"),
+        ({"payload": {"\udc00": 1}}, "invalid_field"),
+        ({"payload": {"a": "é" * 2044 + "x"}}, "payload_too_large"),
+        ({"payload": {"a": 2**64}}, "invalid_field"),
+        ({"payload": "text"}, "invalid_field"),
+        ({"seq": True}, "invalid_field"),
+        ({"seq": "12"}, "invalid_field"),
+        ({"seq": 1.0}, "invalid_field"),
+        ({"seq": -1}, "invalid_field"),
+        ({"seq": 2**31}, "invalid_field"),
+        ({"client_ts": 1_772_442_845}, "invalid_field"),
+        ({"client_ts": "2026-03-02T09:14:05"}, "invalid_field"),
+        ({"client_ts": "1772442845"}, "invalid_field"),
+        ({"event_type": "LOGIN"}, "unknown_event_type"),
+        ({"session_id": "1"}, "invalid_field"),
+        ({"question_id": "1"}, "invalid_field"),
+        ({"user_id": str(uuid.uuid4())}, "invalid_field"),
+        ({"sequence": 1}, "invalid_field"),
+    ],
+)
+def test_an_event_that_could_not_be_stored_as_it_is_is_refused(
+    caller: Caller, exam: Exam, fields: dict[str, Any], code: str
+) -> None:
+    reply = caller.post_events(exam.event(**fields))
+    assert is_problem(reply, 400)
+    assert counts(reply) == (400, 0, 1)
+    assert codes(reply) == [code]
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"payload": {"a": "é" * 2044}},
+        {"payload": {"a": "\\u0000"}},
+        {"payload": {}},
+        {"payload": {"a": None, "b": [1.5, {"c": "NaN"}]}},
+        {"seq": None, "client_ts": None},
+        {"seq": 0},
+        {"seq": 2**31 - 1},
+        {"client_ts": "1970-01-01T00:00:00+14:00"},
+    ],
+)
+def test_an_event_at_the_edge_of_what_is_legal_is_accepted(caller: Caller, exam: Exam, fields: dict[str, Any]) -> None:
+    assert counts(caller.post_events(exam.event(**fields))) == (202, 1, 0)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{",
+        b"\xff",
+        b"[]",
+        b"null",
+        b'{"events": []}',
+        b'{"events": [{"seq": NaN}]}',
+        b'{"events": [{"payload": {"a": Infinity}}]}',
+        b'{"events": ' + b"[" * 50_000 + b"]" * 50_000 + b"}",
+        b'{"events": [{}], "user_id": "me"}',
+    ],
+)
+def test_what_is_no_batch_is_refused_with_a_sentence(caller: Caller, body: bytes) -> None:
+    assert is_problem(caller.post(body), 400)
+
+
+def test_of_equal_keys_the_last_one_counts(caller: Caller, exam: Exam) -> None:
+    event = json.dumps(exam.event(seq=5))
+    doubled = f'{{"events": [{event[:-1]}, "seq": -1}}]}}'.encode()
+    assert codes(caller.post(doubled)) == ["invalid_field"]
+
+
+def test_deep_nesting_fails_its_own_event_only(caller: Caller, exam: Exam) -> None:
+    nested = "[" * 400 + "]" * 400
+    body = json.dumps({"events": [exam.event(payload={"a": "deep"}), exam.event()]}).replace('"deep"', nested)
+    assert counts(caller.post(body.encode())) == (202, 1, 1)
+
+
+def test_a_gzip_body_is_inflated(caller: Caller, exam: Exam) -> None:
+    body = gzip.compress(json.dumps({"events": [exam.event()]}).encode())
+    assert counts(caller.post(body, {"content-encoding": "gzip"})) == (202, 1, 0)
+
+
+def test_a_gzip_bomb_is_refused_before_it_is_inflated(caller: Caller) -> None:
+    assert is_problem(caller.post(gzip.compress(b" " * 100_000_000), {"content-encoding": "gzip"}), 413)
+
+
+@pytest.mark.parametrize(
+    ("body", "encoding"),
+    [
+        (b"{}", "gzip"),
+        (gzip.compress(b"{}")[:-4], "gzip"),
+        (gzip.compress(b"{}") * 2, "gzip"),
+        (b"{}", "br"),
+    ],
+)
+def test_a_body_that_is_not_encoded_as_it_says_is_refused(caller: Caller, body: bytes, encoding: str) -> None:
+    assert is_problem(caller.post(body, {"content-encoding": encoding}), 400)
+
+
+def test_a_body_over_the_limit_is_refused(caller: Caller) -> None:
+    assert is_problem(caller.post(b" " * (320 * 1024 + 1)), 413)
+
+
+def test_a_body_that_does_not_arrive_is_not_waited_for(url: str, caller: Caller) -> None:
+    address = httpx.URL(url)
+    head = f"POST {PATH} HTTP/1.1\r\nhost: x\r\ncontent-length: 99\r\n"
+    head += f"authorization: Bearer {token(caller.user)}\r\n\r\n"
+    with socket.create_connection((address.host, address.port or 80), timeout=10) as connection:
+        connection.sendall(head.encode() + b'{"events": [')
+        assert connection.recv(4096).startswith(b"HTTP/1.1 408 ")
+
+
+def bearer(value: str) -> dict[str, str]:
+    return {"authorization": f"Bearer {value}"}
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda user: token(user, None, algorithm="none"),
+        lambda user: token(user, OTHER_KEY),
+        lambda user: token(user, exp=time.time() - 1),
+        lambda user: token(user, nbf=time.time() + 60),
+        lambda user: token(user, exp=None),
+        lambda user: token(user, sub=None),
+        lambda user: token(user, aud="somebody else"),
+        lambda user: token(user, algorithm="HS512"),
+        lambda user: token(user)[:-2] + "xx",
+        lambda user: token(user, more="x" * 65_536)[:16_384],
+        lambda _: token("no uuid"),
+        lambda _: "x",
+    ],
+    ids=["none", "key", "expired", "early", "no exp", "no sub", "aud", "alg", "cut", "long", "sub", "x"],
+)
+def test_a_token_that_is_not_ours_and_valid_now_is_refused(caller: Caller, exam: Exam, make: Any) -> None:
+    reply = caller.post({"events": [exam.event()]}, bearer(make(exam.user)))
+    assert is_problem(reply, 401)
+    assert reply.headers["www-authenticate"] == "Bearer"
+
+
+def test_without_a_token_nothing_is_read(url: str) -> None:
+    assert is_problem(httpx.post(f"{url}{PATH}", content=b"x"), 401)
+
+
+def test_a_token_in_the_cookie_counts_with_a_json_body_only(url: str, exam: Exam) -> None:
+    body = json.dumps({"events": [exam.event()]}).encode()
+    with httpx.Client(base_url=url, cookies={"access_token": token(exam.user)}) as browser:
+        assert browser.post(PATH, content=body, headers={"content-type": "application/json"}).status_code == 202
+        assert is_problem(browser.post(PATH, content=body, headers={"content-type": "text/plain"}), 401)
+
+
+def test_another_users_session_and_an_unknown_one_are_refused_alike(caller: Caller, exam: Exam, database: str) -> None:
+    theirs = insert_exam(database)
+    answers = [
+        caller.post_events(exam.event(session_id=session, question_id=None))
+        for session in (theirs.session, str(uuid.uuid4()))
+    ]
+    assert all(is_problem(it, 403) for it in answers)
+    assert codes(answers[0]) == ["session_not_owned"]
+    assert answers[0].json() == answers[1].json()
+
+
+def test_a_question_of_another_exam_is_refused(caller: Caller, exam: Exam, database: str) -> None:
+    theirs = insert_exam(database)
+    reply = caller.post_events(exam.event(question_id=theirs.question))
+    assert is_problem(reply, 403)
+    assert codes(reply) == ["question_not_in_session"]
+
+
+def test_a_refusal_for_ownership_outweighs_an_invalid_event(caller: Caller, exam: Exam) -> None:
+    reply = caller.post_events(exam.event(seq=-1), exam.event(session_id=str(uuid.uuid4())))
+    assert counts(reply) == (403, 0, 2)
+
+
+def test_over_the_callers_rate_the_answer_is_429_with_retry_after(url: str, database: str) -> None:
+    exam = insert_exam(database)
+    busy = Caller(url, exam.user)
+    with busy.client:
+        replies = [busy.post_events(*[exam.event(seq=seq) for seq in range(50)]) for _ in range(101)]
+    assert [it.status_code for it in replies[:100]] == [202] * 100
+    assert is_problem(replies[100], 429)
+    assert 1 <= int(replies[100].headers["retry-after"]) <= 50
+
+
+def test_a_page_of_an_allowed_origin_may_send_and_another_may_not(url: str) -> None:
+    def preflight(origin: str) -> httpx.Response:
+        headers = {"origin": origin, "access-control-request-method": "POST"}
+        return httpx.options(f"{url}{PATH}", headers=headers)
+
+    assert preflight("https://exam.example").headers["access-control-allow-origin"] == "https://exam.example"
+    assert "access-control-allow-origin" not in preflight("https://elsewhere.example").headers
+
+
+def test_health_readiness_and_metrics_are_served(url: str, caller: Caller, exam: Exam) -> None:
+    assert httpx.get(f"{url}/healthz").status_code == 200
+    assert httpx.get(f"{url}/readyz").json() == {"kafka": True, "sessions": True}
+    caller.post_events(exam.event(), exam.event(seq=-1))
+    metrics = httpx.get(f"{url}/metrics").text
+    assert 'attemptlog_ingest_requests_total{status="202"}' in metrics
+    assert 'attemptlog_ingest_events_rejected_total{code="invalid_field"}' in metrics
+
+
+def test_the_openapi_document_has_examples_that_are_batches(url: str) -> None:
+    operation = httpx.get(f"{url}/openapi.json").json()["paths"][PATH]["post"]
+    examples = operation["requestBody"]["content"]["application/json"]["examples"]
+    assert [it["value"] for it in examples.values()] == list(EXAMPLES.values())
+    assert set(operation["responses"]) >= {"202", "400", "401", "403", "413", "429", "503"}
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_an_example_of_the_openapi_document_is_accepted(caller: Caller, exam: Exam, name: str) -> None:
+    example = json.dumps(EXAMPLES[name])
+    for event in EXAMPLES[name]["events"]:
+        example = example.replace(event["session_id"], exam.session)
+        example = example.replace(event.get("question_id") or "-none-", exam.question)
+    assert counts(caller.post(example.encode()))[::2] == (202, 0)

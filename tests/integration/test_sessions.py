@@ -1,0 +1,84 @@
+"""The session directory against a real PostgreSQL."""
+
+import asyncio
+import time
+import uuid
+from datetime import timedelta
+
+import psycopg
+
+from ingest_api.sessions import PostgresSessions, Session
+from local_stack import LocalStack
+from migrations import upgrade
+from tests.support.eventually import eventually
+from tests.support.http import insert_exam
+from tests.support.services import temporary_database, with_database
+
+TIMEOUT = timedelta(milliseconds=250)
+
+
+def directory(url: str, ttl: timedelta = timedelta(minutes=1)) -> PostgresSessions:
+    return PostgresSessions(url, lookup_timeout=TIMEOUT, cache_size=100, cache_ttl=ttl)
+
+
+async def test_it_knows_owner_and_questions_and_what_is_unknown(database_url: str) -> None:
+    exam, nobody = insert_exam(database_url), str(uuid.uuid4())
+    async with directory(database_url) as sessions:
+        found = await sessions.find([exam.session, nobody])
+    assert found == {exam.session: Session(exam.user, frozenset([exam.question])), nobody: None}
+
+
+async def test_a_session_without_an_exam_may_name_any_question(database_url: str) -> None:
+    exam = insert_exam(database_url)
+    with psycopg.connect(database_url) as connection:
+        connection.execute("UPDATE test_sessions SET exam_id = NULL WHERE id = %s", [exam.session])
+    async with directory(database_url) as sessions:
+        assert await sessions.find([exam.session]) == {exam.session: Session(exam.user, None)}
+
+
+async def test_sessions_of_one_exam_share_its_questions(database_url: str) -> None:
+    exam, other = insert_exam(database_url), str(uuid.uuid4())
+    with psycopg.connect(database_url) as connection:
+        connection.execute(
+            "INSERT INTO test_sessions (id, user_id, exam_id) VALUES (%s, %s, %s)", [other, exam.user, exam.exam]
+        )
+    async with directory(database_url) as sessions:
+        first = (await sessions.find([exam.session]))[exam.session]
+        second = (await sessions.find([other]))[other]
+    assert first is not None
+    assert second is not None
+    assert first.questions is second.questions
+
+
+async def test_without_postgresql_known_sessions_are_answered_and_nobody_waits_long(private_stack: LocalStack) -> None:
+    postgres = private_stack.postgres
+    with temporary_database(postgres.url) as name:
+        url = with_database(postgres.url, name)
+        upgrade(url)
+        exam, nobody = insert_exam(url), str(uuid.uuid4())
+        async with directory(url) as sessions:
+            known = await sessions.find([exam.session])
+            await asyncio.to_thread(postgres.stop, "immediate")
+            started = time.monotonic()
+            assert await sessions.find([exam.session, nobody]) == known
+            assert time.monotonic() - started < 2 * TIMEOUT.total_seconds()
+            assert not sessions.is_ready
+            await asyncio.to_thread(postgres.start)
+
+            async def is_looked_up() -> bool:
+                return nobody in await sessions.find([nobody])
+
+            await eventually(is_looked_up, timeout=20)
+            assert sessions.is_ready
+
+
+async def test_a_slow_look_up_is_not_waited_for_and_still_fills_the_cache(database_url: str) -> None:
+    exam = insert_exam(database_url)
+    async with directory(database_url) as sessions:
+        with psycopg.connect(database_url) as connection:
+            connection.execute("LOCK TABLE test_sessions IN ACCESS EXCLUSIVE MODE")
+            assert await sessions.find([exam.session]) == {}
+        await eventually(lambda: sessions.is_ready)
+        with psycopg.connect(database_url) as connection:
+            connection.execute("LOCK TABLE test_sessions IN ACCESS EXCLUSIVE MODE")
+            assert exam.session in await sessions.find([exam.session])

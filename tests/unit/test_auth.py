@@ -1,0 +1,141 @@
+"""Which tokens are taken, for every way of trusting one."""
+
+import hmac
+import json
+import threading
+import time
+import uuid
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from typing import Any
+
+import jwt
+import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+from fastapi import Request
+from jwt.algorithms import RSAAlgorithm
+from jwt.utils import base64url_encode
+
+from ingest_api.auth import ASYMMETRIC, SYMMETRIC, Authenticator, FixedKey, KeySet, KeySource
+from ingest_api.problems import Unauthenticated, Unavailable
+from tests.support.http import JWT_SECRET, token
+
+USER = str(uuid.uuid4())
+PRIVATE = rsa.generate_private_key(public_exponent=65_537, key_size=2048)
+PEM = (
+    PRIVATE.public_key()
+    .public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+    .decode()
+)
+
+
+def request(bearer: str) -> Request:
+    return Request({"type": "http", "headers": [(b"authorization", f"Bearer {bearer}".encode())]})
+
+
+async def user_of(keys: KeySource, bearer: str, audience: str | None = None, issuer: str | None = None) -> str:
+    return (await Authenticator(keys, audience, issuer).caller(request(bearer), time.time())).user_id
+
+
+async def test_a_token_signed_with_the_secret_is_taken() -> None:
+    assert await user_of(FixedKey(JWT_SECRET, SYMMETRIC), token(USER.upper())) == USER
+
+
+async def test_a_token_signed_with_the_private_key_is_taken() -> None:
+    assert await user_of(FixedKey(PEM, ASYMMETRIC), token(USER, PRIVATE, "RS256")) == USER
+
+
+async def test_a_public_key_is_never_taken_for_a_secret() -> None:
+    header, claims = (_b64(it) for it in ({"alg": "HS256", "typ": "JWT"}, {"sub": USER, "exp": time.time() + 60}))
+    forged = f"{header}.{claims}.{_sign(f'{header}.{claims}')}"
+    with pytest.raises(Unauthenticated):
+        await user_of(FixedKey(PEM, ASYMMETRIC), forged)
+
+
+def _b64(it: dict[str, Any]) -> str:
+    return base64url_encode(json.dumps(it).encode()).decode()
+
+
+def _sign(text: str) -> str:
+    return base64url_encode(hmac.digest(PEM.encode(), text.encode(), "sha256")).decode()
+
+
+@pytest.mark.parametrize(("audience", "issuer"), [("exams", None), (None, "login"), ("exams", "login")])
+async def test_audience_and_issuer_are_demanded_when_set(audience: str | None, issuer: str | None) -> None:
+    keys = FixedKey(JWT_SECRET, SYMMETRIC)
+    assert await user_of(keys, token(USER, aud=audience, iss=issuer), audience, issuer) == USER
+    with pytest.raises(Unauthenticated):
+        await user_of(keys, token(USER), audience, issuer)
+    with pytest.raises(Unauthenticated):
+        await user_of(keys, token(USER, aud="other", iss="other"), audience, issuer)
+
+
+async def test_a_token_that_was_taken_is_refused_once_it_expires() -> None:
+    it = Authenticator(FixedKey(JWT_SECRET, SYMMETRIC), None, None)
+    bearer = request(token(USER))
+    await it.caller(bearer, time.time())
+    with pytest.raises(Unauthenticated, match="expired"):
+        await it.caller(bearer, time.time() + 61)
+
+
+class JwksServer:
+    """Serves the public halves of `keys`, by key id."""
+
+    def __init__(self) -> None:
+        self.keys: dict[str, rsa.RSAPrivateKey] = {}
+        self.fetches = 0
+        outer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                outer.fetches += 1
+                self.send_response(200)
+                self.end_headers()
+                self.wfile.write(outer.document())
+
+            def log_message(self, *_: Any) -> None: ...
+
+        self.server = HTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_port}/jwks.json"
+
+    def document(self) -> bytes:
+        keys = [RSAAlgorithm.to_jwk(key.public_key(), as_dict=True) | {"kid": kid} for kid, key in self.keys.items()]
+        return json.dumps({"keys": keys}).encode()
+
+
+@pytest.fixture
+def jwks() -> Iterator[JwksServer]:
+    it = JwksServer()
+    thread = threading.Thread(target=it.server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    yield it
+    it.server.shutdown()
+    thread.join()
+    it.server.server_close()
+
+
+def token_of_key(kid: str, key: Any) -> str:
+    return jwt.encode({"sub": USER, "exp": time.time() + 60}, key, algorithm="RS256", headers={"kid": kid})
+
+
+async def test_a_token_names_its_key_in_the_key_set(jwks: JwksServer) -> None:
+    jwks.keys["one"] = PRIVATE
+    keys = KeySet(jwks.url)
+    assert await user_of(keys, token_of_key("one", PRIVATE)) == USER
+    assert await user_of(keys, token_of_key("one", PRIVATE)) == USER
+    assert jwks.fetches == 1
+
+
+async def test_unknown_key_ids_do_not_make_the_key_set_be_fetched_each_time(jwks: JwksServer) -> None:
+    jwks.keys["one"] = PRIVATE
+    keys = KeySet(jwks.url)
+    for kid in ("two", "three", "four"):
+        with pytest.raises(Unauthenticated):
+            await user_of(keys, token_of_key(kid, PRIVATE))
+    assert jwks.fetches <= 2
+
+
+async def test_without_its_key_set_the_gateway_is_unavailable_rather_than_wrong() -> None:
+    with pytest.raises(Unavailable):
+        await user_of(KeySet("http://127.0.0.1:1/jwks.json"), token_of_key("one", PRIVATE))
