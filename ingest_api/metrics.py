@@ -44,9 +44,13 @@ class Metrics:
         self.sessions_up = Gauge(
             "attemptlog_ingest_sessions_up", "1 while sessions can be looked up.", registry=self.registry
         )
+        self.sessions_cached = Gauge(
+            "attemptlog_ingest_sessions_cached", "Sessions remembered, of session_cache_size.", registry=self.registry
+        )
 
     def watch(self, publisher: Publisher, sessions: SessionDirectory) -> None:
         """Read the gauges from their sources at every scrape."""
         self.buffered_bytes.set_function(lambda: publisher.buffered_bytes)
         self.kafka_up.set_function(lambda: publisher.is_ready)
         self.sessions_up.set_function(lambda: sessions.is_ready)
+        self.sessions_cached.set_function(lambda: sessions.cached)

@@ -4,20 +4,21 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Protocol, Self
 
 from cachetools import TTLCache
 from psycopg import AsyncConnection, Error
 from psycopg.rows import TupleRow
-from psycopg_pool import AsyncConnectionPool, PoolTimeout, TooManyRequests
+from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 logger = logging.getLogger(__name__)
 
 MAX_EXAMS = 2_000  # question sets kept; one exam, one set, however many sessions
-MAX_CONNECTIONS = 4  # look-ups are rare once the cache is warm
-MAX_LOOKUPS_WAITING = 64
+MAX_IDS_WAITING = 5_000  # for the next query
+CONNECT_TIMEOUT = timedelta(seconds=2)
+QUERY_TIMEOUT = timedelta(seconds=5)  # a server that hangs is given up, and asked again on a new connection
 PAUSE_AFTER_FAILURE = timedelta(seconds=1)  # meanwhile nobody waits for a PostgreSQL that is away
 
 FIND_SESSIONS = """
@@ -51,6 +52,11 @@ class SessionDirectory(Protocol):
         """False after a look-up that failed, until one succeeds."""
         ...
 
+    @property
+    def cached(self) -> int:
+        """How many sessions are remembered."""
+        ...
+
     async def find(self, ids: Collection[str]) -> Mapping[str, Session | None]:
         """Return a Session or, where there is none, None; an id that could not be looked up is not in the mapping."""
         ...
@@ -58,6 +64,8 @@ class SessionDirectory(Protocol):
 
 class MemorySessions:
     """A directory without PostgreSQL, for tests: set `sessions`; `is_ready` False makes every look-up fail."""
+
+    cached = 0
 
     def __init__(self, sessions: Mapping[str, Session] | None = None) -> None:
         self.sessions = dict(sessions or {})
@@ -73,28 +81,44 @@ class MemorySessions:
         return {id_: self.sessions.get(id_) for id_ in ids} if self.is_ready else {}
 
 
-class PostgresSessions:
-    """Looks sessions up in one query per batch; see SessionDirectory.
+@dataclass(slots=True, eq=False)
+class Lookup:
+    """Ids that one query asks for; `found` is resolved with what is known of each, or with nothing."""
 
-    A batch waits `lookup_timeout` at most; a look-up that takes longer goes on and fills the cache for the next one.
+    ids: set[str] = field(default_factory=set)
+    found: asyncio.Future[Mapping[str, Session | None]] = field(
+        default_factory=lambda: asyncio.get_running_loop().create_future()
+    )
+    started_at: float | None = None
+
+
+class PostgresSessions:
+    """Looks sessions up, one query at a time for all the batches that came in meanwhile; see SessionDirectory.
+
+    A batch waits `lookup_timeout` at most, and not at all behind a query that already takes longer. A query that is
+    late goes on and fills the cache for the next batch.
     """
 
     def __init__(self, database_url: str, *, lookup_timeout: timedelta, cache_size: int, cache_ttl: timedelta) -> None:
         self._pool = AsyncConnectionPool(
             database_url,
             min_size=0,
-            max_size=MAX_CONNECTIONS,
-            max_waiting=MAX_LOOKUPS_WAITING,
-            timeout=lookup_timeout.total_seconds(),
+            max_size=1,
+            timeout=CONNECT_TIMEOUT.total_seconds(),
             open=False,
             check=AsyncConnectionPool.check_connection,
             configure=_read_only,
-            kwargs={"connect_timeout": 2, "application_name": "attemptlog gateway"},
+            kwargs={
+                "connect_timeout": int(CONNECT_TIMEOUT.total_seconds()),
+                "application_name": "attemptlog gateway",
+            },
         )
         self._lookup_timeout = lookup_timeout.total_seconds()
         self._sessions: TTLCache[str, Session] = TTLCache(cache_size, cache_ttl.total_seconds())
         self._exams: TTLCache[str, frozenset[str]] = TTLCache(MAX_EXAMS, cache_ttl.total_seconds())
-        self._lookups: set[asyncio.Task[Mapping[str, Session | None]]] = set()
+        self._next = Lookup()
+        self._current: Lookup | None = None
+        self._worker: asyncio.Task[None] | None = None
         self._away_until = 0.0
         self.is_ready = True
 
@@ -103,10 +127,15 @@ class PostgresSessions:
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:
-        for lookup in self._lookups:
-            lookup.cancel()
-        await asyncio.gather(*self._lookups, return_exceptions=True)
+        if self._worker is not None:
+            self._worker.cancel()
+            await asyncio.gather(self._worker, return_exceptions=True)
         await self._pool.close(timeout=1)
+
+    @property
+    def cached(self) -> int:
+        """Sessions in the cache."""
+        return len(self._sessions)
 
     async def find(self, ids: Collection[str]) -> Mapping[str, Session | None]:
         """Return the sessions, from the cache where it has them."""
@@ -115,20 +144,33 @@ class PostgresSessions:
         return {**found, **await self._look_up_in_time(missing)} if missing else found
 
     async def _look_up_in_time(self, ids: list[str]) -> Mapping[str, Session | None]:
-        if asyncio.get_running_loop().time() < self._away_until:
+        if self._is_slow() or len(self._next.ids) > MAX_IDS_WAITING:
             return {}
-        lookup = asyncio.create_task(self._look_up(ids))
-        self._lookups.add(lookup)
-        lookup.add_done_callback(self._lookups.discard)
+        lookup = self._next
+        lookup.ids.update(ids)
+        if self._worker is None:
+            self._worker = asyncio.create_task(self._work())
         # not wait_for: cancelling a query would wait for the server to answer the cancellation
-        await asyncio.wait({lookup}, timeout=self._lookup_timeout)
-        return lookup.result() if lookup.done() else {}
+        await asyncio.wait({lookup.found}, timeout=self._lookup_timeout)
+        return {id_: it for id_, it in lookup.found.result().items() if id_ in ids} if lookup.found.done() else {}
+
+    def _is_slow(self) -> bool:
+        now = asyncio.get_running_loop().time()
+        running_since = self._current.started_at if self._current and self._current.started_at else now
+        return now < self._away_until or now - running_since > self._lookup_timeout
+
+    async def _work(self) -> None:
+        while self._next.ids:
+            self._current, self._next = self._next, Lookup()
+            self._current.started_at = asyncio.get_running_loop().time()
+            self._current.found.set_result(await self._look_up(list(self._current.ids)))
+        self._current = self._worker = None
 
     async def _look_up(self, ids: list[str]) -> Mapping[str, Session | None]:
         try:
-            async with self._pool.connection() as connection:
+            async with asyncio.timeout(QUERY_TIMEOUT.total_seconds()), self._pool.connection() as connection:
                 rows = await self._query(connection, ids)
-        except (Error, PoolTimeout, TooManyRequests, OSError) as error:
+        except (Error, PoolTimeout, OSError) as error:  # TimeoutError is an OSError
             self._note_failure(type(error).__name__)
             return {}
         self.is_ready, self._away_until = True, 0.0

@@ -62,7 +62,7 @@ async def test_without_postgresql_known_sessions_are_answered_and_nobody_waits_l
             started = time.monotonic()
             assert await sessions.find([exam.session, nobody]) == known
             assert time.monotonic() - started < 2 * TIMEOUT.total_seconds()
-            assert not sessions.is_ready
+            await eventually(lambda: not sessions.is_ready)
             await asyncio.to_thread(postgres.start)
 
             async def is_looked_up() -> bool:
@@ -78,7 +78,7 @@ async def test_a_slow_look_up_is_not_waited_for_and_still_fills_the_cache(databa
         with psycopg.connect(database_url) as connection:
             connection.execute("LOCK TABLE test_sessions IN ACCESS EXCLUSIVE MODE")
             assert await sessions.find([exam.session]) == {}
-        await eventually(lambda: sessions.is_ready)
+        await eventually(lambda: sessions.cached)
         with psycopg.connect(database_url) as connection:
             connection.execute("LOCK TABLE test_sessions IN ACCESS EXCLUSIVE MODE")
             assert exam.session in await sessions.find([exam.session])
