@@ -8,20 +8,11 @@ from pydantic.functional_validators import BeforeValidator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from schemas import ATTEMPT_EVENTS, MAX_EVENTS_PER_BATCH
+from schemas.fields import Seconds
 
 
 def _split(value: object) -> object:
     return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
-
-
-def _seconds(value: object) -> object:
-    try:
-        return float(value) if isinstance(value, str) else value
-    except ValueError:
-        return value  # ISO 8601, or an error that pydantic words
-
-
-Seconds = Annotated[timedelta, BeforeValidator(_seconds)]
 
 
 class IngestSettings(BaseSettings):

@@ -2,7 +2,7 @@
 
 import math
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
 import orjson
@@ -92,3 +92,14 @@ PayloadJson = Annotated[
         {"type": "object", "description": f"At most {MAX_PAYLOAD_BYTES} bytes as compact UTF-8 JSON; no U+0000."}
     ),
 ]
+
+
+def _as_seconds(value: object) -> object:
+    try:
+        return float(value) if isinstance(value, str) else value
+    except ValueError:
+        return value  # ISO 8601, or an error that pydantic words
+
+
+# For settings: an environment variable is text, and pydantic alone reads "10" as no duration.
+Seconds = Annotated[timedelta, BeforeValidator(_as_seconds)]

@@ -1,0 +1,142 @@
+"""The composition root of the consumer: settings in, application out."""
+
+import asyncio
+import contextlib
+import logging
+import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import uvicorn
+from aiokafka import ConsumerRecord
+from faststream.asgi import AsgiFastStream, AsgiResponse, get
+from faststream.asgi.response import JSONResponse
+from faststream.asgi.types import ASGIApp, Scope
+from faststream.kafka.subscriber.usecase import BatchSubscriber
+from prometheus_client import make_asgi_app
+
+from consumer.batches import Batches, pauses
+from consumer.decoding import refuse_other_log
+from consumer.errors import KafkaUnavailable, StoreUnavailable
+from consumer.health import Health
+from consumer.kafka import PatientBroker, end_offsets, subscribe
+from consumer.logs import log_json_lines
+from consumer.metrics import Metrics
+from consumer.process import Ending
+from consumer.settings import ConsumerSettings
+from consumer.store import Store
+
+logger = logging.getLogger(__name__)
+
+CHECK_INTERVAL = 1.0  # seconds
+HTTP_GRACE = 1  # seconds for a probe or a scrape that is being answered when the process is to end
+
+
+def create_app(settings: ConsumerSettings | None = None) -> AsgiFastStream:
+    """Return the consumer as an ASGI application; without `settings`, from the environment.
+
+    It serves health and metrics, and consumes while its lifespan lasts. When it cannot go on it sends its own process
+    SIGTERM. Raises pydantic's ValidationError for settings that are missing or wrong.
+    """
+    app, _ = _build(settings or ConsumerSettings())
+    return app
+
+
+def run(settings: ConsumerSettings | None = None) -> int:
+    """Consume until SIGTERM or SIGINT and return the exit status: 0, or 1 when it could not go on."""
+    settings = settings or ConsumerSettings()
+    log_json_lines()
+    app, ending = _build(settings)
+    for asked_to_end in (signal.SIGTERM, signal.SIGINT):  # uvicorn hands on what it has dealt with; 0 is not killed
+        signal.signal(asked_to_end, lambda *_: None)
+    uvicorn.run(
+        app,
+        host=settings.consumer_host,
+        port=settings.consumer_port,
+        lifespan="on",
+        access_log=False,
+        log_config=None,
+        timeout_graceful_shutdown=HTTP_GRACE,
+    )
+    return 1 if ending.failure else 0
+
+
+def _build(settings: ConsumerSettings) -> tuple[AsgiFastStream, Ending]:
+    ending, metrics = Ending(), Metrics()
+    store = Store(
+        settings.database_url.get_secret_value(), settings.topic, statement_timeout=settings.database_statement_timeout
+    )
+    health = Health(store, settings.topic, metrics)
+    batches = Batches(store, settings.topic, metrics, ending.begun)
+    broker = PatientBroker(settings, ready=lambda: _neighbours_answer(settings, store), failed=ending.fail)
+    subscriber = subscribe(broker, settings, store.ledger)
+
+    @subscriber
+    async def store_batch(records: tuple[ConsumerRecord, ...]) -> None:
+        if subscriber.consumer is None:  # it has left the group
+            return
+        try:
+            await batches.take(records, subscriber.consumer)
+        except Exception as error:  # FastStream would log it and go on with the next batch
+            await ending.fail(error)
+
+    @asynccontextmanager
+    async def lifespan() -> AsyncIterator[None]:
+        looking = asyncio.create_task(_keep_looking(health, subscriber, ending))
+        yield
+        looking.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await looking
+        await store.close()
+
+    async def begin_ending() -> None:
+        ending.begun.set()
+
+    app = AsgiFastStream(
+        broker,
+        asgi_routes=_routes(health, metrics),
+        lifespan=lifespan,
+        on_shutdown=[begin_ending],
+        logger=logging.getLogger("consumer.faststream"),
+    )
+    return app, ending
+
+
+async def _neighbours_answer(settings: ConsumerSettings, store: Store) -> None:
+    """Return when PostgreSQL and Kafka answer. Raises CannotRun when they do not belong together."""
+    for pause in pauses():
+        try:
+            ledger = await store.ledger()
+            refuse_other_log(settings.topic, ledger, await end_offsets(settings))
+            return
+        except (StoreUnavailable, KafkaUnavailable) as error:
+            logger.warning(
+                "waiting to start: %s", error, extra={"action": "start_waits", "error": type(error).__name__}
+            )
+        await asyncio.sleep(pause)
+
+
+async def _keep_looking(health: Health, subscriber: BatchSubscriber, ending: Ending) -> None:
+    while not ending.begun.is_set():
+        try:
+            if subscriber.running and subscriber.consumer is not None:
+                await health.look(subscriber.consumer)
+        except Exception as error:
+            if not ending.begun.is_set():  # a consumer that is being closed may answer anything
+                await ending.fail(error)
+        await asyncio.sleep(CHECK_INTERVAL)
+
+
+def _routes(health: Health, metrics: Metrics) -> list[tuple[str, ASGIApp]]:
+    @get
+    async def healthz(_: Scope) -> AsgiResponse:
+        """200 while the process works; it waits for PostgreSQL and Kafka by itself, so a restart would not help."""
+        return JSONResponse({"status": "ok"})
+
+    @get
+    async def readyz(_: Scope) -> AsgiResponse:
+        """200 while both PostgreSQL and Kafka answer, 503 otherwise."""
+        state = health.state
+        return JSONResponse(state, 200 if all(state.values()) else 503)
+
+    return [("/healthz", healthz), ("/readyz", readyz), ("/metrics", make_asgi_app(metrics.registry))]

@@ -1,0 +1,163 @@
+"""Kafka as FastStream's broker, with a start and a stop that suit a process that must not give up nor hang."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
+from aiokafka.errors import IllegalStateError, KafkaError, UnknownTopicOrPartitionError
+from faststream import AckPolicy
+from faststream.kafka import KafkaBroker, KafkaMessage
+from faststream.kafka.message import FAKE_CONSUMER
+from faststream.kafka.subscriber.usecase import BatchSubscriber
+
+from consumer.batches import pauses
+from consumer.errors import KafkaUnavailable, StoreUnavailable
+from consumer.settings import ConsumerSettings
+
+logger = logging.getLogger(__name__)
+
+GRACE = 3.0  # seconds for the batch in hand once the process is to end
+STOP_DEADLINE = 8.0  # seconds; a process manager kills after 10
+POLL_TIMEOUT_MS = 50  # FastStream waits that long again after an empty poll, so it is most of an idle topic's latency
+FETCH_WAIT_MS = 100  # a fetch that waits for idle partitions keeps the busy ones of the same broker waiting
+PARTITION_FETCH_BYTES = 1024 * 1024  # per partition, so this times the partitions is what waits in memory
+FETCH_BYTES = 16 * 1024 * 1024
+ANSWER_TIMEOUT_MS = 5_000
+LEDGER_DEADLINE = 3.0  # seconds; there are no heartbeats while partitions are being assigned
+FOR_EVER_MS = 2**31 - 1  # aiokafka leaves the group after so long with one batch, and waiting for PostgreSQL has no end
+
+
+class PatientBroker(KafkaBroker):
+    """Starts when `ready` returns, and tries until Kafka answers; whatever else goes wrong is handed to `failed`."""
+
+    def __init__(
+        self,
+        settings: ConsumerSettings,
+        *,
+        ready: Callable[[], Awaitable[None]],
+        failed: Callable[[Exception], Awaitable[None]],
+    ) -> None:
+        super().__init__(
+            settings.kafka_bootstrap_servers.split(","),
+            client_id="attemptlog-consumer",
+            consumer_only=True,
+            allow_auto_create_topics=False,
+            apply_types=False,
+            graceful_timeout=GRACE,
+            logger=logging.getLogger("consumer.faststream"),
+            log_level=logging.DEBUG,  # it has two lines for every batch
+        )
+        self._ready = ready
+        self._failed = failed
+
+    async def start(self) -> None:
+        """Return when the consumer has joined its group, or when the process is to end."""
+        try:
+            await self._ready()
+            await self._join()
+        except Exception as error:  # FastStream would go on serving without consuming
+            await self._failed(error)
+
+    async def _join(self) -> None:
+        for pause in pauses():
+            try:
+                await super().start()
+            except KafkaError as error:
+                logger.warning("cannot join the group yet", extra={"action": "kafka_away", "error": repr(error)})
+                await super().stop()
+            else:
+                return
+            await asyncio.sleep(pause)
+
+    async def stop(self, *exc_info: Any) -> None:
+        """Finish the batch in hand and leave the group, within STOP_DEADLINE."""
+        try:
+            await asyncio.wait_for(super().stop(*exc_info), STOP_DEADLINE)
+        except TimeoutError:
+            logger.warning("Kafka did not let go in time; it will notice", extra={"action": "stop_cut_short"})
+
+
+class ResumeAtLedger(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no types
+    """Starts every partition that is assigned where the ledger stands, whatever offset Kafka remembers."""
+
+    def __init__(self, ledger: Callable[[], Awaitable[Mapping[int, int]]], consumer: Callable[[], Any]) -> None:
+        self._ledger = ledger
+        self._consumer = consumer
+
+    async def on_partitions_revoked(self, revoked: set[TopicPartition]) -> None:
+        """Do nothing: a batch in hand is stored or skipped, whoever owns its partitions by then."""
+
+    async def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
+        """Seek; without PostgreSQL leave it at Kafka's offsets, the store notices when they are ahead."""
+        try:
+            async with asyncio.timeout(LEDGER_DEADLINE):
+                ledger = await self._ledger()
+        except (StoreUnavailable, TimeoutError) as error:
+            logger.warning("resuming at Kafka's offsets", extra={"action": "ledger_unread", "error": repr(error)})
+            return
+        for partition in assigned:
+            with contextlib.suppress(IllegalStateError):  # assigned anew meanwhile, which brings us here again
+                self._consumer().seek(partition, ledger.get(partition.partition, 0))
+
+
+def subscribe(
+    broker: KafkaBroker, settings: ConsumerSettings, ledger: Callable[[], Awaitable[Mapping[int, int]]]
+) -> BatchSubscriber:
+    """Return the subscriber that hands over batches of records as they came."""
+    subscriber = broker.subscriber(
+        settings.topic,
+        batch=True,
+        group_id=settings.consumer_group,
+        group_instance_id=settings.consumer_instance_id,
+        session_timeout_ms=int(settings.consumer_session_timeout.total_seconds() * 1000),
+        heartbeat_interval_ms=int(settings.consumer_session_timeout.total_seconds() * 1000 / 5),
+        max_poll_interval_ms=FOR_EVER_MS,
+        auto_offset_reset="earliest",
+        max_records=settings.max_batch_records,
+        batch_timeout_ms=POLL_TIMEOUT_MS,
+        fetch_max_wait_ms=FETCH_WAIT_MS,
+        fetch_max_bytes=FETCH_BYTES,
+        max_partition_fetch_bytes=PARTITION_FETCH_BYTES,
+        ack_policy=AckPolicy.MANUAL,
+        parser=_as_it_came,
+        decoder=_raw,
+        listener=ResumeAtLedger(ledger, lambda: subscriber.consumer),
+    )
+    return subscriber
+
+
+async def _as_it_came(records: tuple[ConsumerRecord, ...]) -> KafkaMessage:
+    # FastStream's own parser reads every record's headers, and a header that is not UTF-8 loses it the batch
+    return KafkaMessage(records, b"", consumer=FAKE_CONSUMER)
+
+
+async def _raw(message: KafkaMessage) -> tuple[ConsumerRecord, ...]:
+    return message.raw_message
+
+
+async def end_offsets(settings: ConsumerSettings) -> dict[int, int]:
+    """Return where each partition of the topic ends; raises KafkaUnavailable."""
+    consumer = AIOKafkaConsumer(
+        settings.topic,
+        bootstrap_servers=settings.kafka_bootstrap_servers,
+        request_timeout_ms=ANSWER_TIMEOUT_MS,
+        enable_auto_commit=False,
+    )
+    try:
+        await consumer.start()
+        return await ends_known_to(consumer, settings.topic)
+    except UnknownTopicOrPartitionError as error:
+        raise KafkaUnavailable(f"there is no topic {settings.topic}: run `attemptlog topics`") from error
+    except KafkaError as error:
+        raise KafkaUnavailable(repr(error)) from error
+    finally:
+        await consumer.stop()
+
+
+async def ends_known_to(consumer: AIOKafkaConsumer, topic: str) -> dict[int, int]:
+    """Return where each partition of the topic ends, asked through a consumer that is connected; raises KafkaError."""
+    partitions = [TopicPartition(topic, number) for number in consumer.partitions_for_topic(topic)]
+    return {partition.partition: end for partition, end in (await consumer.end_offsets(partitions)).items()}

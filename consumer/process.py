@@ -1,0 +1,29 @@
+"""How this process ends."""
+
+import asyncio
+import logging
+import signal
+
+from consumer.errors import CannotRun
+
+logger = logging.getLogger(__name__)
+
+
+class Ending:
+    """Set when the process is to end; `failure` is why, if it is not because somebody asked for it."""
+
+    def __init__(self) -> None:
+        self.failure: Exception | None = None
+        self.begun = asyncio.Event()
+
+    async def fail(self, failure: Exception) -> None:
+        """End the process in an orderly way, with an exit status other than 0; returns when that has begun.
+
+        Nothing more may be taken from Kafka by the caller: what it had in hand will be delivered again.
+        """
+        if self.failure is None:
+            self.failure = failure
+            trace = None if isinstance(failure, CannotRun) else failure
+            logger.critical("the consumer stops: %s", failure, exc_info=trace, extra={"action": "consumer_failed"})
+            signal.raise_signal(signal.SIGTERM)  # whoever serves this application closes it
+        await self.begun.wait()

@@ -1,0 +1,126 @@
+"""The statements of the store, in the order in which a batch runs through them."""
+
+REQUIRED_TABLES = ["attempt_events", "dead_letters", "partition_ledger", "test_sessions", "questions", "exam_questions"]
+
+MISSING_TABLES = "SELECT name FROM unnest(%s::text[]) AS name WHERE to_regclass(name) IS NULL"
+
+# One pair of temporary tables per connection: emptying them at commit costs less than making them for every batch.
+CREATE_STAGING = """
+CREATE TEMPORARY TABLE staged_events (
+    partition integer NOT NULL,
+    kafka_offset bigint NOT NULL,
+    repeated boolean NOT NULL,
+    id uuid NOT NULL,
+    event_version smallint NOT NULL,
+    event_type text NOT NULL,
+    event_ts timestamptz NOT NULL,
+    client_ts timestamptz,
+    seq integer,
+    session_id uuid NOT NULL,
+    user_id uuid NOT NULL,
+    question_id uuid,
+    source text,
+    payload_json jsonb NOT NULL
+) ON COMMIT DELETE ROWS;
+CREATE TEMPORARY TABLE leftover_events (LIKE staged_events) ON COMMIT DELETE ROWS
+"""
+
+READ_LEDGER = "SELECT partition, next_offset FROM partition_ledger WHERE topic = %(topic)s"
+
+LOCK_LEDGER = """
+SELECT partition, next_offset
+FROM partition_ledger
+WHERE topic = %(topic)s AND partition = ANY(%(partitions)s)
+ORDER BY partition
+FOR UPDATE
+"""
+
+OPEN_LEDGER = """
+INSERT INTO partition_ledger (topic, partition, next_offset)
+SELECT %(topic)s, partition, 0
+FROM unnest(%(partitions)s::integer[]) AS partition
+ORDER BY partition
+ON CONFLICT DO NOTHING
+"""
+
+STAGE = "COPY staged_events FROM STDIN"
+
+# The order is what keeps two consumers that store the same sessions from waiting for each other in a circle, and
+# makes the record that Kafka has first win. Which rows went in is known by id, hence not more than one of each here.
+STORE_STAGED = """
+WITH stored AS (
+    INSERT INTO attempt_events (
+        id, event_version, event_type, event_ts, client_ts, seq, session_id, user_id, question_id, source, payload_json
+    )
+    SELECT
+        e.id, e.event_version, e.event_type, e.event_ts, e.client_ts, e.seq, e.session_id, e.user_id, e.question_id,
+        e.source, e.payload_json
+    FROM staged_events e
+    JOIN test_sessions s ON s.id = e.session_id AND s.user_id = e.user_id
+    LEFT JOIN questions q ON q.id = e.question_id
+    LEFT JOIN exam_questions x ON x.exam_id = s.exam_id AND x.question_id = e.question_id
+    WHERE NOT e.repeated
+        AND (e.question_id IS NULL OR (q.id IS NOT NULL AND (s.exam_id IS NULL OR x.question_id IS NOT NULL)))
+    ORDER BY e.session_id, e.seq, CASE WHEN e.seq IS NULL THEN e.id END, e.partition, e.kafka_offset
+    ON CONFLICT DO NOTHING
+    RETURNING id
+)
+INSERT INTO leftover_events
+SELECT e.*
+FROM staged_events e
+WHERE e.repeated OR NOT EXISTS (SELECT FROM stored WHERE stored.id = e.id)
+"""
+
+# 'unstored': nothing is wrong with it and yet it is not there, so it has to be stored after all. That is a repeated id
+# whose first record was refused, or a session that was created between the two statements.
+CLASSIFY_LEFTOVERS = """
+SELECT DISTINCT ON (e.partition, e.kafka_offset)
+    e.partition,
+    e.kafka_offset,
+    CASE
+        WHEN s.id IS NULL THEN 'unknown_session'
+        WHEN s.user_id <> e.user_id THEN 'session_not_owned'
+        WHEN e.question_id IS NOT NULL AND q.id IS NULL THEN 'unknown_question'
+        WHEN e.question_id IS NOT NULL AND s.exam_id IS NOT NULL AND x.question_id IS NULL
+            THEN 'question_not_in_session'
+        WHEN known.is_same THEN 'duplicate'
+        WHEN known.id IS NOT NULL THEN 'seq_conflict'
+        ELSE 'unstored'
+    END AS outcome,
+    known.id::text AS stored_id
+FROM leftover_events e
+LEFT JOIN test_sessions s ON s.id = e.session_id
+LEFT JOIN questions q ON q.id = e.question_id
+LEFT JOIN exam_questions x ON x.exam_id = s.exam_id AND x.question_id = e.question_id
+LEFT JOIN LATERAL (
+    SELECT
+        a.id,
+        (a.event_type, a.client_ts, a.session_id, a.seq, a.user_id, a.question_id, a.source, a.payload_json)
+            IS NOT DISTINCT FROM
+        (e.event_type, e.client_ts, e.session_id, e.seq, e.user_id, e.question_id, e.source, e.payload_json) AS is_same
+    FROM attempt_events a
+    WHERE a.id = e.id OR (a.session_id = e.session_id AND a.seq = e.seq)
+    ORDER BY is_same DESC
+    LIMIT 1
+) known ON true
+"""
+
+EMPTY_STAGING = "TRUNCATE staged_events, leftover_events"
+
+BURY = """
+INSERT INTO dead_letters (topic, partition, kafka_offset, reason, detail, session_id, user_id, key, value)
+VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)
+ON CONFLICT DO NOTHING
+"""
+
+ADVANCE_LEDGER = """
+UPDATE partition_ledger
+SET
+    next_offset = %(next_offset)s,
+    records = records + %(inserted)s + %(duplicates)s + %(dead_lettered)s,
+    inserted = inserted + %(inserted)s,
+    duplicates = duplicates + %(duplicates)s,
+    dead_lettered = dead_lettered + %(dead_lettered)s,
+    updated_at = now()
+WHERE topic = %(topic)s AND partition = %(partition)s
+"""

@@ -1,0 +1,202 @@
+"""A batch into PostgreSQL: rows, dead letters and the offset reached, in one transaction."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import psycopg
+from psycopg import AsyncConnection
+
+from consumer import sql
+from consumer.database import Database, describe, is_refusal
+from consumer.decoding import Batch, DeadLetter, Row, printable
+from consumer.errors import Hole, OffsetGap
+
+Connection = AsyncConnection[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What became of a batch's records; `next_offsets` is where the ledger stands now, by partition."""
+
+    inserted: int
+    duplicates: int
+    dead_letters: Counter[str]  # by reason
+    skipped: int
+    next_offsets: Mapping[int, int]
+
+
+@dataclass(slots=True)
+class Outcome:
+    """The rows that did not go in: true duplicates, and those refused for a reason."""
+
+    duplicates: list[Row]
+    refused: list[DeadLetter]
+
+
+class Store:
+    """Writes the batches of one topic."""
+
+    def __init__(self, database_url: str, topic: str, statement_timeout: timedelta = timedelta(seconds=60)) -> None:
+        self._database = Database(database_url, statement_timeout)
+        self._topic = topic
+
+    @property
+    def is_available(self) -> bool:
+        """True while the last thing asked of PostgreSQL worked."""
+        return self._database.is_available
+
+    async def close(self) -> None:
+        """Close the connection, after the batch that is being written."""
+        await self._database.close()
+
+    async def ledger(self) -> dict[int, int]:
+        """Return the next offset by partition. Raises StoreUnavailable; CannotRun when the schema is not there."""
+        async with self._database.connection() as connection:
+            cursor = await connection.execute(sql.READ_LEDGER, {"topic": self._topic})
+            return dict(await cursor.fetchall())
+
+    async def write(self, batch: Batch, gone: Set[Hole] = frozenset()) -> Stored:
+        """Store a batch, all of it or, when anything is raised, nothing; records accounted for before are skipped.
+
+        Raises StoreUnavailable: try again. OffsetGap: offsets are missing that are not in `gone`.
+        """
+        async with self._database.connection() as connection, connection.transaction():
+            ledger = await self._lock_ledger(connection, batch.partitions)
+            if holes := batch.holes(ledger) - gone:
+                raise OffsetGap(holes)
+            new = batch.after(ledger)
+            outcome = await _store_rows(connection, new.rows)
+            outcome.refused += new.undecodable
+            await self._bury(connection, outcome.refused)
+            await self._advance_ledger(connection, new, outcome)
+        return _stored(batch, new, outcome)
+
+    async def _lock_ledger(self, connection: Connection, partitions: Sequence[int]) -> dict[int, int]:
+        which = {"topic": self._topic, "partitions": partitions}
+        ledger = dict(await (await connection.execute(sql.LOCK_LEDGER, which)).fetchall())
+        if len(ledger) < len(partitions):
+            await connection.execute(sql.OPEN_LEDGER, which)
+            ledger = dict(await (await connection.execute(sql.LOCK_LEDGER, which)).fetchall())
+        return ledger
+
+    async def _bury(self, connection: Connection, letters: Sequence[DeadLetter]) -> None:
+        if letters:
+            await connection.cursor().executemany(sql.BURY, [(self._topic, *_letter(letter)) for letter in letters])
+
+    async def _advance_ledger(self, connection: Connection, batch: Batch, outcome: Outcome) -> None:
+        records = Counter(row.record.partition for row in batch.rows)
+        records.update(letter.record.partition for letter in batch.undecodable)
+        duplicates = Counter(row.record.partition for row in outcome.duplicates)
+        refused = Counter(letter.record.partition for letter in outcome.refused)
+        await connection.cursor().executemany(
+            sql.ADVANCE_LEDGER,
+            [
+                {
+                    "topic": self._topic,
+                    "partition": partition,
+                    "next_offset": next_offset,
+                    "inserted": records[partition] - duplicates[partition] - refused[partition],
+                    "duplicates": duplicates[partition],
+                    "dead_lettered": refused[partition],
+                }
+                for partition, next_offset in batch.next_offsets.items()
+            ],
+        )
+
+
+def _stored(batch: Batch, new: Batch, outcome: Outcome) -> Stored:
+    return Stored(
+        inserted=len(new) - len(outcome.duplicates) - len(outcome.refused),
+        duplicates=len(outcome.duplicates),
+        dead_letters=Counter(letter.reason for letter in outcome.refused),
+        skipped=len(batch) - len(new),
+        next_offsets=new.next_offsets,
+    )
+
+
+def _letter(letter: DeadLetter) -> tuple[object, ...]:
+    record, envelope = letter.record, letter.envelope
+    event = (envelope.session_id, envelope.user_id) if envelope else (None, None)
+    return record.partition, record.offset, letter.reason, letter.detail, *event, record.key, record.value
+
+
+async def _store_rows(connection: Connection, rows: Sequence[Row]) -> Outcome:
+    """Insert the rows and say what became of those that did not go in."""
+    outcome = Outcome([], [])
+    while rows:
+        rows = await _store_or_halve(connection, rows, outcome)
+        if rows:
+            await connection.execute(sql.EMPTY_STAGING)
+    return outcome
+
+
+async def _store_or_halve(connection: Connection, rows: Sequence[Row], outcome: Outcome) -> list[Row]:
+    """Store what PostgreSQL takes; find what it refuses by halving. Return what is to be stored still."""
+    try:
+        async with connection.transaction():  # a savepoint
+            await _stage(connection, rows)
+            return await _insert_staged(connection, rows, outcome)
+    except psycopg.Error as error:
+        if not is_refusal(error):
+            raise
+        if len(rows) == 1:
+            record, envelope = rows[0]
+            outcome.refused.append(DeadLetter(record, "rejected_by_database", printable(describe(error)), envelope))
+            return []
+    middle = len(rows) // 2
+    unstored = await _store_or_halve(connection, rows[:middle], outcome)
+    await connection.execute(sql.EMPTY_STAGING)
+    return unstored + await _store_or_halve(connection, rows[middle:], outcome)
+
+
+async def _stage(connection: Connection, rows: Sequence[Row]) -> None:
+    seen: set[str] = set()
+    async with connection.cursor().copy(sql.STAGE) as copy:
+        for record, e in rows:
+            await copy.write_row(
+                (
+                    record.partition,
+                    record.offset,
+                    e.id in seen,
+                    e.id,
+                    e.event_version,
+                    e.event_type,
+                    e.event_ts,
+                    e.client_ts,
+                    e.seq,
+                    e.session_id,
+                    e.user_id,
+                    e.question_id,
+                    e.source,
+                    e.payload_json.decode(),
+                )
+            )
+            seen.add(e.id)
+
+
+async def _insert_staged(connection: Connection, rows: Sequence[Row], outcome: Outcome) -> list[Row]:
+    stored = await connection.execute(sql.STORE_STAGED)
+    if not stored.rowcount:
+        return []
+    by_offset = {(row.record.partition, row.record.offset): row for row in rows}
+    unstored = []
+    for partition, offset, reason, stored_id in await (await connection.execute(sql.CLASSIFY_LEFTOVERS)).fetchall():
+        row = by_offset[partition, offset]
+        if reason == "duplicate":
+            outcome.duplicates.append(row)
+        elif reason == "unstored":
+            unstored.append(row)
+        else:
+            outcome.refused.append(DeadLetter(row.record, reason, _detail(reason, row, stored_id), row.envelope))
+    return unstored
+
+
+def _detail(reason: str, row: Row, stored_id: str | None) -> str | None:
+    if reason == "seq_conflict":
+        return f"event {stored_id} is stored with other content"
+    if reason in ("unknown_question", "question_not_in_session"):
+        return f"question {row.envelope.question_id}"
+    return None

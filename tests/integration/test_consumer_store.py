@@ -1,0 +1,308 @@
+"""What becomes of a batch in a real PostgreSQL: every record is accounted for, exactly once."""
+
+import asyncio
+import uuid
+from collections.abc import AsyncIterator, Iterator, Sequence
+from dataclasses import astuple, replace
+
+import psycopg
+import pytest
+
+from consumer.decoding import decode_batch
+from consumer.errors import CannotRun, Hole, OffsetGap, StoreUnavailable
+from consumer.store import Store, Stored
+from tests.support.consumer import (
+    FakeRecord,
+    Partition,
+    assert_accounted,
+    consumer_role,
+    dead_letters,
+    envelope,
+    ledger,
+    query,
+    stored_ids,
+)
+from tests.support.http import Exam, insert_exam
+
+TOPIC = "attempt-events.v1"
+NOBODY = str(uuid.uuid4())
+
+
+@pytest.fixture
+def exam(database_url: str) -> Exam:
+    return insert_exam(database_url)
+
+
+@pytest.fixture
+def partition() -> Partition:
+    return Partition()
+
+
+@pytest.fixture
+def role_url(database_url: str) -> Iterator[str]:
+    with consumer_role(database_url) as url:
+        yield url
+
+
+@pytest.fixture
+async def store(role_url: str) -> AsyncIterator[Store]:
+    """A store that has no more rights than the consumer's role grants."""
+    store = Store(role_url, TOPIC)
+    yield store
+    await store.close()
+
+
+async def write(store: Store, records: Sequence[FakeRecord], gone: frozenset[Hole] = frozenset()) -> Stored:
+    return await store.write(decode_batch(records), gone)
+
+
+async def test_events_are_stored_as_they_were_sent(
+    store: Store, database_url: str, exam: Exam, partition: Partition
+) -> None:
+    event = envelope(exam, payload_json='{"text":"é \\\\ \\n","deep":{"a":[1,2.5,null]}}'.encode())
+    stored = await write(store, partition.records(event))
+    assert (stored.inserted, stored.duplicates, stored.skipped) == (1, 0, 0)
+    statement = """
+        SELECT id::text, event_version, event_type, event_ts, client_ts, seq, session_id::text, user_id::text,
+            question_id::text, source, payload_json
+        FROM attempt_events
+    """
+    as_sent = astuple(event)[:-1]
+    assert query(database_url, statement) == [(*as_sent, {"text": "é \\ \n", "deep": {"a": [1, 2.5, None]}})]
+    assert_accounted(database_url, partition)
+
+
+async def test_an_event_that_comes_again_is_a_duplicate_whatever_id_and_server_time_it_has(
+    store: Store, database_url: str, exam: Exam, partition: Partition
+) -> None:
+    first, second = envelope(exam, 1), envelope(exam, 2)
+    retry_of_first, retry_of_second = envelope(exam, 1), envelope(exam, 2)
+    in_batch = await write(store, partition.records(first, second, first, retry_of_first))
+    later = await write(store, partition.records(second, retry_of_second, first))
+    assert (in_batch.inserted, in_batch.duplicates) == (2, 2)
+    assert (later.inserted, later.duplicates) == (0, 3)
+    assert stored_ids(database_url) == {first.id, second.id}
+    assert ledger(database_url)[0]["duplicates"] == 5
+    assert_accounted(database_url, partition)
+
+
+@pytest.mark.parametrize("in_one_batch", [True, False])
+async def test_other_content_under_a_known_seq_or_id_is_a_conflict_and_what_came_first_stays(
+    store: Store, database_url: str, exam: Exam, partition: Partition, in_one_batch: bool
+) -> None:
+    first = envelope(exam, 1)
+    same_seq = envelope(exam, 1, payload_json=b'{"choice":3}')
+    same_id = envelope(exam, 2, id=first.id)
+    records = partition.records(first, same_seq, same_id)
+    for batch in [records] if in_one_batch else [records[:1], records[1:]]:
+        await write(store, batch)
+    assert stored_ids(database_url) == {first.id}
+    assert dead_letters(database_url) == {(0, 1): "seq_conflict", (0, 2): "seq_conflict"}
+    assert query(database_url, "SELECT DISTINCT detail FROM dead_letters") == [
+        f"event {first.id} is stored with other content"
+    ]
+    assert_accounted(database_url, partition)
+
+
+async def test_the_order_of_a_payloads_keys_is_not_content(
+    store: Store, database_url: str, exam: Exam, partition: Partition
+) -> None:
+    one, other = envelope(exam, payload_json=b'{"a":1,"b":2}'), envelope(exam, payload_json=b'{"b":2,"a":1}')
+    assert (await write(store, partition.records(one, other))).duplicates == 1
+    assert_accounted(database_url, partition)
+
+
+async def test_events_without_seq_are_the_same_only_by_id(
+    store: Store, database_url: str, exam: Exam, partition: Partition
+) -> None:
+    one, twin = envelope(exam, None), envelope(exam, None)
+    changed = replace(one, payload_json=b"{}")
+    stored = await write(store, partition.records(one, twin, one, changed))
+    assert (stored.inserted, stored.duplicates) == (2, 1)
+    assert dead_letters(database_url) == {(0, 3): "seq_conflict"}
+    assert_accounted(database_url, partition)
+
+
+async def test_whoever_may_not_write_is_kept_as_a_dead_letter_and_nobody_else(
+    store: Store, database_url: str, exam: Exam, partition: Partition
+) -> None:
+    other = insert_exam(database_url)
+    events = [
+        envelope(exam, 1, session_id=NOBODY),
+        envelope(exam, 2, user_id=other.user),
+        envelope(exam, 3, question_id=NOBODY),
+        envelope(exam, 4, question_id=other.question),
+        envelope(exam, 5),
+        envelope(exam, 6, question_id=None),
+    ]
+    stored = await write(store, partition.records(*events))
+    assert stored.inserted == 2
+    reasons = ["unknown_session", "session_not_owned", "unknown_question", "question_not_in_session"]
+    assert dead_letters(database_url) == {(0, offset): reason for offset, reason in enumerate(reasons)}
+    assert_accounted(database_url, partition)
+
+
+async def test_a_session_without_an_exam_takes_any_question_there_is(
+    store: Store, database_url: str, exam: Exam, partition: Partition
+) -> None:
+    other = insert_exam(database_url)
+    with psycopg.connect(database_url) as connection:
+        connection.execute("UPDATE test_sessions SET exam_id = NULL WHERE id = %s", [exam.session])
+    events = [envelope(exam, 1, question_id=other.question), envelope(exam, 2, question_id=NOBODY)]
+    assert (await write(store, partition.records(*events))).inserted == 1
+    assert dead_letters(database_url) == {(0, 1): "unknown_question"}
+
+
+async def test_what_is_no_envelope_is_kept_with_key_and_value(
+    store: Store, database_url: str, exam: Exam, partition: Partition
+) -> None:
+    strange_name = b'{"\\u0000\\ud800":1}'
+    records = partition.records(b"\x00\xff", None, strange_name, b"", envelope(exam))
+    assert (await write(store, records)).dead_letters == {"undecodable": 4}
+    assert query(database_url, "SELECT key, value, session_id FROM dead_letters ORDER BY kafka_offset") == [
+        (b"key", b"\x00\xff", None),
+        (b"key", None, None),
+        (b"key", strange_name, None),
+        (b"key", b"", None),
+    ]
+    assert_accounted(database_url, partition)
+
+
+async def test_a_repeated_id_is_stored_although_its_first_record_was_refused(
+    store: Store, database_url: str, exam: Exam, partition: Partition
+) -> None:
+    good = envelope(exam, 1)
+    refused = replace(good, session_id=NOBODY)
+    stored = await write(store, partition.records(refused, good, refused, good))
+    assert (stored.inserted, stored.duplicates) == (1, 1)
+    assert dead_letters(database_url) == {(0, 0): "unknown_session", (0, 2): "unknown_session"}
+    assert_accounted(database_url, partition)
+
+
+async def test_rows_that_postgresql_refuses_are_isolated_and_the_rest_is_stored(
+    store: Store, database_url: str, exam: Exam, partition: Partition
+) -> None:
+    with psycopg.connect(database_url) as connection:
+        connection.execute("ALTER TABLE attempt_events ADD CONSTRAINT no_sevens CHECK (seq % 7 <> 0)")
+    events = [envelope(exam, seq) for seq in range(1, 31)]
+    stored = await write(store, partition.records(*events, events[6], events[7]))
+    assert (stored.inserted, stored.duplicates) == (26, 1)
+    assert dead_letters(database_url) == dict.fromkeys(
+        [(0, 6), (0, 13), (0, 20), (0, 27), (0, 30)], "rejected_by_database"
+    )
+    (detail,) = query(database_url, "SELECT DISTINCT detail FROM dead_letters")
+    assert detail.startswith("23514: ")
+    assert "no_sevens" in detail
+    assert "Failing row" not in detail
+    assert_accounted(database_url, partition)
+
+
+async def test_records_that_are_accounted_for_are_skipped(
+    store: Store, database_url: str, exam: Exam, partition: Partition
+) -> None:
+    records = partition.records(*(envelope(exam, seq) for seq in range(4)), b"broken")
+    await write(store, records[:3])
+    again = await write(store, records)
+    zombie = await write(store, records[1:4])
+    assert (again.inserted, again.skipped, again.dead_letters) == (1, 3, {"undecodable": 1})
+    assert (zombie.inserted, zombie.duplicates, zombie.skipped) == (0, 0, 3)
+    assert zombie.next_offsets == {0: 5}
+    assert_accounted(database_url, partition)
+
+
+async def test_a_hole_is_refused_until_it_is_known_that_kafka_has_nothing_there(
+    store: Store, database_url: str, exam: Exam, partition: Partition
+) -> None:
+    await write(store, partition.records(envelope(exam, 1)))
+    later = Partition(next_offset=5).records(envelope(exam, 2))
+    with pytest.raises(OffsetGap) as raised:
+        await write(store, later)
+    assert raised.value.holes == {Hole(partition=0, next_offset=1, first_offset=5)}
+    assert ledger(database_url)[0]["next_offset"] == 1
+    await write(store, later, raised.value.holes)
+    row = ledger(database_url)[0]
+    assert (row["next_offset"], row["records"], row["inserted"]) == (6, 2, 2)
+
+
+async def test_a_partitions_counts_are_its_own(store: Store, database_url: str, exam: Exam) -> None:
+    zero, one = Partition(0), Partition(1)
+    event = envelope(exam, 1)
+    await write(store, [*one.records(event, b"broken", envelope(exam, 2)), *zero.records(event, event)])
+    rows = ledger(database_url)
+    assert [rows[number]["inserted"] for number in (0, 1)] == [1, 1]
+    assert [rows[number]["duplicates"] for number in (0, 1)] == [1, 1]
+    assert [rows[number]["dead_lettered"] for number in (0, 1)] == [0, 1]
+    assert_accounted(database_url, zero, one)
+
+
+async def test_two_consumers_that_store_the_same_events_at_once_neither_deadlock_nor_double(
+    role_url: str, database_url: str
+) -> None:
+    exams = [insert_exam(database_url) for _ in range(20)]
+    stores, partitions = (Store(role_url, TOPIC), Store(role_url, TOPIC)), (Partition(0), Partition(1))
+    sent: set[str] = set()
+    for start in range(0, 100, 10):
+        with_seq = [envelope(exam, seq) for exam in exams for seq in range(start, start + 10)]
+        without_seq = [envelope(exams[0], None) for _ in range(1_000)]
+        events = without_seq if start % 20 else with_seq
+        batches = partitions[0].records(*events), partitions[1].records(*reversed(events))
+        await asyncio.gather(*(write(store, batch) for store, batch in zip(stores, batches, strict=True)))
+        sent |= {event.id for event in events}
+    assert stored_ids(database_url) == sent
+    assert_accounted(database_url, *partitions)
+    await asyncio.gather(*(store.close() for store in stores))
+
+
+async def test_an_event_is_inserted_where_kafka_has_it_first(store: Store, database_url: str, exam: Exam) -> None:
+    zero, one = Partition(0), Partition(1)
+    first, second = envelope(exam, 1), envelope(exam, 1)
+    await write(store, [*one.records(first, second), *zero.records(second, first)])
+    assert stored_ids(database_url) == {second.id}
+    assert [ledger(database_url)[number]["inserted"] for number in (0, 1)] == [1, 0]
+    assert_accounted(database_url, zero, one)
+
+
+async def test_the_same_records_written_by_two_consumers_at_once_are_stored_by_one(
+    role_url: str, database_url: str, exam: Exam, partition: Partition
+) -> None:
+    records = partition.records(*(envelope(exam, seq) for seq in range(200)))
+    stores = Store(role_url, TOPIC), Store(role_url, TOPIC)
+    results = await asyncio.gather(*(write(store, records) for store in stores))
+    assert sorted((stored.inserted, stored.skipped) for stored in results) == [(0, 200), (200, 0)]
+    assert_accounted(database_url, partition)
+    await asyncio.gather(*(store.close() for store in stores))
+
+
+async def test_a_broken_connection_is_unavailability_and_the_next_attempt_has_a_new_one(
+    store: Store, database_url: str, exam: Exam, partition: Partition
+) -> None:
+    await write(store, partition.records(envelope(exam, 1)))
+    query(
+        database_url,
+        "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE application_name = 'attemptlog-consumer'"
+        " AND datname = current_database()",
+    )
+    records = partition.records(envelope(exam, 2))
+    with pytest.raises(StoreUnavailable):
+        await write(store, records)
+    assert not store.is_available
+    await write(store, records)
+    assert store.is_available
+    assert_accounted(database_url, partition)
+
+
+async def test_without_the_tables_it_says_what_to_run(empty_database_url: str) -> None:
+    store = Store(empty_database_url, TOPIC)
+    with pytest.raises(CannotRun, match="run `attemptlog migrate`"):
+        await store.ledger()
+    await store.close()
+
+
+async def test_an_error_that_waiting_does_not_mend_is_raised_as_it_is(
+    store: Store, database_url: str, exam: Exam, partition: Partition
+) -> None:
+    await store.ledger()
+    with psycopg.connect(database_url) as connection:
+        connection.execute("ALTER TABLE partition_ledger RENAME TO elsewhere")
+    with pytest.raises(psycopg.errors.UndefinedTable):
+        await write(store, partition.records(envelope(exam)))

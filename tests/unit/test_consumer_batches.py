@@ -1,0 +1,195 @@
+"""What is done with a batch while PostgreSQL or Kafka are not as they should be."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence, Set
+from dataclasses import dataclass, field
+from itertools import islice
+
+import pytest
+from aiokafka import TopicPartition
+from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaConnectionError
+
+from consumer.batches import LONGEST_PAUSE, Batches, pauses
+from consumer.decoding import Batch
+from consumer.errors import Hole, OffsetGap, StoreUnavailable
+from consumer.metrics import Metrics
+from consumer.store import Stored
+from tests.support.consumer import FakeRecord, Partition
+from tests.support.eventually import eventually
+
+ZERO = TopicPartition("t", 0)
+
+
+@dataclass
+class FakeStore:
+    """Keeps the ledger in memory and raises `errors` first, one at each attempt."""
+
+    next_offset: int = 0
+    errors: list[Exception] = field(default_factory=list)
+    attempts: int = 0
+
+    async def write(self, batch: Batch, gone: Set[Hole] = frozenset()) -> Stored:
+        self.attempts += 1
+        if self.errors:
+            raise self.errors.pop(0)
+        if holes := batch.holes({0: self.next_offset}) - gone:
+            raise OffsetGap(holes)
+        self.next_offset = batch.next_offsets[0]
+        return Stored(0, 0, Counter(undecodable=len(batch)), 0, {0: self.next_offset})
+
+
+@dataclass
+class FakeLog:
+    """One partition of Kafka's log, `position` being what it delivers next."""
+
+    begin: int = 0
+    position: int | None = None
+    committed: int | None = None
+    assigned: frozenset[TopicPartition] = frozenset([ZERO])
+    refusal: Exception | None = None
+    errors: list[Exception] = field(default_factory=list)
+
+    def assignment(self) -> Collection[TopicPartition]:
+        return self.assigned
+
+    def seek(self, partition: TopicPartition, offset: int) -> None:
+        if partition not in self.assigned:
+            raise IllegalStateError
+        self.position = offset
+
+    async def beginning_offsets(self, partitions: Sequence[TopicPartition]) -> Mapping[TopicPartition, int]:
+        if self.errors:
+            raise self.errors.pop(0)
+        return dict.fromkeys(partitions, self.begin)
+
+    async def commit(self, offsets: Mapping[TopicPartition, int]) -> None:
+        if self.refusal:
+            raise self.refusal
+        self.committed = offsets[ZERO]
+
+
+@dataclass
+class Scene:
+    """Batches between a store and a log, both fake."""
+
+    store: FakeStore = field(default_factory=FakeStore)
+    log: FakeLog = field(default_factory=FakeLog)
+    metrics: Metrics = field(default_factory=Metrics)
+    stopping: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def __post_init__(self) -> None:
+        self._batches = Batches(self.store, "t", self.metrics, self.stopping)
+
+    async def take(self, first_offset: int, count: int = 1) -> None:
+        records: list[FakeRecord] = Partition(next_offset=first_offset).records(*[b""] * count)
+        await self._batches.take(records, self.log)
+
+    def metric(self, name: str) -> float | None:
+        return self.metrics.registry.get_sample_value(f"attemptlog_consumer_{name}")
+
+
+def test_attempts_come_at_growing_distances_with_jitter_and_without_end() -> None:
+    waits = list(islice(pauses(), 50))
+    assert waits[0] <= 0.1
+    assert LONGEST_PAUSE / 2 <= waits[-1] <= LONGEST_PAUSE
+    assert len(set(waits[20:])) > 1
+
+
+async def test_kafka_learns_of_a_batch_once_it_is_stored() -> None:
+    scene = Scene()
+    await scene.take(0, count=3)
+    assert (scene.store.next_offset, scene.log.committed) == (3, 3)
+
+
+async def test_a_batch_waits_until_postgresql_is_back() -> None:
+    scene = Scene(FakeStore(errors=[StoreUnavailable("away"), StoreUnavailable("away")]))
+    await scene.take(0)
+    assert (scene.store.attempts, scene.log.committed) == (3, 1)
+    assert scene.metric("database_retries_total") == 2
+
+
+async def test_a_batch_that_waits_is_left_to_kafka_when_the_process_is_to_end() -> None:
+    scene = Scene(FakeStore(errors=[StoreUnavailable("away")] * 1000))
+    taking = asyncio.create_task(scene.take(0))
+    await eventually(lambda: scene.store.attempts > 1)
+    scene.stopping.set()
+    await asyncio.wait_for(taking, 1)
+    assert scene.log.committed is None
+
+
+async def test_no_batch_is_begun_once_the_process_is_to_end() -> None:
+    scene = Scene()
+    scene.stopping.set()
+    await scene.take(0)
+    assert scene.store.attempts == 0
+
+
+@pytest.mark.parametrize("refusal", [CommitFailedError(), IllegalStateError()])
+async def test_kafka_refusing_the_offsets_does_not_matter(refusal: Exception) -> None:
+    scene = Scene(log=FakeLog(refusal=refusal))
+    await scene.take(0)
+    assert scene.store.next_offset == 1
+
+
+async def test_offsets_of_a_partition_that_moved_away_are_not_committed() -> None:
+    scene = Scene(log=FakeLog(assigned=frozenset()))
+    await scene.take(0)
+    assert (scene.store.next_offset, scene.log.committed) == (1, None)
+
+
+async def test_what_the_database_lacks_is_read_again_from_kafka() -> None:
+    scene = Scene(FakeStore(next_offset=10))
+    await scene.take(20)
+    assert (scene.log.position, scene.log.committed, scene.store.next_offset) == (10, 10, 10)
+    await scene.take(10, count=11)
+    assert scene.store.next_offset == 21
+    assert scene.metric("records_lost_total") == 0
+
+
+async def test_what_kafka_has_no_more_is_counted_as_lost() -> None:
+    scene = Scene(FakeStore(next_offset=10), FakeLog(begin=20))
+    await scene.take(20)
+    assert scene.store.next_offset == 21
+    assert scene.metric("records_lost_total") == 10
+
+
+async def test_what_kafka_still_has_is_read_before_the_rest_is_given_up() -> None:
+    scene = Scene(FakeStore(next_offset=10), FakeLog(begin=15))
+    await scene.take(20)
+    assert scene.log.position == 15
+    await scene.take(15)
+    assert scene.store.next_offset == 16
+    assert scene.metric("records_lost_total") == 5
+
+
+async def test_offsets_that_hold_no_record_are_passed_after_one_look() -> None:
+    scene = Scene(FakeStore(next_offset=10))
+    await scene.take(12)
+    assert scene.log.position == 10
+    await scene.take(12)
+    assert scene.store.next_offset == 13
+
+
+async def test_a_hole_is_looked_at_again_when_the_look_may_have_begun_elsewhere() -> None:
+    scene = Scene(FakeStore(next_offset=10), FakeLog(refusal=CommitFailedError()))
+    for _ in range(3):
+        await scene.take(12)
+    assert scene.store.next_offset == 10
+    scene.log.refusal = None
+    await scene.take(12)
+    await scene.take(12)
+    assert scene.store.next_offset == 13
+
+
+async def test_a_hole_waits_while_kafka_does_not_say_where_it_begins() -> None:
+    scene = Scene(FakeStore(next_offset=10), FakeLog(begin=20, errors=[KafkaConnectionError()]))
+    await scene.take(20)
+    assert scene.store.next_offset == 21
+
+
+async def test_what_is_not_expected_is_raised() -> None:
+    scene = Scene(FakeStore(errors=[RuntimeError("a bug")]))
+    with pytest.raises(RuntimeError):
+        await scene.take(0)
+    assert scene.log.committed is None

@@ -1,0 +1,60 @@
+"""Records into batches, and what is decided about their offsets."""
+
+import pytest
+
+from consumer.decoding import MAX_DETAIL, decode_batch, printable, refuse_other_log
+from consumer.errors import CannotRun, Hole
+from tests.support.consumer import FakeRecord, Partition, envelope
+from tests.support.http import Exam
+
+EXAM = Exam()
+
+
+def test_a_record_that_is_no_envelope_does_not_fail_its_neighbours() -> None:
+    event = envelope(EXAM)
+    batch = decode_batch(Partition().records(event, b"no json", None, event))
+    assert [row.record.offset for row in batch.rows] == [0, 3]
+    assert [(letter.record.offset, letter.reason) for letter in batch.undecodable] == [
+        (1, "undecodable"),
+        (2, "undecodable"),
+    ]
+    assert [row.envelope for row in batch.rows] == [event, event]
+    assert len(batch) == 4
+
+
+def test_records_come_in_the_order_of_partitions_and_offsets() -> None:
+    one, zero = Partition(1, next_offset=7).records(b"", b""), Partition(0, next_offset=3).records(b"")
+    batch = decode_batch([*one, *zero])
+    assert [letter.record for letter in batch.undecodable] == [*zero, *one]
+    assert (batch.first_offsets, batch.next_offsets) == ({0: 3, 1: 7}, {0: 4, 1: 9})
+    assert batch.partitions == [0, 1]
+
+
+def test_only_a_start_beyond_the_ledger_is_a_hole() -> None:
+    batch = decode_batch(FakeRecord(number, offset=5, value=b"") for number in range(3))
+    assert batch.holes({0: 4, 1: 5, 2: 6}) == {Hole(partition=0, next_offset=4, first_offset=5)}
+
+
+def test_what_the_ledger_has_is_left_out() -> None:
+    event = envelope(EXAM)
+    batch = decode_batch([*Partition(0).records(event, b"", event), *Partition(1).records(event)])
+    new = batch.after({0: 2, 1: 9})
+    assert [(row.record.partition, row.record.offset) for row in new.rows] == [(0, 2)]
+    assert new.undecodable == []
+    assert new.next_offsets == {0: 3, 1: 9}
+    assert batch.after({0: 0, 1: 0}) is batch
+
+
+@pytest.mark.parametrize("ends", [{0: 5}, {0: 9}, {}])
+def test_a_topic_that_reaches_the_ledger_may_be_read(ends: dict[int, int]) -> None:
+    refuse_other_log("t", {0: 5}, ends)
+
+
+def test_a_topic_that_ends_before_the_ledger_is_another_one() -> None:
+    with pytest.raises(CannotRun, match="partition 0 of t ends at 4, but the ledger is at 5"):
+        refuse_other_log("t", {0: 5}, {0: 4})
+
+
+def test_a_detail_can_be_put_anywhere() -> None:
+    assert printable("a\x00b\ud800\nc") == "a\ufffdb\ufffd\ufffdc"
+    assert len(printable("x" * 10_000)) == MAX_DETAIL

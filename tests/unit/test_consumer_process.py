@@ -1,0 +1,47 @@
+"""Settings and log lines of the consumer."""
+
+import json
+import logging
+
+import pytest
+from pydantic import ValidationError
+
+from consumer.logs import JsonLines, Unrepeated
+from consumer.settings import ConsumerSettings
+
+SECRET = "not-for-anybody"
+
+
+def line(name: str = "consumer", message: str = "batch stored", **extra: object) -> logging.LogRecord:
+    return logging.makeLogRecord({"name": name, "msg": message, "levelname": "INFO", **extra})
+
+
+def test_every_setting_is_described() -> None:
+    assert all(field.description for field in ConsumerSettings.model_fields.values())
+
+
+def test_a_connection_string_is_never_shown() -> None:
+    settings = ConsumerSettings(kafka_bootstrap_servers="k:9092", database_url=f"postgresql://u:{SECRET}@h/d")
+    assert SECRET not in repr(settings)
+    with pytest.raises(ValidationError, match="is not a PostgreSQL URL") as raised:
+        ConsumerSettings(kafka_bootstrap_servers="k:9092", database_url=f"{SECRET} @h/d")
+    assert SECRET not in str(raised.value)
+
+
+def test_a_log_line_is_a_json_object_with_the_data_beside_the_sentence() -> None:
+    shown = json.loads(JsonLines().format(line(inserted=480, next_offsets={3: 9})))
+    assert shown.pop("time")
+    assert shown == {
+        "level": "info",
+        "logger": "consumer",
+        "message": "batch stored",
+        "inserted": 480,
+        "next_offsets": {"3": 9},
+    }
+
+
+def test_kafkas_client_says_a_thing_once_in_a_while_and_the_consumer_whenever_it_wants() -> None:
+    lets_through = Unrepeated().filter
+    assert [lets_through(line("aiokafka", "cannot connect to %s")) for _ in range(3)] == [True, False, False]
+    assert lets_through(line("aiokafka", "something else"))
+    assert all(lets_through(line()) for _ in range(3))
