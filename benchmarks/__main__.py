@@ -1,22 +1,17 @@
 """`python -m benchmarks`: the gateway and the consumer against their references, on a stack of their own."""
 
-import asyncio
 import json
 import tempfile
 from pathlib import Path
 from typing import Annotated
 
-import psycopg
 import typer
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from rich.console import Console
 from rich.table import Table
 
 from benchmarks import consumer, gateway
-from benchmarks.load import School
+from benchmarks.load import School, prepare
 from local_stack import LocalStack
-from migrations import upgrade
-from schemas import ATTEMPT_EVENTS
 
 GATEWAY_TOPIC, CONSUMER_TOPIC = "bench-gateway", "bench-consumer"
 
@@ -49,28 +44,13 @@ def main(
 
 
 def _measure(stack: LocalStack, events: int, rounds: int) -> tuple[gateway.GatewayFigure, consumer.ConsumerFigure]:
-    servers, database = stack.kafka.bootstrap_servers, stack.postgres.database_url("bench")
-    with psycopg.connect(stack.postgres.url, autocommit=True) as connection:
-        connection.execute("CREATE DATABASE bench")
-    upgrade(database)
-    asyncio.run(_create_topics(servers))
+    servers, database = stack.kafka.bootstrap_servers, prepare(stack, [GATEWAY_TOPIC, CONSUMER_TOPIC])
     school = School.make()
     school.insert(database)
     console.print("gateway …")
     gateways = gateway.measure(gateway.environment_for(servers, database, GATEWAY_TOPIC), school, events, rounds)
     console.print("consumer …")
     return gateways, consumer.measure(consumer.Round(servers, database, CONSUMER_TOPIC, events), rounds)
-
-
-async def _create_topics(bootstrap_servers: str) -> None:
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap_servers)
-    await admin.start()
-    try:
-        await admin.create_topics(
-            [NewTopic(name, ATTEMPT_EVENTS.partitions, 1) for name in (GATEWAY_TOPIC, CONSUMER_TOPIC)]
-        )
-    finally:
-        await admin.close()
 
 
 if __name__ == "__main__":

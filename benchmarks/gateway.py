@@ -18,8 +18,11 @@ from local_stack.ports import free_port
 
 START_DEADLINE = 30.0  # seconds
 WARM_UP = SESSIONS  # requests before the clock starts: one of each session, so that its caches are warm
-OURS = "ingest_api.app:create_app"
-PLAIN = "benchmarks.references.gateway_plain:app"
+OURS, PLAIN = "ours", "plain"
+COMMANDS = {
+    OURS: ["cli", "ingest"],
+    PLAIN: ["uvicorn", "benchmarks.references.gateway_plain:app", "--no-access-log", "--log-level", "warning"],
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +39,7 @@ def measure(environment: Mapping[str, str], school: School, events: int, rounds:
     rates: dict[str, list[float]] = {PLAIN: [], OURS: []}
     for _ in range(rounds):
         for application, figures in rates.items():
-            with _gateway(application, environment) as (port, process):
+            with gateway(application, environment) as (port, process):
                 figures.append(_events_per_core_second(port, process, requests))
     return GatewayFigure(median(rates[OURS]), median(rates[PLAIN]))
 
@@ -50,11 +53,11 @@ def _events_per_core_second(port: int, process: psutil.Process, requests: list[b
 
 
 @contextmanager
-def _gateway(application: str, environment: Mapping[str, str]) -> Iterator[tuple[int, psutil.Process]]:
+def gateway(application: str, environment: Mapping[str, str]) -> Iterator[tuple[int, psutil.Process]]:
+    """Run a gateway with an environment; yield its port and its process."""
     port = free_port()
-    factory = ["--factory"] if application == OURS else []
-    command = [sys.executable, "-m", "uvicorn", *factory, application, "--no-access-log", "--log-level", "warning"]
-    process = subprocess.Popen([*command, "--port", str(port)], env={**os.environ, **environment})
+    command = [sys.executable, "-m", *COMMANDS[application], "--port", str(port)]
+    process = subprocess.Popen(command, env={**os.environ, **environment})
     try:
         _wait_until_ready(port)
         yield port, psutil.Process(process.pid)

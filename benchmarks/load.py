@@ -11,8 +11,11 @@ from datetime import UTC, datetime
 import jwt
 import orjson
 import psycopg
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
-from schemas import EVENT_TYPES, Envelope, new_event_id
+from local_stack import LocalStack
+from migrations import upgrade
+from schemas import ATTEMPT_EVENTS, EVENT_TYPES, Envelope, new_event_id
 
 SECRET = "a secret of the benchmark, 32 bytes or more"  # noqa: S105
 PATH = "/v1/telemetry/events"
@@ -110,3 +113,21 @@ async def _send(port: int, queue: Iterator[bytes]) -> None:
         length = int(head.lower().split(b"content-length: ")[1].split(b"\r\n")[0])
         await reader.readexactly(length)
     writer.close()
+
+
+def prepare(stack: LocalStack, topics: list[str]) -> str:
+    """Make a migrated database and topics on a running stack; return the database's URL."""
+    with psycopg.connect(stack.postgres.url, autocommit=True) as connection:
+        connection.execute("CREATE DATABASE bench")
+    upgrade(stack.postgres.database_url("bench"))
+    asyncio.run(_create(stack.kafka.bootstrap_servers, topics))
+    return stack.postgres.database_url("bench")
+
+
+async def _create(bootstrap_servers: str, topics: list[str]) -> None:
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap_servers)
+    await admin.start()
+    try:
+        await admin.create_topics([NewTopic(name, ATTEMPT_EVENTS.partitions, 1) for name in topics])
+    finally:
+        await admin.close()

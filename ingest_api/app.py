@@ -22,6 +22,7 @@ from ingest_api.routes import INGEST_PATH, router
 from ingest_api.services import Services, State
 from ingest_api.sessions import PostgresSessions, SessionDirectory
 from ingest_api.settings import IngestSettings
+from ingest_api.shedding import Bounds, Gate, Shedding
 from publisher import KafkaPublisher, Publisher
 
 GC_THRESHOLD = 50_000  # a batch makes about 600 objects and no cycles; the default of 700 would look at each of them
@@ -39,9 +40,11 @@ def create_app(
     """
     settings = settings or IngestSettings()
     metrics = Metrics()
+    gate = Gate(_bounds(settings), metrics.shed)
     publisher = publisher or _publisher(settings)
     sessions = sessions or _sessions(settings)
-    services = _services(settings, metrics, publisher, sessions)
+    metrics.watch(publisher, sessions, gate)
+    services = _services(settings, metrics, gate, publisher, sessions)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[State]:
@@ -53,11 +56,16 @@ def create_app(
     app = FastAPI(title="attemptlog gateway", lifespan=lifespan)
     app.include_router(router)
     answer_problems(app)
+    app.add_middleware(Shedding, gate=gate)
     app.add_middleware(Measured, metrics=metrics)
     if settings.cors_origins:
         _allow_origins(app, settings.cors_origins)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
     return app
+
+
+def _bounds(settings: IngestSettings) -> Bounds:
+    return Bounds(settings.max_requests_in_flight, settings.max_bytes_in_flight, settings.max_body_bytes)
 
 
 def _publisher(settings: IngestSettings) -> Publisher:
@@ -66,6 +74,7 @@ def _publisher(settings: IngestSettings) -> Publisher:
         topic=settings.topic,
         delivery_deadline=settings.delivery_deadline,
         max_buffered_bytes=settings.max_buffered_bytes,
+        security=settings,
     )
 
 
@@ -78,12 +87,14 @@ def _sessions(settings: IngestSettings) -> SessionDirectory:
     )
 
 
-def _services(settings: IngestSettings, metrics: Metrics, publisher: Publisher, sessions: SessionDirectory) -> Services:
+def _services(
+    settings: IngestSettings, metrics: Metrics, gate: Gate, publisher: Publisher, sessions: SessionDirectory
+) -> Services:
     buckets = TokenBuckets(settings.rate_limit_events_per_second, settings.rate_limit_burst)
-    metrics.watch(publisher, sessions)
     return Services(
         authenticator=Authenticator(key_source(settings), settings.jwt_audience, settings.jwt_issuer),
         body_limits=BodyLimits(settings.max_body_bytes, settings.body_deadline),
+        gate=gate,
         intake=Intake(publisher, sessions, buckets, metrics),
         metrics=metrics,
         publisher=publisher,

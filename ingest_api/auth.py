@@ -21,6 +21,8 @@ MAX_TOKENS_KEPT = 20_000  # about 1 KiB each
 TOKEN_TTL = timedelta(seconds=60)
 JWKS_TIMEOUT = timedelta(seconds=3)
 JWKS_RETRY = timedelta(seconds=5)
+JWKS_TTL = timedelta(minutes=5)  # a key that was taken out of the set is noticed this late
+JWKS_COOLDOWN = timedelta(seconds=5)  # between two fetches for keys that the set did not hold: anyone can name such
 # Chosen by the kind of key, never by the token, so that a public key is never taken for an HMAC secret.
 SYMMETRIC = ["HS256"]
 ASYMMETRIC = ["RS256", "PS256", "ES256", "EdDSA"]
@@ -61,7 +63,12 @@ class KeySet:
     algorithms = ASYMMETRIC
 
     def __init__(self, url: str) -> None:
-        self._client = jwt.PyJWKClient(url, timeout=JWKS_TIMEOUT.total_seconds(), cooldown_duration=5)
+        self._client = jwt.PyJWKClient(
+            url,
+            lifespan=JWKS_TTL.total_seconds(),
+            timeout=JWKS_TIMEOUT.total_seconds(),
+            cooldown_duration=JWKS_COOLDOWN.total_seconds(),
+        )
 
     async def key_for(self, token: str) -> Any:
         return (await asyncio.to_thread(self._client.get_signing_key_from_jwt, token)).key
@@ -112,7 +119,7 @@ class Authenticator:
             ) from error
         except PyJWTError as error:
             raise Unauthenticated(f"the token was refused: {type(error).__name__}") from error
-        return Caller(_user_id(claims["sub"]), float(claims["exp"]))
+        return Caller(_user_id(claims["sub"]), int(claims["exp"]))
 
 
 def token_of(request: Request) -> str:

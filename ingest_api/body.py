@@ -16,6 +16,7 @@ from ingest_api.problems import BadBody, BodyTooLarge, SlowBody
 from schemas import EventIn, IngestRequest, Malformed, Rejection
 from schemas.codec import explain
 
+MAX_DIGITS = 400  # more than any double has
 GZIP_WINDOW = zlib.MAX_WBITS | 16  # zlib: a gzip header and trailer are expected
 
 
@@ -92,7 +93,7 @@ def parse(body: bytes) -> IngestRequest:
 def _parse_one_by_one(body: bytes) -> IngestRequest:
     """Set aside the events that only a lenient parser can read, such as lone surrogates, and read the others."""
     try:
-        document = json.loads(body.decode(), parse_constant=_not_json)
+        document = json.loads(body.decode(), parse_constant=_not_json, parse_int=_any_int)
         aside = _take_unreadable(document)
         batch = IngestRequest.model_validate_json(json.dumps(document))
     except ValidationError as error:
@@ -102,12 +103,25 @@ def _parse_one_by_one(body: bytes) -> IngestRequest:
     except (ValueError, RecursionError) as error:
         raise BadBody("the body is not JSON, or is nested too deeply") from error
     for index, raw in aside.items():
-        batch.events[index] = Malformed(raw)
+        batch.events[index] = _alone(raw)
     return batch
+
+
+def _alone(raw: Any) -> EventIn | Malformed:
+    """Read an event outside of its batch, where it may be a little less nested than the strict parser can bear."""
+    try:
+        return EventIn.model_validate_json(json.dumps(raw))
+    except ValidationError:
+        return Malformed(raw)
 
 
 def _not_json(word: str) -> NoReturn:
     raise ValueError(word)
+
+
+def _any_int(digits: str) -> int | float:
+    """Python refuses integers over 4,300 digits, for the time they take; no field takes them, nor the infinity."""
+    return int(digits) if len(digits) < MAX_DIGITS else float(digits)
 
 
 def _take_unreadable(document: Any) -> dict[int, Any]:
@@ -121,7 +135,7 @@ def _take_unreadable(document: Any) -> dict[int, Any]:
 
 def _is_readable(event: Any) -> bool:
     try:
-        from_json(json.dumps(event))
+        from_json(json.dumps({"events": [event]}))  # as deep as it is in its batch
     except ValueError:
         return False
     return True

@@ -30,7 +30,7 @@ class Intake:
         """Return when every event that is taken is durable in Kafka; raise a Problem when none is."""
         self._metrics.batch_events.observe(len(batch.events))
         self._keep_rate(batch, caller)
-        sessions = await self._sessions.find(session_ids(batch))
+        sessions = await self._sessions.find(session_ids(batch), caller.user_id)
         admission = admit(batch, caller.user_id, sessions, datetime.now(UTC))
         if not admission.envelopes:
             raise self._refused(admission)

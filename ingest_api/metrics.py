@@ -3,6 +3,7 @@
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from ingest_api.sessions import SessionDirectory
+from ingest_api.shedding import Gate
 from publisher import Publisher
 
 LATENCY_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)  # seconds
@@ -40,6 +41,21 @@ class Metrics:
         self.buffered_bytes = Gauge(
             "attemptlog_ingest_buffered_bytes", "Envelopes waiting for Kafka, in bytes.", registry=self.registry
         )
+        self.shed = Counter(
+            "attemptlog_ingest_requests_shed",
+            "Requests refused with 503 because the gateway was full.",
+            registry=self.registry,
+        )
+        self.in_flight_requests = Gauge(
+            "attemptlog_ingest_in_flight_requests",
+            "Batches being worked on, of max_requests_in_flight.",
+            registry=self.registry,
+        )
+        self.in_flight_bytes = Gauge(
+            "attemptlog_ingest_in_flight_bytes",
+            "Bytes that the bodies in flight may take up, of max_bytes_in_flight.",
+            registry=self.registry,
+        )
         self.kafka_up = Gauge("attemptlog_ingest_kafka_up", "1 while Kafka acknowledges.", registry=self.registry)
         self.sessions_up = Gauge(
             "attemptlog_ingest_sessions_up", "1 while sessions can be looked up.", registry=self.registry
@@ -48,8 +64,10 @@ class Metrics:
             "attemptlog_ingest_sessions_cached", "Sessions remembered, of session_cache_size.", registry=self.registry
         )
 
-    def watch(self, publisher: Publisher, sessions: SessionDirectory) -> None:
+    def watch(self, publisher: Publisher, sessions: SessionDirectory, gate: Gate) -> None:
         """Read the gauges from their sources at every scrape."""
+        self.in_flight_requests.set_function(lambda: gate.requests)
+        self.in_flight_bytes.set_function(lambda: gate.body_bytes)
         self.buffered_bytes.set_function(lambda: publisher.buffered_bytes)
         self.kafka_up.set_function(lambda: publisher.is_ready)
         self.sessions_up.set_function(lambda: sessions.is_ready)

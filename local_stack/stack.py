@@ -18,7 +18,7 @@ class LocalStack:
     """Apache Kafka and PostgreSQL with their data under `directory`; the constructor starts nothing.
 
     As a context manager it starts both and stops both. `durable=False` lets PostgreSQL answer before the disk has the
-    data, which is for tests only.
+    data, which is for tests only. Kafka sends its clients to `kafka_advertised_port` when a proxy stands before it.
     """
 
     def __init__(
@@ -26,11 +26,12 @@ class LocalStack:
         directory: Path,
         *,
         kafka_port: int | None = None,
+        kafka_advertised_port: int | None = None,
         postgres_port: int | None = None,
         durable: bool = True,
     ) -> None:
         self.directory = directory.absolute()
-        self.kafka = KafkaBroker(self.directory / "kafka", kafka_port)
+        self.kafka = KafkaBroker(self.directory / "kafka", kafka_port, advertised_port=kafka_advertised_port)
         self.postgres = PostgresServer(self.directory / "postgres", postgres_port, durable=durable)
 
     def start(self) -> None:

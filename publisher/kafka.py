@@ -10,13 +10,14 @@ from functools import lru_cache
 from typing import Self
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaConnectionError, KafkaError
 from aiokafka.partitioner import murmur2
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_exponential_jitter
 
 from publisher.lanes import Lane
 from publisher.port import KafkaUnavailable
 from schemas import ATTEMPT_EVENTS, Envelope, encode
+from schemas.kafka import KafkaSecurity, why_refused
 
 logger = logging.getLogger(__name__)
 
@@ -46,6 +47,7 @@ class KafkaPublisher:
 
     It connects in the background and again after every failure, so a process can start, and go on, without Kafka.
     At most `max_buffered_bytes` of records wait for an acknowledgement; over that `publish` refuses at once.
+    Without `security`, TLS and login are as the environment says.
     """
 
     def __init__(
@@ -55,10 +57,12 @@ class KafkaPublisher:
         topic: str = ATTEMPT_EVENTS.name,
         delivery_deadline: timedelta = timedelta(seconds=5),
         max_buffered_bytes: int = 32 * 1024 * 1024,
+        security: KafkaSecurity | None = None,
     ) -> None:
         self.max_buffered_bytes = max_buffered_bytes
         self.buffered_bytes = 0
         self._bootstrap_servers = bootstrap_servers
+        self._security = security or KafkaSecurity()
         self._topic = topic
         self._deadline = delivery_deadline
         self._connection: Connection | None = None
@@ -129,7 +133,7 @@ class KafkaPublisher:
 
     async def _connect(self) -> Connection:
         async for attempt in AsyncRetrying(
-            wait=RETRY_PAUSE, retry=retry_if_exception_type((KafkaError, OSError)), before_sleep=_log_failure
+            wait=RETRY_PAUSE, retry=retry_if_exception_type((KafkaError, OSError)), before_sleep=self._log_failure
         ):
             with attempt:
                 connection = await self._open()
@@ -143,6 +147,7 @@ class KafkaPublisher:
             enable_idempotence=True,
             max_batch_size=MAX_BATCH_BYTES,
             request_timeout_ms=int(self._deadline.total_seconds() * 1000),
+            **self._security.client_arguments(),
         )
         try:
             await producer.start()
@@ -154,10 +159,12 @@ class KafkaPublisher:
         lanes = [Lane(producer, self._topic, number, self._deadline, broken) for number in range(len(partitions))]
         return Connection(producer, lanes, broken)
 
-
-def _log_failure(state: RetryCallState) -> None:
-    error = state.outcome.exception() if state.outcome else None
-    logger.warning("Kafka is away", extra={"action": "kafka_away", "error": type(error).__name__})
+    async def _log_failure(self, state: RetryCallState) -> None:
+        error = state.outcome.exception() if state.outcome else None
+        why = type(error).__name__
+        if isinstance(error, KafkaConnectionError):
+            why = await why_refused(self._bootstrap_servers, self._security)
+        logger.warning("Kafka is away: %s", why, extra={"action": "kafka_away", "error": type(error).__name__})
 
 
 async def _disconnect(connection: Connection) -> None:

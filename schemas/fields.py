@@ -13,7 +13,8 @@ MAX_PAYLOAD_BYTES = 4096  # as compact UTF-8 JSON; keeps the largest batch of 50
 MAX_SEQ = 2**31 - 1  # PostgreSQL integer
 
 UUID_PATTERN = r"^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$"
-RFC3339_PATTERN = r"^\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}:\d{2}(\.\d{1,9})?([Zz]|[+-]\d{2}:\d{2})$"
+# PostgreSQL takes zones up to 15:59 only (RFC 3339 up to 23:59; the widest in use are -12:00 and +14:00)
+RFC3339_PATTERN = r"^\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}:\d{2}(\.\d{1,9})?([Zz]|[+-](0\d|1[0-5]):\d{2})$"
 # an even run of backslashes before \u0000 means the escape is real; an odd one, that the text says backslash-u0000
 NUL_ESCAPE = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 
@@ -48,7 +49,7 @@ Timestamp = Annotated[
             core_schema.chain_schema([core_schema.str_schema(pattern=RFC3339_PATTERN, strict=True), handler(source)]),
         )
     ),
-    WithJsonSchema({"type": "string", "format": "date-time"}),
+    WithJsonSchema({"type": "string", "format": "date-time", "pattern": f"^(?!000[01]|9999){RFC3339_PATTERN[1:]}"}),
 ]
 
 

@@ -21,10 +21,14 @@ def directory(url: str, ttl: timedelta = timedelta(minutes=1)) -> PostgresSessio
     return PostgresSessions(url, lookup_timeout=TIMEOUT, cache_size=100, cache_ttl=ttl)
 
 
+def test_it_can_be_built_where_no_event_loop_runs() -> None:
+    assert directory("postgresql://nowhere").is_ready
+
+
 async def test_it_knows_owner_and_questions_and_what_is_unknown(database_url: str) -> None:
     exam, nobody = insert_exam(database_url), str(uuid.uuid4())
     async with directory(database_url) as sessions:
-        found = await sessions.find([exam.session, nobody])
+        found = await sessions.find([exam.session, nobody], exam.user)
     assert found == {exam.session: Session(exam.user, frozenset([exam.question])), nobody: None}
 
 
@@ -33,7 +37,7 @@ async def test_a_session_without_an_exam_may_name_any_question(database_url: str
     with psycopg.connect(database_url) as connection:
         connection.execute("UPDATE test_sessions SET exam_id = NULL WHERE id = %s", [exam.session])
     async with directory(database_url) as sessions:
-        assert await sessions.find([exam.session]) == {exam.session: Session(exam.user, None)}
+        assert await sessions.find([exam.session], exam.user) == {exam.session: Session(exam.user, None)}
 
 
 async def test_sessions_of_one_exam_share_its_questions(database_url: str) -> None:
@@ -43,11 +47,23 @@ async def test_sessions_of_one_exam_share_its_questions(database_url: str) -> No
             "INSERT INTO test_sessions (id, user_id, exam_id) VALUES (%s, %s, %s)", [other, exam.user, exam.exam]
         )
     async with directory(database_url) as sessions:
-        first = (await sessions.find([exam.session]))[exam.session]
-        second = (await sessions.find([other]))[other]
+        first = (await sessions.find([exam.session], exam.user))[exam.session]
+        second = (await sessions.find([other], exam.user))[other]
     assert first is not None
     assert second is not None
     assert first.questions is second.questions
+
+
+async def test_a_strangers_look_up_is_never_answered_from_the_cache_which_would_be_faster_than_for_an_unknown_session(
+    database_url: str,
+) -> None:
+    exam, stranger = insert_exam(database_url), str(uuid.uuid4())
+    async with directory(database_url) as sessions:
+        assert (await sessions.find([exam.session], exam.user))[exam.session] is not None
+        with psycopg.connect(database_url) as connection:
+            connection.execute("DELETE FROM test_sessions WHERE id = %s", [exam.session])
+        assert (await sessions.find([exam.session], stranger))[exam.session] is None
+        assert (await sessions.find([exam.session], exam.user))[exam.session] is not None
 
 
 async def test_without_postgresql_known_sessions_are_answered_and_nobody_waits_long(private_stack: LocalStack) -> None:
@@ -57,16 +73,16 @@ async def test_without_postgresql_known_sessions_are_answered_and_nobody_waits_l
         upgrade(url)
         exam, nobody = insert_exam(url), str(uuid.uuid4())
         async with directory(url) as sessions:
-            known = await sessions.find([exam.session])
+            known = await sessions.find([exam.session], exam.user)
             await asyncio.to_thread(postgres.stop, "immediate")
             started = time.monotonic()
-            assert await sessions.find([exam.session, nobody]) == known
+            assert await sessions.find([exam.session, nobody], exam.user) == known
             assert time.monotonic() - started < 2 * TIMEOUT.total_seconds()
             await eventually(lambda: not sessions.is_ready)
             await asyncio.to_thread(postgres.start)
 
             async def is_looked_up() -> bool:
-                return nobody in await sessions.find([nobody])
+                return nobody in await sessions.find([nobody], exam.user)
 
             await eventually(is_looked_up, timeout=20)
             assert sessions.is_ready
@@ -77,8 +93,8 @@ async def test_a_slow_look_up_is_not_waited_for_and_still_fills_the_cache(databa
     async with directory(database_url) as sessions:
         with psycopg.connect(database_url) as connection:
             connection.execute("LOCK TABLE test_sessions IN ACCESS EXCLUSIVE MODE")
-            assert await sessions.find([exam.session]) == {}
+            assert await sessions.find([exam.session], exam.user) == {}
         await eventually(lambda: sessions.cached)
         with psycopg.connect(database_url) as connection:
             connection.execute("LOCK TABLE test_sessions IN ACCESS EXCLUSIVE MODE")
-            assert exam.session in await sessions.find([exam.session])
+            assert exam.session in await sessions.find([exam.session], exam.user)

@@ -73,7 +73,8 @@ class Caller:
     def post(self, body: Any, headers: Mapping[str, str] | None = None) -> httpx.Response:
         """Post a body: bytes as they are, anything else as JSON."""
         content = body if isinstance(body, bytes) else json.dumps(body).encode()
-        sent = {"authorization": f"Bearer {token(self.user)}", "content-type": "application/json"} | dict(headers or {})
+        usual = {"authorization": f"Bearer {token(self.user)}", "content-type": "application/json"}
+        sent = httpx.Headers(usual | dict(headers or {}), encoding="latin-1")
         return self.client.post(PATH, content=content, headers=sent)
 
     def post_events(self, *events: Any) -> httpx.Response:
@@ -95,7 +96,7 @@ def gateway(bootstrap_servers: str, database_url: str, topic: str, **settings: s
         "ATTEMPTLOG_TOPIC": topic,
         "ATTEMPTLOG_JWT_SECRET": JWT_SECRET,
     } | {f"ATTEMPTLOG_{name.upper()}": value for name, value in settings.items()}
-    command = [sys.executable, "-m", "uvicorn", "--factory", "ingest_api.app:create_app", "--no-access-log"]
+    command = [sys.executable, "-m", "cli", "ingest"]
     process = subprocess.Popen([*command, "--port", str(port)], env=os.environ | environment)
     try:
         _wait_until_serving(f"http://127.0.0.1:{port}", process)

@@ -92,11 +92,27 @@ def test_the_word_nan_in_a_text_is_no_number() -> None:
     assert json.loads(first.payload) == {"a": "NaN Infinity"}
 
 
-def test_deep_nesting_in_one_event_leaves_the_others() -> None:
-    nested: Any = []
-    for _ in range(300):
-        nested = [nested]
-    first, second = parse(body(event(payload={"a": nested}), event())).events
+def nested(depth: int) -> Any:
+    return [nested(depth - 1)] if depth else 1
+
+
+@pytest.mark.parametrize("depth", [199, 200, 300, 800])
+def test_deep_nesting_in_one_event_leaves_the_others(depth: int) -> None:
+    first, second = parse(body(event(payload={"a": nested(depth)}), event())).events
+    assert isinstance(first, Malformed)
+    assert isinstance(second, EventIn)
+    assert reason(0, first).code == "invalid_field"
+
+
+@pytest.mark.parametrize("depth", [197, 198])
+def test_an_event_that_can_be_read_alone_is_read_in_a_batch(depth: int) -> None:
+    assert all(isinstance(it, EventIn) for it in parse(body(event(payload={"a": nested(depth)}), event())).events)
+
+
+@pytest.mark.parametrize("field", ["seq", "payload", "session_id"])
+def test_an_integer_of_any_length_leaves_the_others(field: str) -> None:
+    text = body(event(**{field: {"a": "long"} if field == "payload" else "long"}), event())
+    first, second = parse(text.replace(b'"long"', b"-" + b"1" * 10_000)).events
     assert isinstance(first, Malformed)
     assert isinstance(second, EventIn)
     assert reason(0, first).code == "invalid_field"

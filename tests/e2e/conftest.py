@@ -1,0 +1,46 @@
+import asyncio
+import uuid
+from collections.abc import Iterator
+
+import pytest
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+
+from tests.support.http import Caller, Exam, insert_exam
+from tests.support.services import temporary_database, with_database
+
+
+async def create_topic(bootstrap_servers: str, name: str) -> None:
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap_servers)
+    await admin.start()
+    try:
+        await admin.create_topics([NewTopic(name, num_partitions=12, replication_factor=1)])
+    finally:
+        await admin.close()
+
+
+@pytest.fixture(scope="module")
+def module_topic(kafka_bootstrap: str) -> str:
+    """Name of a topic of the module's own."""
+    name = f"attempt-events.v1.{uuid.uuid4().hex[:12]}"
+    asyncio.run(create_topic(kafka_bootstrap, name))
+    return name
+
+
+@pytest.fixture(scope="module")
+def database(postgres_url: str, template_database: str) -> Iterator[str]:
+    """A superuser's URL of a migrated database of the module's own."""
+    with temporary_database(postgres_url, template=template_database) as name:
+        yield with_database(postgres_url, name)
+
+
+@pytest.fixture(scope="module")
+def exam(database: str) -> Exam:
+    return insert_exam(database)
+
+
+@pytest.fixture(scope="module")
+def caller(url: str, exam: Exam) -> Iterator[Caller]:
+    """The exam's user, posting to the gateway that the module names `url`."""
+    it = Caller(url, exam.user)
+    with it.client:
+        yield it

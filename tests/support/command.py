@@ -1,0 +1,102 @@
+"""The `attemptlog` command as a real process, in a folder of its own."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psutil
+
+from tests.support.eventually import eventually
+from tests.support.http import free_port
+
+ROOT = Path(__file__).parents[2]
+COMMAND = [sys.executable, "-m", "cli"]
+START_TIMEOUT = 60.0  # seconds
+STOP_TIMEOUT = 30.0  # seconds
+
+
+@dataclass
+class Folder:
+    """A folder to run commands in; `settings` are environment variables without their prefix."""
+
+    path: Path
+    settings: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.path.mkdir()
+        self.ports = [f"--gateway-port={free_port()}", f"--consumer-port={free_port()}"]
+
+    @property
+    def environment(self) -> dict[str, str]:
+        others = {name: value for name, value in os.environ.items() if not name.startswith("ATTEMPTLOG_")}
+        given = {f"ATTEMPTLOG_{name.upper()}": value for name, value in self.settings.items()}
+        # the command has to work whether or not the project is installed
+        return others | given | {"PYTHONPATH": str(ROOT), "COLUMNS": "120"}
+
+    def run(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
+        """Run a command to its end."""
+        return subprocess.run(
+            [*COMMAND, *arguments],
+            cwd=self.path,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=90,
+            check=False,
+        )
+
+    @asynccontextmanager
+    async def up(self, *options: str) -> AsyncIterator["Up"]:
+        """Run `attemptlog up` once it says that it is running; stops it afterwards if the test has not."""
+        log = self.path / "up.log"
+        with log.open("wb") as output:
+            process = subprocess.Popen(
+                [*COMMAND, "up", *self.ports, *options],
+                cwd=self.path,
+                env=self.environment,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
+        up = Up(process, log)
+        try:
+            await eventually(up.is_running_or_failed, timeout=START_TIMEOUT)
+            assert process.poll() is None, up.output
+            yield up
+        finally:
+            up.stop(signal.SIGTERM)
+
+    def processes(self) -> list[psutil.Process]:
+        """Whoever works in the folder."""
+        return [process for process in psutil.process_iter() if _works_in(process, self.path)]
+
+
+@dataclass
+class Up:
+    """A running `attemptlog up`."""
+
+    process: "subprocess.Popen[bytes]"
+    log: Path
+
+    @property
+    def output(self) -> str:
+        return self.log.read_text()
+
+    def is_running_or_failed(self) -> bool:
+        return "Running;" in self.output or self.process.poll() is not None
+
+    def stop(self, number: signal.Signals) -> int:
+        """Send a signal unless it has ended, and return the exit status."""
+        self.process.send_signal(number)
+        return self.process.wait(STOP_TIMEOUT)
+
+
+def _works_in(process: psutil.Process, folder: Path) -> bool:
+    try:
+        return Path(process.cwd()).is_relative_to(folder)
+    except (psutil.NoSuchProcess, psutil.AccessDenied):
+        return False

@@ -1,0 +1,50 @@
+"""Records through the consumer's store, and commands beside it."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+import orjson
+from typer.testing import CliRunner, Result
+
+from cli.app import app
+from consumer.decoding import decode_batch
+from consumer.store import Store
+from tests.support.consumer import FakeRecord, query
+
+TOPIC = "attempt-events.v1"
+
+
+def store_records(database_url: str, records: Sequence[FakeRecord], topic: str = TOPIC) -> None:
+    """Store records as the consumer does."""
+    asyncio.run(_store(database_url, records, topic))
+
+
+async def _store(database_url: str, records: Sequence[FakeRecord], topic: str) -> None:
+    store = Store(database_url, topic)
+    await store.write(decode_batch(records))
+    await store.close()
+
+
+def attemptlog(database_url: str, *arguments: object) -> Result:
+    """Run a command against a database."""
+    return CliRunner(env={"ATTEMPTLOG_DATABASE_URL": database_url, "COLUMNS": "160"}).invoke(
+        app, [*map(str, arguments)]
+    )
+
+
+def data(database_url: str, *arguments: object) -> Any:
+    """Return what a command prints with --json."""
+    result = attemptlog(database_url, *arguments, "--json")
+    assert result.exit_code == 0, result.output
+    return orjson.loads(result.stdout)
+
+
+def add_session(database_url: str, session: str, user: str) -> None:
+    """Insert a session without an exam."""
+    query(database_url, "INSERT INTO test_sessions (id, user_id) VALUES (%s, %s) RETURNING id", session, user)
+
+
+def replay_outcomes(database_url: str) -> dict[int, str | None]:
+    """Return the outcome of the last replay by the offset of the letter."""
+    return dict(query(database_url, "SELECT kafka_offset, replay_outcome FROM dead_letters"))
