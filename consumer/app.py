@@ -6,6 +6,7 @@ import logging
 import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 
 import uvicorn
 from aiokafka import ConsumerRecord
@@ -19,16 +20,19 @@ from consumer.batches import Batches, pauses
 from consumer.decoding import refuse_other_log
 from consumer.errors import KafkaUnavailable, StoreUnavailable
 from consumer.health import Health
-from consumer.kafka import PatientBroker, end_offsets, subscribe
+from consumer.kafka import PatientBroker, end_offsets, raise_if_out_of_group, subscribe
 from consumer.logs import log_json_lines
 from consumer.metrics import Metrics
 from consumer.process import Ending
+from consumer.replay import Replays
+from consumer.retries import Retries
 from consumer.settings import ConsumerSettings
 from consumer.store import Store
 
 logger = logging.getLogger(__name__)
 
 CHECK_INTERVAL = 1.0  # seconds
+RETRY_TIMEOUT = timedelta(seconds=5)  # for a statement that retries dead letters; a stop may have to wait for it
 HTTP_GRACE = 1  # seconds for a probe or a scrape that is being answered when the process is to end
 
 
@@ -45,7 +49,7 @@ def create_app(settings: ConsumerSettings | None = None) -> AsgiFastStream:
 def run(settings: ConsumerSettings | None = None) -> int:
     """Consume until SIGTERM or SIGINT and return the exit status: 0, or 1 when it could not go on."""
     settings = settings or ConsumerSettings()
-    log_json_lines()
+    log_json_lines(settings.log_level)
     app, ending = _build(settings)
     for asked_to_end in (signal.SIGTERM, signal.SIGINT):  # uvicorn hands on what it has dealt with; 0 is not killed
         signal.signal(asked_to_end, lambda *_: None)
@@ -53,6 +57,7 @@ def run(settings: ConsumerSettings | None = None) -> int:
         app,
         host=settings.consumer_host,
         port=settings.consumer_port,
+        loop="asyncio",  # uvloop raises a RuntimeError that ends aiokafka's group membership (aio-libs/aiokafka#1038)
         lifespan="on",
         access_log=False,
         log_config=None,
@@ -65,6 +70,14 @@ def _build(settings: ConsumerSettings) -> tuple[AsgiFastStream, Ending]:
     ending, metrics = Ending(), Metrics()
     store = Store(
         settings.database_url.get_secret_value(), settings.topic, statement_timeout=settings.database_statement_timeout
+    )
+    replays = Replays(settings.database_url.get_secret_value(), statement_timeout=RETRY_TIMEOUT)
+    retries = Retries(
+        replays,
+        settings.topic,
+        metrics,
+        within=settings.unknown_session_retry_for,
+        interval=settings.unknown_session_retry_interval,
     )
     health = Health(store, settings.topic, metrics)
     batches = Batches(store, settings.topic, metrics, ending.begun)
@@ -82,12 +95,17 @@ def _build(settings: ConsumerSettings) -> tuple[AsgiFastStream, Ending]:
 
     @asynccontextmanager
     async def lifespan() -> AsyncIterator[None]:
-        looking = asyncio.create_task(_keep_looking(health, subscriber, ending))
+        tasks = [
+            asyncio.create_task(_keep_looking(health, subscriber, ending)),
+            asyncio.create_task(retries.run(ending.begun)),
+        ]
         yield
-        looking.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await looking
+        for task in tasks:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
         await store.close()
+        await replays.close()
 
     async def begin_ending() -> None:
         ending.begun.set()
@@ -120,6 +138,7 @@ async def _keep_looking(health: Health, subscriber: BatchSubscriber, ending: End
     while not ending.begun.is_set():
         try:
             if subscriber.running and subscriber.consumer is not None:
+                raise_if_out_of_group(subscriber.consumer)
                 await health.look(subscriber.consumer)
         except Exception as error:
             if not ending.begun.is_set():  # a consumer that is being closed may answer anything

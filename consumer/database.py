@@ -43,8 +43,10 @@ def is_refusal(error: psycopg.Error) -> bool:
     return isinstance(error, psycopg.DataError | psycopg.IntegrityError)
 
 
-def describe(error: psycopg.Error) -> str:
+def describe(error: Exception) -> str:
     """Return the SQLSTATE and the message's first line; never DETAIL, which may quote a row."""
+    if not isinstance(error, psycopg.Error):
+        return f"the connection broke ({type(error).__name__})"
     message = error.diag.message_primary or str(error)
     return f"{error.sqlstate or type(error).__name__}: {message.partition(chr(10))[0]}"
 
@@ -69,9 +71,12 @@ class Database:
             try:
                 self._connection = self._connection or await self._open()
                 yield self._connection
-            except psycopg.Error as error:
-                await self._drop()
-                if is_transient(error):
+            except Exception as error:
+                # psycopg ends a COPY whose connection breaks with a ValueError
+                is_broken = self._connection is not None and self._connection.broken
+                if is_broken or isinstance(error, psycopg.Error):
+                    await self._drop()
+                if is_broken or (isinstance(error, psycopg.Error) and is_transient(error)):
                     raise StoreUnavailable(describe(error)) from error
                 raise
             self.is_available = True

@@ -7,15 +7,17 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
-from aiokafka.errors import IllegalStateError, KafkaError, UnknownTopicOrPartitionError
+from aiokafka.errors import IllegalStateError, KafkaConnectionError, KafkaError, UnknownTopicOrPartitionError
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker, KafkaMessage
 from faststream.kafka.message import FAKE_CONSUMER
 from faststream.kafka.subscriber.usecase import BatchSubscriber
+from faststream.security import BaseSecurity, SASLPlaintext, SASLScram256, SASLScram512
 
 from consumer.batches import pauses
 from consumer.errors import KafkaUnavailable, StoreUnavailable
 from consumer.settings import ConsumerSettings
+from schemas.kafka import KafkaSecurity, why_refused
 
 logger = logging.getLogger(__name__)
 
@@ -47,6 +49,7 @@ class PatientBroker(KafkaBroker):
             allow_auto_create_topics=False,
             apply_types=False,
             graceful_timeout=GRACE,
+            security=_security(settings),
             logger=logging.getLogger("consumer.faststream"),
             log_level=logging.DEBUG,  # it has two lines for every batch
         )
@@ -78,6 +81,17 @@ class PatientBroker(KafkaBroker):
             await asyncio.wait_for(super().stop(*exc_info), STOP_DEADLINE)
         except TimeoutError:
             logger.warning("Kafka did not let go in time; it will notice", extra={"action": "stop_cut_short"})
+
+
+def _security(settings: KafkaSecurity) -> BaseSecurity:
+    """Return in FastStream's words what it hands on to aiokafka."""
+    arguments = settings.client_arguments()
+    mechanisms = {"PLAIN": SASLPlaintext, "SCRAM-SHA-256": SASLScram256, "SCRAM-SHA-512": SASLScram512}
+    tls = arguments.get("ssl_context")
+    if "sasl_mechanism" not in arguments:
+        return BaseSecurity(tls)
+    login = mechanisms[arguments["sasl_mechanism"]]
+    return login(arguments["sasl_plain_username"], arguments["sasl_plain_password"], tls)
 
 
 class ResumeAtLedger(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no types
@@ -138,6 +152,15 @@ async def _raw(message: KafkaMessage) -> tuple[ConsumerRecord, ...]:
     return message.raw_message
 
 
+def raise_if_out_of_group(consumer: AIOKafkaConsumer) -> None:
+    """Raise KafkaError when the consumer has lost its place in the group for good.
+
+    aiokafka says so to whoever polls; FastStream logs that and polls again, while heartbeats keep the partitions.
+    """
+    if (task := consumer._coordinator._coordination_task).done():
+        task.result()
+
+
 async def end_offsets(settings: ConsumerSettings) -> dict[int, int]:
     """Return where each partition of the topic ends; raises KafkaUnavailable."""
     consumer = AIOKafkaConsumer(
@@ -145,12 +168,15 @@ async def end_offsets(settings: ConsumerSettings) -> dict[int, int]:
         bootstrap_servers=settings.kafka_bootstrap_servers,
         request_timeout_ms=ANSWER_TIMEOUT_MS,
         enable_auto_commit=False,
+        **settings.client_arguments(),
     )
     try:
         await consumer.start()
         return await ends_known_to(consumer, settings.topic)
     except UnknownTopicOrPartitionError as error:
         raise KafkaUnavailable(f"there is no topic {settings.topic}: run `attemptlog topics`") from error
+    except KafkaConnectionError as error:
+        raise KafkaUnavailable(await why_refused(settings.kafka_bootstrap_servers, settings)) from error
     except KafkaError as error:
         raise KafkaUnavailable(repr(error)) from error
     finally:

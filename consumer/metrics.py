@@ -28,6 +28,12 @@ class Metrics:
             ["reason"],
             registry=self.registry,
         )
+        self.retried = Counter(
+            "attemptlog_consumer_dead_letters_retried",
+            "Dead letters retried once their session was there, by outcome: inserted, duplicate, or a reason.",
+            ["outcome"],
+            registry=self.registry,
+        )
         self.lost = Counter(
             "attemptlog_consumer_records_lost",
             "Offsets that Kafka no longer had when they were to be stored: expired by the topic's retention.",

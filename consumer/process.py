@@ -5,6 +5,7 @@ import logging
 import signal
 
 from consumer.errors import CannotRun
+from consumer.logs import first_line
 
 logger = logging.getLogger(__name__)
 
@@ -24,6 +25,7 @@ class Ending:
         if self.failure is None:
             self.failure = failure
             trace = None if isinstance(failure, CannotRun) else failure
-            logger.critical("the consumer stops: %s", failure, exc_info=trace, extra={"action": "consumer_failed"})
+            why = first_line(failure)
+            logger.critical("the consumer stops: %s", why, exc_info=trace, extra={"action": "consumer_failed"})
             signal.raise_signal(signal.SIGTERM)  # whoever serves this application closes it
         await self.begun.wait()

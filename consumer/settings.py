@@ -1,29 +1,18 @@
 """What the consumer reads from its environment."""
 
 from datetime import timedelta
-from typing import Annotated
+from typing import Annotated, Literal
 
-from psycopg import ProgrammingError
-from psycopg.conninfo import conninfo_to_dict
-from pydantic import AfterValidator, Field, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field
 
 from schemas import ATTEMPT_EVENTS
 from schemas.fields import Seconds
+from schemas.kafka import KafkaSecurity
+from schemas.postgres import DatabaseUrl
 
 
-def _connection_string(url: SecretStr) -> SecretStr:
-    try:
-        conninfo_to_dict(url.get_secret_value())
-    except ProgrammingError:
-        raise ValueError("is not a PostgreSQL URL (postgresql://user:password@host/database)") from None
-    return url
-
-
-class ConsumerSettings(BaseSettings):
+class ConsumerSettings(KafkaSecurity):
     """Settings of the consumer, `ATTEMPTLOG_` in front; durations are seconds or ISO 8601."""
-
-    model_config = SettingsConfigDict(env_prefix="ATTEMPTLOG_", extra="ignore", hide_input_in_errors=True)
 
     kafka_bootstrap_servers: Annotated[str, Field(description="Kafka addresses, host:port, comma-separated.")]
     topic: Annotated[str, Field(description="Topic the envelopes are read from.")] = ATTEMPT_EVENTS.name
@@ -48,9 +37,7 @@ class ConsumerSettings(BaseSettings):
     ] = 5_000
 
     database_url: Annotated[
-        SecretStr,
-        AfterValidator(_connection_string),
-        Field(description="PostgreSQL, as a role in attemptlog_consumer (inserts and reads)."),
+        DatabaseUrl, Field(description="PostgreSQL, as a role in attemptlog_consumer (inserts and reads).")
     ]
     database_statement_timeout: Annotated[
         Seconds,
@@ -59,6 +46,24 @@ class ConsumerSettings(BaseSettings):
             ge=timedelta(seconds=1),
         ),
     ] = timedelta(seconds=60)
+    unknown_session_retry_for: Annotated[
+        Seconds,
+        Field(
+            description="Age up to which a dead letter of an unknown session is stored by itself once the session is "
+            "there; 0: never.",
+            ge=timedelta(0),
+        ),
+    ] = timedelta(hours=1)
+    unknown_session_retry_interval: Annotated[
+        Seconds,
+        Field(
+            description="Pause before looking for such sessions; doubles up to a minute while there are none.",
+            ge=timedelta(milliseconds=100),
+        ),
+    ] = timedelta(seconds=5)
 
     consumer_host: Annotated[str, Field(description="Address to serve health and metrics on.")] = "0.0.0.0"  # noqa: S104 - a container's probes and scrapes come from outside of it
     consumer_port: Annotated[int, Field(description="Port to serve health and metrics on.", ge=0, le=65535)] = 8001
+    log_level: Annotated[
+        Literal["DEBUG", "INFO", "WARNING", "ERROR"], Field(description="Least level that is logged.")
+    ] = "INFO"

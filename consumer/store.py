@@ -68,7 +68,7 @@ class Store:
             if holes := batch.holes(ledger) - gone:
                 raise OffsetGap(holes)
             new = batch.after(ledger)
-            outcome = await _store_rows(connection, new.rows)
+            outcome = await store_rows(connection, new.rows)
             outcome.refused += new.undecodable
             await self._bury(connection, outcome.refused)
             await self._advance_ledger(connection, new, outcome)
@@ -123,7 +123,7 @@ def _letter(letter: DeadLetter) -> tuple[object, ...]:
     return record.partition, record.offset, letter.reason, letter.detail, *event, record.key, record.value
 
 
-async def _store_rows(connection: Connection, rows: Sequence[Row]) -> Outcome:
+async def store_rows(connection: Connection, rows: Sequence[Row]) -> Outcome:
     """Insert the rows and say what became of those that did not go in."""
     outcome = Outcome([], [])
     while rows:

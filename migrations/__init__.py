@@ -29,7 +29,7 @@ def downgrade(database_url: str, revision: str) -> None:
     """Take the database back to `revision`; "base" undoes everything.
 
     A table that was there before attemptlog keeps its rows and its own columns, and loses the columns that were added.
-    A table that attemptlog created is dropped if it is empty and else kept whole; only dead_letters and
+    A table that attemptlog created is dropped if it is empty and else kept whole; only dead_letters, its replays and
     partition_ledger are dropped with what is in them. A role is dropped with the last database that uses it.
     """
     try:

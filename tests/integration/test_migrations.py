@@ -140,6 +140,7 @@ def test_an_empty_database_gets_every_table(empty_database_url: str) -> None:
     assert tables(empty_database_url) == {
         *("users", "exams", "questions", "exam_questions", "test_sessions"),
         *("attempt_events", "dead_letters", "partition_ledger", "attemptlog_version"),
+        *("dead_letter_replays", "dead_letter_replay_outcomes"),
     }
     assert migrations.current(empty_database_url) == migrations.head()
 
@@ -312,7 +313,7 @@ def test_downgrade_keeps_an_empty_table_that_the_platform_refers_to(database_url
 def test_each_revision_can_be_undone_and_done_again(empty_database_url: str) -> None:
     migrations.upgrade(empty_database_url)
     complete = shape(empty_database_url)
-    for revision in ("0003", "0002", "0001"):
+    for revision in ("0004", "0003", "0002", "0001"):
         migrations.downgrade(empty_database_url, revision)
         assert migrations.current(empty_database_url) == revision
         migrations.upgrade(empty_database_url)
@@ -591,6 +592,12 @@ def test_the_consumer_may_do_its_work(database_url: str) -> None:
         connection.execute("INSERT INTO partition_ledger (topic, partition, next_offset) VALUES ('t', 0, 0)")
         connection.execute("SELECT * FROM partition_ledger FOR UPDATE")
         connection.execute("UPDATE partition_ledger SET next_offset = 2, records = 2, inserted = 1, dead_lettered = 1")
+        connection.execute("SELECT FROM dead_letters FOR UPDATE")
+        connection.execute("UPDATE dead_letters SET replayed_at = now(), replay_outcome = 'inserted'")
+        connection.execute("INSERT INTO dead_letter_replays (replayed_by, filter) VALUES ('ada', '{}')")
+        connection.execute(
+            "INSERT INTO dead_letter_replay_outcomes (replay_id, dead_letter_id, outcome) VALUES (1, 1, 'inserted')"
+        )
         connection.execute("SELECT FROM test_sessions, users, questions, exam_questions, dead_letters, attempt_events")
         assert connection.execute("SELECT * FROM attemptlog_version").fetchall()
 
@@ -601,6 +608,8 @@ def test_the_consumer_may_do_its_work(database_url: str) -> None:
         *CHANGES,
         "SET attemptlog.purge = 'on'; DELETE FROM attempt_events",
         "UPDATE dead_letters SET detail = ''",
+        "UPDATE dead_letter_replays SET replayed_by = ''",
+        "DELETE FROM dead_letter_replay_outcomes",
         "DELETE FROM dead_letters",
         "DELETE FROM partition_ledger",
         "INSERT INTO users VALUES (gen_random_uuid())",

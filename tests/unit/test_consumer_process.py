@@ -45,3 +45,23 @@ def test_kafkas_client_says_a_thing_once_in_a_while_and_the_consumer_whenever_it
     assert [lets_through(line("aiokafka", "cannot connect to %s")) for _ in range(3)] == [True, False, False]
     assert lets_through(line("aiokafka", "something else"))
     assert all(lets_through(line()) for _ in range(3))
+
+
+def traced(error: BaseException) -> str:
+    record = line(exc_info=(type(error), error, error.__traceback__))
+    return str(json.loads(JsonLines().format(record))["exception"])
+
+
+def test_a_traceback_has_every_frame_and_of_each_message_the_first_line() -> None:
+    try:
+        try:
+            raise ValueError(f"refused\nDETAIL:  Failing row contains ({SECRET}).")
+        except ValueError as cause:
+            raise ExceptionGroup("tasks", [cause, KeyError("x")]) from cause
+    except ExceptionGroup as error:
+        shown = traced(error)
+    assert "ValueError: refused" in shown
+    assert "KeyError: 'x'" in shown
+    assert shown.count(f'File "{__file__}"') == 3
+    assert "direct cause" in shown
+    assert SECRET not in shown

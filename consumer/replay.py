@@ -1,0 +1,130 @@
+"""Dead letters once more through the checks of every record: the same decoding, the same statements."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import Any, NamedTuple
+
+from psycopg.types.json import Jsonb
+
+from consumer import sql
+from consumer.database import Database
+from consumer.decoding import Record, decode_batch
+from consumer.store import Connection, Outcome, store_rows
+
+BATCH_LETTERS = 500  # in one transaction: what it inserts keeps whoever stores the same events waiting
+MAX_RETRIED_BYTES = 16 * 1024  # an envelope with the largest payload has less than half of that
+
+CONSUMER = "attemptlog-consumer"
+
+
+class Letter(NamedTuple):
+    """A dead letter; it passes for the record that it was."""
+
+    partition: int
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    id: int
+
+
+class Verdict(NamedTuple):
+    """What became of a letter: `inserted`, `duplicate`, or the reason why it stays a dead letter."""
+
+    letter_id: int
+    outcome: str
+    detail: str | None
+
+
+class Replays:
+    """Replays the dead letters of a database. Every method may raise StoreUnavailable, or CannotRun for the schema.
+
+    Letters that are stored or known to be duplicates are skipped, so that nothing is replayed twice.
+    """
+
+    def __init__(self, database_url: str, statement_timeout: timedelta = timedelta(seconds=60)) -> None:
+        self._database = Database(database_url, statement_timeout)
+
+    async def close(self) -> None:
+        """Close the connection."""
+        await self._database.close()
+
+    async def begin(self, by: str, selection: Mapping[str, Any]) -> int:
+        """Keep who begins to replay what, and return the number of the replay."""
+        async with self._database.connection() as connection:
+            return await _begin(connection, by, selection)
+
+    async def replay(self, number: int, topic: str, letter_ids: Sequence[int]) -> Counter[str]:
+        """Replay letters of one topic in one transaction, as part of replay `number`; return how many by outcome."""
+        async with self._database.connection() as connection, connection.transaction():
+            letters = await _lock(connection, topic, letter_ids)
+            return await _mark(connection, number, await _store(connection, letters))
+
+    async def try_out(self, topic: str, letter_ids: Sequence[int]) -> Counter[str]:
+        """Return what `replay` would, and change nothing."""
+        async with self._database.connection() as connection, connection.transaction(force_rollback=True):
+            letters = await _lock(connection, topic, letter_ids)
+            return _count(await _store(connection, letters))
+
+    async def retry(self, topic: str, within: timedelta) -> Counter[str]:
+        """Replay up to BATCH_LETTERS whose session was unknown and is known now, if they came `within` that time.
+
+        Letters that somebody else is replaying are left to them.
+        """
+        which = {"topic": topic, "within": within, "limit": BATCH_LETTERS, "max_bytes": MAX_RETRIED_BYTES}
+        async with self._database.connection() as connection, connection.transaction():
+            letters = await _fetch(connection, sql.LOCK_LETTERS_OF_LATE_SESSIONS, which)
+            if not letters:
+                return Counter()
+            number = await _begin(connection, CONSUMER, {"reason": "unknown_session", "topic": topic})
+            return await _mark(connection, number, await _store(connection, letters))
+
+
+async def _begin(connection: Connection, by: str, selection: Mapping[str, Any]) -> int:
+    cursor = await connection.execute(sql.BEGIN_REPLAY, {"by": by, "filter": Jsonb(selection)})
+    [[number]] = await cursor.fetchall()
+    return int(number)
+
+
+async def _lock(connection: Connection, topic: str, letter_ids: Sequence[int]) -> list[Letter]:
+    return await _fetch(connection, sql.LOCK_LETTERS, {"topic": topic, "ids": list(letter_ids)})
+
+
+async def _fetch(connection: Connection, statement: str, parameters: Mapping[str, Any]) -> list[Letter]:
+    cursor = await connection.execute(statement.encode(), parameters)
+    return [Letter(*row) for row in await cursor.fetchall()]
+
+
+async def _store(connection: Connection, letters: Sequence[Letter]) -> list[Verdict]:
+    batch = decode_batch(letters)
+    outcome = await store_rows(connection, batch.rows)
+    outcome.refused += batch.undecodable
+    return _verdicts(letters, outcome)
+
+
+def _verdicts(letters: Sequence[Letter], outcome: Outcome) -> list[Verdict]:
+    found: dict[tuple[int, int], tuple[str, str | None]] = {}
+    found |= {_place(row.record): ("duplicate", None) for row in outcome.duplicates}
+    found |= {_place(refused.record): (refused.reason, refused.detail) for refused in outcome.refused}
+    return [Verdict(letter.id, *found.get(_place(letter), ("inserted", None))) for letter in letters]
+
+
+def _place(record: Record) -> tuple[int, int]:
+    return record.partition, record.offset
+
+
+async def _mark(connection: Connection, number: int, verdicts: Sequence[Verdict]) -> Counter[str]:
+    await connection.execute(
+        sql.MARK_LETTERS,
+        {
+            "replay": number,
+            "ids": [verdict.letter_id for verdict in verdicts],
+            "outcomes": [verdict.outcome for verdict in verdicts],
+            "details": [verdict.detail for verdict in verdicts],
+        },
+    )
+    return _count(verdicts)
+
+
+def _count(verdicts: Sequence[Verdict]) -> Counter[str]:
+    return Counter(verdict.outcome for verdict in verdicts)
