@@ -1,0 +1,1 @@
+"""The `attemptlog` command: one file per subcommand."""

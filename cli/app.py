@@ -1,0 +1,75 @@
+"""The `attemptlog` command: its subcommands, and the one place where an error becomes a sentence."""
+
+import logging
+from importlib import import_module
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+from typer.main import get_command
+
+from cli.console import print_error
+from cli.errors import sentence
+
+EXAMPLES = {
+    "up": "attemptlog up --candidates 100",
+    "demo": "attemptlog demo",
+    "down": "attemptlog down",
+    "ingest": "attemptlog ingest --host 0.0.0.0 --port 8000 --workers 4",
+    "consume": "attemptlog consume",
+    "migrate": "attemptlog migrate",
+    "topics": "attemptlog topics --json",
+    "audit": "attemptlog audit --wait 30",
+    "dead-letters": "attemptlog dead-letters list --reason unknown_session",
+    "sessions": "attemptlog sessions gaps --since 24h",
+    "simulate": "attemptlog simulate --candidates 200 --duplicates 3% --out-of-order",
+    "schema": "attemptlog schema asyncapi > asyncapi.json",
+    "doctor": "attemptlog doctor",
+}
+
+
+class Commands(TyperGroup):
+    """The subcommands, each what its module is named for; an operator's mistake ends in one red sentence."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Return the names in the order of the help."""
+        return list(EXAMPLES)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """Return a subcommand, None when there is none of that name."""
+        if cmd_name not in EXAMPLES:
+            return None
+        # only now, because all of them together take seconds to import
+        name, epilog = cmd_name.replace("-", "_"), f"Example: {EXAMPLES[cmd_name]}"
+        found = getattr(import_module(f"cli.{name}"), name)
+        alone = typer.Typer(add_completion=False)
+        if isinstance(found, typer.Typer):  # it has subcommands of its own
+            alone.add_typer(found, name=cmd_name, epilog=epilog)
+            group: Any = get_command(alone)
+            return group.get_command(ctx, cmd_name)
+        alone.command(cmd_name, epilog=epilog)(found)
+        return get_command(alone)
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the subcommand that the command line names."""
+        try:
+            return super().invoke(ctx)
+        except Exception as error:
+            if (message := sentence(error)) is None:
+                raise
+            print_error(message)
+            raise typer.Exit(1) from error
+
+
+app = typer.Typer(cls=Commands, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+
+
+@app.callback()
+def attemptlog() -> None:
+    """Test-session telemetry you can account for."""
+
+
+def main() -> None:
+    """Run the command that the command line names."""
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # what it logs, the command says in a sentence
+    app(prog_name="attemptlog")

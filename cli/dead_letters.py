@@ -1,0 +1,230 @@
+"""`attemptlog dead-letters`: what was not stored, why, and once more."""
+
+import asyncio
+import getpass
+import os
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Annotated
+from uuid import UUID
+
+import typer
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from rich.text import Text
+
+from cli import moments
+from cli.console import err, out, print_json
+from cli.errors import OperatorError
+from cli.letters import (
+    FIELDS,
+    Letter,
+    Reason,
+    Row,
+    Selection,
+    count_and_list,
+    field_text,
+    read_letter,
+    readable,
+    select_open,
+    visible,
+)
+from cli.settings import CliSettings
+from consumer.errors import ConsumerError
+from consumer.replay import BATCH_LETTERS, Replays
+
+STORED = ("inserted", "duplicate")
+
+ReasonOption = Annotated[Reason | None, typer.Option(help="Only those with this reason.")]
+SessionOption = Annotated[UUID | None, typer.Option(metavar="ID", help="Only those of this session.")]
+UserOption = Annotated[UUID | None, typer.Option(metavar="ID", help="Only those of this user.")]
+SinceOption = Annotated[
+    datetime | None,
+    typer.Option(metavar="WHEN", parser=moments.parse_moment, help=f"Only those that came since: {moments.HELP}"),
+]
+UntilOption = Annotated[
+    datetime | None,
+    typer.Option(metavar="WHEN", parser=moments.parse_moment, help="Only those that came before that moment."),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+dead_letters = typer.Typer(no_args_is_help=True, help="List, show and replay the records that were not stored.")
+
+
+@dead_letters.command("list", epilog="Example: attemptlog dead-letters list --reason seq_conflict --since 24h")
+def list_letters(
+    *,
+    reason: ReasonOption = None,
+    session: SessionOption = None,
+    user: UserOption = None,
+    since: SinceOption = None,
+    until: UntilOption = None,
+    settled: Annotated[bool, typer.Option("--settled", help="Also those that a replay has stored since.")] = False,
+    limit: Annotated[int, typer.Option(min=1, max=100_000, help="Show the newest so many.")] = 20,
+    as_json: JsonOption = False,
+) -> None:
+    """Count dead letters by reason, and list the newest."""
+    selection = Selection(None, reason, session, user, since, until)
+    counts, letters = count_and_list(CliSettings().database, selection, settled=settled, limit=limit)
+    if as_json:
+        print_json({"counts": counts, "letters": letters})
+    else:
+        out.print(_count_table(counts))
+        if letters:
+            out.print(_list_table(letters))
+
+
+@dead_letters.command("show", epilog="Example: attemptlog dead-letters show 17")
+def show(
+    letter_id: Annotated[int, typer.Argument(metavar="ID", help="The letter's number, as `list` shows it.")],
+    as_json: JsonOption = False,
+) -> None:
+    """Show one dead letter, beside what is stored in its place, and who replayed it."""
+    letter = read_letter(CliSettings().database, letter_id)
+    if as_json:
+        print_json(letter.as_data())
+        return
+    out.print(_letter_table(letter.row))
+    if letter.event:
+        out.print(_event_table(letter))
+    else:
+        out.print(Text(f"value: {readable(letter.row['value']) or 'none (a tombstone)'}"))
+    if letter.replays:
+        out.print(_replay_table(letter.replays))
+
+
+@dead_letters.command("replay", epilog="Example: attemptlog dead-letters replay --reason unknown_session --apply")
+def replay(
+    ids: Annotated[list[int] | None, typer.Argument(metavar="ID", help="Only these.")] = None,
+    *,
+    reason: ReasonOption = None,
+    session: SessionOption = None,
+    user: UserOption = None,
+    since: SinceOption = None,
+    until: UntilOption = None,
+    apply: Annotated[bool, typer.Option("--apply", help="Do it; without, say what would become of them.")] = False,
+    by: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Who replays them.", show_default="the user of this machine")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Put dead letters through the consumer's checks again; what passes is stored, the rest stays as it is.
+
+    Those that a replay has stored are left out. Without --apply nothing is changed.
+    """
+    selection = Selection(ids, reason, session, user, since, until)
+    name = (by or _os_user()) if apply else None
+    outcomes = asyncio.run(_replay(CliSettings().database, selection, name))
+    if as_json:
+        print_json({"applied": apply, "letters": outcomes.total(), "outcomes": outcomes})
+    else:
+        _print_outcomes(outcomes, applied=apply)
+
+
+async def _replay(database_url: str, selection: Selection, by: str | None) -> Counter[str]:
+    """Replay for `by`, or try it out when nobody is named; return how many letters by outcome."""
+    letters = select_open(database_url, selection)
+    total = sum(map(len, letters.values()))
+    replays, outcomes = Replays(database_url), Counter[str]()
+    try:
+        number = await replays.begin(by, selection.as_data()) if by and total else None
+        with _progress(total) as advance:
+            for topic, batch in _batches(letters):
+                attempt = replays.try_out(topic, batch) if number is None else replays.replay(number, topic, batch)
+                outcomes += await attempt
+                advance(len(batch))
+    except ConsumerError as error:
+        raise OperatorError(f"The replay stopped after {outcomes.total()} of {total} letters: {error}.") from error
+    finally:
+        await replays.close()
+    return outcomes
+
+
+def _batches(letters: dict[str, list[int]]) -> Iterator[tuple[str, list[int]]]:
+    for topic, ids in letters.items():
+        for start in range(0, len(ids), BATCH_LETTERS):
+            yield topic, ids[start : start + BATCH_LETTERS]
+
+
+@contextmanager
+def _progress(total: int) -> Iterator[Callable[[int], None]]:
+    columns = (TextColumn("Replaying"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as progress:
+        task = progress.add_task("", total=total)
+        yield lambda count: progress.advance(task, count)
+
+
+def _os_user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container's user need not have a name
+        return f"user {os.getuid()}"
+
+
+def _print_outcomes(outcomes: Counter[str], *, applied: bool) -> None:
+    if not outcomes:
+        out.print("No dead letter is left that fits.")
+        return
+    table = Table("outcome", title="Replayed" if applied else "What a replay would do", title_justify="left")
+    table.add_column("letters", justify="right")
+    for outcome, count in sorted(outcomes.items(), key=lambda item: item[0] not in STORED):
+        table.add_row(outcome if outcome in STORED else f"still {outcome}", f"{count:,}")
+    out.print(table)
+    if not applied:
+        out.print("Nothing was changed: run it again with --apply to do it.")
+
+
+def _count_table(counts: list[Row]) -> Table:
+    table = Table("reason", title="Dead letters", title_justify="left")
+    for name in ("open", "stored since"):
+        table.add_column(name, justify="right")
+    for row in counts:
+        table.add_row(row["reason"], f"{row['open']:,}", f"{row['settled']:,}")
+    return table
+
+
+def _list_table(letters: list[Row]) -> Table:
+    table = Table(box=None)
+    for name in ("id", "first seen (UTC)", "reason", "session"):
+        table.add_column(name, no_wrap=name != "reason", overflow="fold")
+    for row in letters:
+        reason = row["reason"] + (f", then {row['replay_outcome']}" if row["replay_outcome"] else "")
+        table.add_row(str(row["id"]), moments.shown(row["first_seen_at"])[:-4], reason, row["session_id"])
+    return table
+
+
+def _letter_table(row: Row) -> Table:
+    table = Table(title=f"Dead letter {row['id']}", title_justify="left", show_header=False)
+    facts = {
+        "reason": row["reason"],
+        "detail": visible(row["detail"] or ""),
+        "first seen": moments.shown(row["first_seen_at"]),
+        "record": f"{row['topic']}, partition {row['partition']}, offset {row['kafka_offset']}",
+        "key": readable(row["key"]) or "",
+        "session": row["session_id"] or "",
+        "user": row["user_id"] or "",
+        "last replay": f"{moments.shown(row['replayed_at'])} {row['replay_outcome'] or 'none'}".strip(),
+    }
+    for name, value in facts.items():
+        table.add_row(name, Text(value))
+    return table
+
+
+def _event_table(letter: Letter) -> Table:
+    versions = [*letter.stored, letter.event or {}]
+    table = Table("", *["stored"] * len(letter.stored), "dead letter", title="The event", title_justify="left")
+    for name in FIELDS:
+        style = "red" if name in letter.differences else ""
+        table.add_row(name, *(Text(field_text(name, version)) for version in versions), style=style)
+    return table
+
+
+def _replay_table(replays: list[Row]) -> Table:
+    table = Table("replay", "at (UTC)", "by", "database user", "outcome", title="Replays", title_justify="left")
+    for row in replays:
+        who = (Text(visible(row["replayed_by"])), Text(visible(row["database_user"])))
+        outcome = ": ".join(filter(None, (row["outcome"], visible(row["detail"] or ""))))
+        table.add_row(str(row["replay_id"]), moments.shown(row["replayed_at"]), *who, Text(outcome))
+    return table

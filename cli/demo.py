@@ -1,0 +1,29 @@
+"""`attemptlog demo`: as `up`, but it stops by itself."""
+
+from typing import Annotated
+
+import typer
+
+from cli.errors import OperatorError
+from cli.pipeline import Ports, running_pipeline
+from cli.settings import STACK_DIRECTORY
+from cli.simulate import DEFAULT_CANDIDATES
+from cli.up import ConsumerPort, GatewayPort, KafkaPort, PostgresPort, sit_exam
+
+
+def demo(
+    *,
+    candidates: Annotated[int, typer.Option(min=1, help="Candidates in the class.")] = DEFAULT_CANDIDATES,
+    gateway_port: GatewayPort = 8000,
+    consumer_port: ConsumerPort = 8001,
+    kafka_port: KafkaPort = None,
+    postgres_port: PostgresPort = None,
+) -> None:
+    """Start everything here, have a class sit an exam, and stop; exit status 0 only if every event is accounted for."""
+    ports = Ports(gateway_port, consumer_port, kafka_port, postgres_port)
+    try:
+        with running_pipeline(STACK_DIRECTORY.absolute(), ports) as pipeline:
+            account = sit_exam(pipeline, candidates)
+    except KeyboardInterrupt:
+        raise OperatorError("Interrupted before the class was accounted for.") from None
+    raise typer.Exit(1 if account is None or account.problems() else 0)

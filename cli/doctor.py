@@ -1,0 +1,91 @@
+"""`attemptlog doctor`: is everything there that the pipeline needs?"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict, dataclass
+from typing import Annotated
+
+import httpx
+import typer
+from rich.table import Table
+
+import migrations
+from cli.console import out, print_json, working_on
+from cli.errors import OperatorError, sentence
+from cli.settings import CliSettings
+from cli.topics import check_topic
+
+HEALTH_TIMEOUT = 5.0  # seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One check; `detail` says what is there, or what is wrong and what to do."""
+
+    check: str
+    is_ok: bool
+    detail: str
+
+
+def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
+    """Check settings, Kafka, PostgreSQL and the services; exit status 1 if something is wrong."""
+    settings = CliSettings()
+    with working_on("Checking"):
+        findings = asyncio.run(examine(settings))
+    if as_json:
+        print_json([asdict(finding) for finding in findings])
+    else:
+        out.print(_table(findings))
+    raise typer.Exit(0 if all(finding.is_ok for finding in findings) else 1)
+
+
+async def examine(settings: CliSettings) -> list[Finding]:
+    """Run every check; services are checked when their addresses are set."""
+    checks: dict[str, Callable[[CliSettings], Awaitable[str]]] = {"topic": _topic, "database": _database}
+    found = [await _finding(name, check(settings)) for name, check in checks.items()]
+    services = {"gateway": settings.gateway_url, "consumer": settings.consumer_url}
+    return found + [await _finding(name, _service(name, url)) for name, url in services.items() if url]
+
+
+async def _finding(name: str, check: Awaitable[str]) -> Finding:
+    try:
+        return Finding(name, True, await check)
+    except Exception as error:
+        problem = sentence(error)
+        if problem is None:
+            raise
+        return Finding(name, False, problem)
+
+
+async def _topic(settings: CliSettings) -> str:
+    state = await check_topic(settings.kafka, settings.topic)
+    if state.differences:
+        raise OperatorError(f"{settings.topic}: {', '.join(state.differences)}; change it with Kafka's own tools.")
+    return f"{settings.topic} at {settings.kafka}, {state.layout.partitions} partitions"
+
+
+async def _database(settings: CliSettings) -> str:
+    current = await asyncio.to_thread(migrations.current, settings.database)
+    if current != migrations.head():
+        raise OperatorError(
+            f"The database is at {current or 'base'}, not at {migrations.head()}: run `attemptlog migrate`."
+        )
+    return f"migrated to {current}"
+
+
+async def _service(name: str, url: str) -> str:
+    try:
+        async with httpx.AsyncClient(base_url=url, timeout=HEALTH_TIMEOUT) as client:
+            answer = await client.get("/readyz")
+    except httpx.TransportError as error:
+        raise OperatorError(f"Nothing answers at {url}: start it, or mend ATTEMPTLOG_{name.upper()}_URL.") from error
+    if answer.status_code != httpx.codes.OK:
+        raise OperatorError(f"{url} is not ready ({answer.text.strip()}): see its log.")
+    return f"ready at {url}"
+
+
+def _table(findings: list[Finding]) -> Table:
+    table = Table("check", "state", "what is there, or what to do")
+    for finding in findings:
+        table.add_row(finding.check, "[green]ok[/]" if finding.is_ok else "[bold red]problem[/]", finding.detail)
+    return table

@@ -1,0 +1,33 @@
+"""`attemptlog ingest`: the gateway in the foreground."""
+
+from typing import Annotated
+
+import typer
+import uvicorn
+
+from consumer.logs import log_config
+from ingest_api.protocol import SheddingProtocol
+from ingest_api.settings import IngestSettings
+
+GRACE = 10  # seconds that requests in flight get when it is told to stop
+
+
+def ingest(
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")] = 8000,
+    workers: Annotated[int, typer.Option(min=1, help="Processes, one per core; they share nothing.")] = 1,
+) -> None:
+    """Serve the gateway until it is told to stop."""
+    settings = IngestSettings()  # a wrong setting is told in one sentence, before uvicorn is in the way
+    uvicorn.run(
+        "ingest_api.app:create_app",
+        factory=True,
+        host=host,
+        port=port,
+        workers=workers,
+        loop="uvloop",
+        http=SheddingProtocol,
+        access_log=False,
+        log_config=log_config(settings.log_level),
+        timeout_graceful_shutdown=GRACE,
+    )

@@ -1,0 +1,61 @@
+"""What the command asks Kafka, let in as the environment says; it never creates a topic by asking."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import KafkaConnectionError
+
+from cli.errors import OperatorError
+from cli.ledger import Offsets
+from cli.settings import CliSettings
+from schemas.kafka import why_refused
+
+REQUEST_TIMEOUT_MS = 10_000
+
+
+@asynccontextmanager
+async def admin_client(bootstrap_servers: str) -> AsyncIterator[AIOKafkaAdminClient]:
+    """A connected admin client; raises OperatorError when Kafka cannot be reached."""
+    client = AIOKafkaAdminClient(
+        bootstrap_servers=bootstrap_servers, request_timeout_ms=REQUEST_TIMEOUT_MS, **CliSettings().client_arguments()
+    )
+    try:
+        await _start(client, bootstrap_servers)
+        yield client
+    finally:
+        await client.close()
+
+
+async def describe(client: AIOKafkaAdminClient, topic: str) -> dict[str, Any] | None:
+    """Return Kafka's metadata of a topic, None when there is no such topic."""
+    everything = await client.describe_topics()  # to ask for one by name may create it
+    return next((found for found in everything if found["topic"] == topic), None)
+
+
+async def offsets(bootstrap_servers: str, topic: str) -> dict[int, Offsets]:
+    """Return the first and the next offset of every partition; empty when there is no such topic."""
+    async with admin_client(bootstrap_servers) as client:
+        found = await describe(client, topic)
+    if found is None:
+        return {}
+    partitions = [TopicPartition(topic, each["partition"]) for each in found["partitions"]]
+    consumer = AIOKafkaConsumer(
+        bootstrap_servers=bootstrap_servers, request_timeout_ms=REQUEST_TIMEOUT_MS, **CliSettings().client_arguments()
+    )
+    try:
+        await _start(consumer, bootstrap_servers)
+        begin = await consumer.beginning_offsets(partitions)
+        end = await consumer.end_offsets(partitions)
+    finally:
+        await consumer.stop()
+    return {each.partition: Offsets(begin[each], end[each]) for each in partitions}
+
+
+async def _start(client: AIOKafkaAdminClient | AIOKafkaConsumer, bootstrap_servers: str) -> None:
+    try:
+        await client.start()
+    except KafkaConnectionError as error:
+        raise OperatorError(f"{await why_refused(bootstrap_servers, CliSettings())}.") from error

@@ -1,0 +1,183 @@
+"""The whole pipeline on this machine: servers, tables, topic, gateway and consumer, started and stopped together."""
+
+import asyncio
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+
+import migrations
+from cli.console import err, working_on
+from cli.database import login_as, own_database
+from cli.errors import OperatorError
+from cli.folder import alone_in, environment_file, kept_secret
+from cli.interrupts import interrupted_once
+from cli.services import Service, services_in
+from cli.settings import ENVIRONMENT_FILE, CliSettings, reveal
+from cli.simulation.run import Addresses
+from cli.tokens import TokenMint
+from cli.topics import ensure_topic
+from local_stack import KafkaBroker, LocalStack, LocalStackError, PostgresServer
+from local_stack.ports import HOST, check_free, free_port
+from local_stack.processes import end
+
+KAFKA_PORT = 9092
+POSTGRES_PORT = 5432
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """Where to listen; None: the server's usual port, or a free one when that is taken."""
+
+    gateway: int
+    consumer: int
+    kafka: int | None = None
+    postgres: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Pipeline:
+    """Everything running; `servers` are those of ours, not the ones that the environment names."""
+
+    addresses: Addresses
+    mint: TokenMint
+    gateway: Service
+    consumer: Service
+    servers: list[KafkaBroker | PostgresServer]
+
+    def check(self) -> None:
+        """Raise OperatorError when a part of it has stopped."""
+        self.gateway.check()
+        self.consumer.check()
+        for server in self.servers:
+            if not server.is_running:
+                raise OperatorError(f"{server.name} stopped: see {server.log}.")
+
+
+@contextmanager
+def running_pipeline(directory: Path, ports: Ports) -> Iterator[Pipeline]:
+    """Start everything and yield it; stop gateway, consumer, Kafka and PostgreSQL, in this order, whatever happens."""
+    given = CliSettings(_env_file=None)
+    with ExitStack() as stack:
+        stack.enter_context(interrupted_once())
+        stack.enter_context(alone_in(directory))
+        end(list(services_in(directory)))  # what a killed `up` left, where a child does not die with its parent
+        _check_ports(ports)
+        servers, bootstrap_servers, database_url = stack.enter_context(_servers(directory, ports, given))
+        _prepare(bootstrap_servers, database_url, given.topic)
+        addresses = Addresses(f"http://{HOST}:{ports.gateway}", bootstrap_servers, database_url, given.topic)
+        mint = TokenMint(
+            reveal(given.jwt_secret) or kept_secret(directory / "jwt-secret"), given.jwt_audience, given.jwt_issuer
+        )
+        consumer = stack.enter_context(_consumer(addresses, directory, ports, has_own_login=given.database_url is None))
+        gateway = stack.enter_context(
+            _gateway(addresses, mint, directory, ports, has_own_login=given.database_url is None)
+        )
+        settings = _settings(addresses, mint, consumer.url) | given.kafka_security
+        stack.enter_context(environment_file(ENVIRONMENT_FILE, settings))
+        with working_on("Starting the gateway and the consumer"):
+            consumer.wait_until_ready()
+            gateway.wait_until_ready()
+        yield Pipeline(addresses, mint, gateway, consumer, servers)
+
+
+def _check_ports(ports: Ports) -> None:
+    for name, port in {"gateway": ports.gateway, "consumer": ports.consumer}.items():
+        try:
+            check_free(port, name)
+        except LocalStackError as error:
+            raise OperatorError(f"Port {port} for the {name} is taken: choose another with --{name}-port.") from error
+
+
+@contextmanager
+def _servers(
+    directory: Path, ports: Ports, given: CliSettings
+) -> Iterator[tuple[list[KafkaBroker | PostgresServer], str, str]]:
+    """Start the servers that the environment does not name; yield them, Kafka's addresses and PostgreSQL's URL."""
+    servers: list[KafkaBroker | PostgresServer] = []
+    bootstrap_servers, database_url = given.kafka_bootstrap_servers, reveal(given.database_url)
+    local = LocalStack(
+        directory,
+        kafka_port=None if bootstrap_servers else _port(ports.kafka, KAFKA_PORT, "Kafka"),
+        postgres_port=None if database_url else _port(ports.postgres, POSTGRES_PORT, "PostgreSQL"),
+    )
+    servers += [] if bootstrap_servers else [local.kafka]
+    servers += [] if database_url else [local.postgres]
+    with _started(servers) if servers else nullcontext():
+        yield (
+            servers,
+            bootstrap_servers or local.kafka.bootstrap_servers,
+            database_url or own_database(local.postgres),
+        )
+
+
+@contextmanager
+def _started(servers: Sequence[KafkaBroker | PostgresServer]) -> Iterator[None]:
+    """Start the servers together; stop them one after the other in their order."""
+    with ExitStack() as stack:
+        for server in reversed(servers):
+            stack.callback(server.stop)
+        with working_on("Starting Kafka and PostgreSQL (the first time, Kafka is fetched)"):
+            for server in servers:
+                server.launch()
+            for server in servers:
+                server.wait_until_ready()
+        yield
+
+
+def _port(wanted: int | None, usual: int, name: str) -> int:
+    if wanted is not None:
+        return wanted
+    try:
+        check_free(usual, name)
+    except LocalStackError:
+        port = free_port()
+        err.print(f"Port {usual} is taken, so {name} listens on {port}.")
+        return port
+    return usual
+
+
+def _prepare(bootstrap_servers: str, database_url: str, topic: str) -> None:
+    with working_on("Migrating, and creating the topic"):
+        migrations.upgrade(database_url)
+        state = asyncio.run(ensure_topic(bootstrap_servers, topic))
+    for difference in state.differences:
+        err.print(f"{topic}: {difference}", style="yellow")
+
+
+def _consumer(addresses: Addresses, directory: Path, ports: Ports, *, has_own_login: bool) -> Service:
+    environment = _service_environment(addresses, "attemptlog_consumer", has_own_login=has_own_login) | {
+        "ATTEMPTLOG_CONSUMER_HOST": HOST,
+        "ATTEMPTLOG_CONSUMER_PORT": str(ports.consumer),
+    }
+    return Service("consumer", ["consume"], environment, url=f"http://{HOST}:{ports.consumer}", directory=directory)
+
+
+def _gateway(addresses: Addresses, mint: TokenMint, directory: Path, ports: Ports, *, has_own_login: bool) -> Service:
+    environment = _service_environment(addresses, "attemptlog_gateway", has_own_login=has_own_login)
+    environment |= {"ATTEMPTLOG_JWT_SECRET": mint.secret}
+    arguments = ["ingest", "--host", HOST, "--port", str(ports.gateway)]
+    return Service("gateway", arguments, environment, url=addresses.gateway_url, directory=directory)
+
+
+def _service_environment(addresses: Addresses, role: str, *, has_own_login: bool) -> dict[str, str]:
+    """With a PostgreSQL of ours the service logs in as a member of its role; with another, as the operator says."""
+    url = login_as(addresses.database_url, role) if has_own_login else addresses.database_url
+    return os.environ | {
+        "ATTEMPTLOG_KAFKA_BOOTSTRAP_SERVERS": addresses.bootstrap_servers,
+        "ATTEMPTLOG_DATABASE_URL": url,
+        "ATTEMPTLOG_TOPIC": addresses.topic,
+    }
+
+
+def _settings(addresses: Addresses, mint: TokenMint, consumer_url: str) -> dict[str, str]:
+    """What the other commands in this folder read."""
+    return {
+        "KAFKA_BOOTSTRAP_SERVERS": addresses.bootstrap_servers,
+        "DATABASE_URL": addresses.database_url,
+        "TOPIC": addresses.topic,
+        "GATEWAY_URL": addresses.gateway_url,
+        "CONSUMER_URL": consumer_url,
+        "JWT_SECRET": mint.secret,
+    }

@@ -1,0 +1,31 @@
+"""`attemptlog schema`: the contract for other languages."""
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from cli.console import print_json
+from schemas.documents import asyncapi, envelope_schema, ingest_request_schema
+
+
+class Document(StrEnum):
+    """What can be printed."""
+
+    ENVELOPE = "envelope"
+    INGEST_REQUEST = "ingest-request"
+    ASYNCAPI = "asyncapi"
+
+
+BUILDERS = {
+    Document.ENVELOPE: envelope_schema,
+    Document.INGEST_REQUEST: ingest_request_schema,
+    Document.ASYNCAPI: asyncapi,
+}
+
+
+def schema(
+    document: Annotated[Document, typer.Argument(help="Which document to print.")] = Document.ENVELOPE,
+) -> None:
+    """Print the JSON Schema of the envelope or of the request, or the AsyncAPI document of the topic."""
+    print_json(BUILDERS[document]())

@@ -1,0 +1,66 @@
+"""What the command itself reads; the services read their own settings."""
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, SecretStr
+from pydantic_settings import SettingsConfigDict
+
+from cli.errors import OperatorError
+from schemas import ATTEMPT_EVENTS
+from schemas.kafka import KafkaSecurity
+
+STACK_DIRECTORY = Path(".attemptlog")
+ENVIRONMENT_FILE = STACK_DIRECTORY / "env"  # `attemptlog up` leaves its addresses here for the other commands
+
+
+class CliSettings(KafkaSecurity):
+    """Settings of the command, `ATTEMPTLOG_` in front; while `attemptlog up` runs here, it supplies the defaults."""
+
+    model_config = SettingsConfigDict(env_file=ENVIRONMENT_FILE)
+
+    kafka_bootstrap_servers: Annotated[
+        str | None, Field(description="Kafka addresses, host:port, comma-separated.")
+    ] = None
+    topic: Annotated[str, Field(description="Topic of the envelopes.")] = ATTEMPT_EVENTS.name
+    database_url: Annotated[SecretStr | None, Field(description="PostgreSQL, as the role that owns the tables.")] = None
+    gateway_url: Annotated[str | None, Field(description="Address of the gateway.")] = None
+    consumer_url: Annotated[str | None, Field(description="Address of the consumer's health and metrics.")] = None
+    jwt_secret: Annotated[SecretStr | None, Field(description="HS256 secret, to mint a simulated class's tokens.")] = (
+        None
+    )
+    jwt_audience: Annotated[str | None, Field(description="`aud` of those tokens.")] = None
+    jwt_issuer: Annotated[str | None, Field(description="`iss` of those tokens.")] = None
+
+    @property
+    def kafka(self) -> str:
+        """Kafka's addresses; raises OperatorError when they are not set."""
+        return _required(self.kafka_bootstrap_servers, "ATTEMPTLOG_KAFKA_BOOTSTRAP_SERVERS")
+
+    @property
+    def database(self) -> str:
+        """PostgreSQL's URL; raises OperatorError when it is not set."""
+        return _required(reveal(self.database_url), "ATTEMPTLOG_DATABASE_URL")
+
+    @property
+    def signing_secret(self) -> str:
+        """The HS256 secret; raises OperatorError when it is not set."""
+        return _required(reveal(self.jwt_secret), "ATTEMPTLOG_JWT_SECRET")
+
+    @property
+    def kafka_security(self) -> dict[str, str]:
+        """What is set of TLS and login for Kafka, as variables without their prefix."""
+        names = sorted(KafkaSecurity.model_fields.keys() & self.model_fields_set)
+        values = {name.upper(): getattr(self, name) for name in names}
+        return {name: it.get_secret_value() if isinstance(it, SecretStr) else str(it) for name, it in values.items()}
+
+
+def reveal(secret: SecretStr | None) -> str | None:
+    """Return the text of a secret setting."""
+    return secret.get_secret_value() if secret else None
+
+
+def _required(value: str | None, name: str) -> str:
+    if not value:
+        raise OperatorError(f"{name} is not set: set it, or run `attemptlog up` in this folder and try again.")
+    return value

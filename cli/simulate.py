@@ -1,0 +1,154 @@
+"""`attemptlog simulate`: a class sits an exam through the real gateway."""
+
+import asyncio
+import secrets
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated
+
+import typer
+import uvloop
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from cli.audit import verdict
+from cli.console import err, fact_table, out, print_error, print_json, working_on
+from cli.settings import CliSettings
+from cli.simulation.accounts import Account
+from cli.simulation.batches import Mishaps
+from cli.simulation.candidate import roster_of, sittings_of
+from cli.simulation.record import Record
+from cli.simulation.replay import Log
+from cli.simulation.run import Addresses, Exam
+from cli.simulation.run import simulate as run_simulation
+from cli.tokens import TokenMint
+
+DEFAULT_GATEWAY = "http://127.0.0.1:8000"
+DEFAULT_CANDIDATES = 30
+SEED_OF_FILES = "file"  # the same file is the same events, unless a seed says otherwise
+PROGRESS_EVERY = timedelta(seconds=0.1)
+
+
+def parse_share(text: str | float) -> float:
+    """Return "3%" or "0.03" as 0.03; a default comes as the number it is."""
+    number = str(text).strip()
+    try:
+        share = float(number.removesuffix("%")) / (100 if number.endswith("%") else 1)
+    except ValueError:
+        share = -1.0
+    if not 0 <= share <= 1:
+        raise typer.BadParameter(f"{text!r} is not a share: write 3% or 0.03")
+    return share
+
+
+def simulate(
+    *,
+    gateway: Annotated[
+        str | None, typer.Option(metavar="URL", help="The gateway.", show_default=DEFAULT_GATEWAY)
+    ] = None,
+    candidates: Annotated[int, typer.Option(min=1, help="Candidates in the class.")] = DEFAULT_CANDIDATES,
+    speed: Annotated[
+        float | None,
+        typer.Option(min=0.01, help="Times real time.", show_default="as fast as the gateway takes them"),
+    ] = None,
+    duplicates: Annotated[
+        float, typer.Option(metavar="SHARE", parser=parse_share, help="Share of POSTs made twice: 3% or 0.03.")
+    ] = 0.0,
+    out_of_order: Annotated[bool, typer.Option("--out-of-order", help="Let some batches overtake others.")] = False,
+    seed: Annotated[str | None, typer.Option(help="The same seed is the same class.", show_default="random")] = None,
+    events: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", exists=True, dir_okay=False, help="Replay a recorded log: CSV, gzip allowed."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Have a class sit an exam and account for every event; exit status 1 if one is unaccounted for."""
+    settings = CliSettings()
+    addresses = Addresses(
+        gateway_url=gateway or settings.gateway_url or DEFAULT_GATEWAY,
+        bootstrap_servers=settings.kafka,
+        database_url=settings.database,
+        topic=settings.topic,
+    )
+    mint = TokenMint(settings.signing_secret, settings.jwt_audience, settings.jwt_issuer)
+    seed = seed or (SEED_OF_FILES if events else secrets.token_hex(4))
+    mishaps = Mishaps(duplicates, out_of_order, seed)
+    exam = replayed_exam(events, seed, mishaps, speed) if events else class_exam(candidates, seed, mishaps, speed)
+    account = run_class(exam, addresses, mint)
+    if as_json:
+        print_json({"seed": seed} | account.as_data())
+    else:
+        err.print(f"seed {seed}")
+        print_account(account)
+    raise typer.Exit(1 if account.problems() else 0)
+
+
+def class_exam(candidates: int, seed: str, mishaps: Mishaps, speed: float | None = None) -> Exam:
+    """Return an exam that a made-up class sits."""
+    return Exam(roster_of(candidates, seed), lambda: sittings_of(candidates, seed), mishaps, speed)
+
+
+def replayed_exam(path: Path, seed: str, mishaps: Mishaps, speed: float | None) -> Exam:
+    """Return an exam from a recorded log; raise OperatorError for a file that is not one."""
+    log = Log(path, seed)
+    with working_on(f"Reading {path.name}"):
+        roster = log.roster()
+    return Exam(roster, log.sittings, mishaps, speed)
+
+
+def run_class(
+    exam: Exam, addresses: Addresses, mint: TokenMint, *, check: Callable[[], None] = lambda: None
+) -> Account:
+    """Run the exam with a live line on stderr, and return its account; what `check` raises ends it."""
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(_watched(exam, addresses, mint, check))
+
+
+async def _watched(exam: Exam, addresses: Addresses, mint: TokenMint, check: Callable[[], None]) -> Account:
+    record = Record()
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as progress:
+        task = progress.add_task("", total=len(exam.roster.sessions))
+
+        async def show() -> None:
+            while True:
+                check()
+                is_sent = record.finished_sessions == len(exam.roster.sessions)
+                stage = ", waiting until all is stored" if is_sent else ""
+                progress.update(task, completed=record.finished_sessions, description=_live_line(record) + stage)
+                await asyncio.sleep(PROGRESS_EVERY.total_seconds())
+
+        async with asyncio.TaskGroup() as group:
+            shown = group.create_task(show())
+            account = await run_simulation(exam, addresses, mint, record)
+            shown.cancel()
+    return account
+
+
+def _live_line(record: Record) -> str:
+    return f"sent {record.sent:,}, accepted {record.accepted:,}, rejected {record.rejected:,}"
+
+
+def print_account(account: Account) -> None:
+    """Print the accounting table and, in red, what is wrong."""
+    out.print(fact_table("What became of every event", _facts(account)))
+    for problem in account.problems():
+        print_error(f"• {problem}")
+
+
+def _facts(account: Account) -> dict[str, str]:
+    record, growth, freshness = account.record, account.growth, account.freshness
+    facts = {
+        "sent": f"{record.sent:,}" + (f" ({record.repeated:,} of them repeats)" if record.repeated else ""),
+        "accepted": f"{record.accepted:,}",
+        "rejected": f"{record.rejected:,}" + "".join(f", {code} {n:,}" for code, n in record.reasons.items()),
+        "not accepted": f"{record.not_accepted:,}",
+        "stored": f"{growth.inserted:,}",
+        "duplicates": f"{growth.duplicates:,}",
+        "dead letters": f"{growth.dead_lettered:,}",
+        "suppressed": f"{growth.suppressed:,}",
+        "freshness p50, p99": f"{freshness.p50:.2f} s, {freshness.p99:.2f} s" if freshness else "n/a",
+        "events/s": f"{account.events_per_second:,.0f}",
+        "audit": verdict(account.audit, allow_pending=True),
+    }
+    return {name: value for name, value in facts.items() if value != "0" or name not in ("not accepted", "suppressed")}

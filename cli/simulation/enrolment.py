@@ -1,0 +1,49 @@
+"""Puts a class into the platform's tables, as the platform would before an exam."""
+
+from psycopg import AsyncConnection
+
+from cli.simulation.sitting import Roster
+
+INSERT_USERS = """
+INSERT INTO users (id)
+SELECT DISTINCT unnest(%(users)s::uuid[])
+ON CONFLICT DO NOTHING
+"""
+
+INSERT_EXAM = """
+INSERT INTO exams (id)
+VALUES (%(exam)s)
+ON CONFLICT DO NOTHING
+"""
+
+INSERT_QUESTIONS = """
+INSERT INTO questions (id)
+SELECT unnest(%(questions)s::uuid[])
+ON CONFLICT DO NOTHING
+"""
+
+INSERT_EXAM_QUESTIONS = """
+INSERT INTO exam_questions (exam_id, question_id)
+SELECT %(exam)s, unnest(%(questions)s::uuid[])
+ON CONFLICT DO NOTHING
+"""
+
+INSERT_SESSIONS = """
+INSERT INTO test_sessions (id, user_id, exam_id)
+SELECT session_id, user_id, %(exam)s
+FROM unnest(%(sessions)s::uuid[], %(users)s::uuid[]) AS sitting (session_id, user_id)
+ON CONFLICT DO NOTHING
+"""
+
+
+async def enrol(connection: AsyncConnection, roster: Roster) -> None:
+    """Insert what of the class is not there yet: one exam, its questions, the users and their sessions."""
+    rows = {
+        "exam": roster.exam_id,
+        "questions": sorted(roster.question_ids),
+        "sessions": list(roster.sessions),
+        "users": list(roster.sessions.values()),
+    }
+    async with connection.transaction():
+        for statement in (INSERT_USERS, INSERT_EXAM, INSERT_QUESTIONS, INSERT_EXAM_QUESTIONS, INSERT_SESSIONS):
+            await connection.execute(statement, rows)

@@ -1,0 +1,101 @@
+"""One run from the first POST to the account."""
+
+import asyncio
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import cast
+
+from psycopg import AsyncConnection
+
+from cli.audit import drain, read_counts, take_audit
+from cli.ledger import NOTHING, Counts
+from cli.simulation.accounts import Account, compare, load, measure_freshness
+from cli.simulation.batches import Mishaps, batches_of
+from cli.simulation.browser import CONNECTIONS, Browsers
+from cli.simulation.enrolment import enrol
+from cli.simulation.record import Record
+from cli.simulation.sitting import Roster, Sitting
+from cli.tokens import TokenMint
+
+MAX_SEATS = 1_000  # sessions in flight at the same time when paced; each is held in memory
+DRAIN_TIMEOUT = timedelta(seconds=120)
+
+
+@dataclass(frozen=True, slots=True)
+class Addresses:
+    """Where the pipeline is; `database_url` is of the role that owns the tables."""
+
+    gateway_url: str
+    bootstrap_servers: str
+    database_url: str
+    topic: str
+
+
+@dataclass(frozen=True, slots=True)
+class Exam:
+    """A class, what its candidates do, and how: `speed` times real time, or as fast as the gateway goes when None."""
+
+    roster: Roster
+    sittings: Callable[[], Iterable[Sitting]]
+    mishaps: Mishaps = field(default_factory=Mishaps)
+    speed: float | None = None
+
+
+async def simulate(exam: Exam, addresses: Addresses, mint: TokenMint, record: Record) -> Account:
+    """Enrol the class, let it sit, wait until all is stored, and return the account. `record` grows meanwhile."""
+    async with (
+        Browsers(addresses.gateway_url, mint, record) as browsers,
+        await AsyncConnection.connect(addresses.database_url, autocommit=True) as connection,
+    ):
+        await browsers.check()
+        await enrol(connection, exam.roster)
+        before = await _ledger_total(connection, addresses.topic)
+        started_at = await _now(connection)
+        started = time.monotonic()
+        await sit(exam, browsers, record)
+        is_drained = await drain(
+            addresses.bootstrap_servers, addresses.database_url, addresses.topic, DRAIN_TIMEOUT.total_seconds()
+        )
+        seconds = time.monotonic() - started
+        await load(connection, record)
+        return Account(
+            record=record,
+            growth=await _ledger_total(connection, addresses.topic) - before,
+            comparison=await compare(connection, started_at),
+            freshness=await measure_freshness(connection, started_at),
+            is_drained=is_drained,
+            seconds=seconds,
+            audit=await take_audit(addresses.bootstrap_servers, addresses.database_url, addresses.topic),
+        )
+
+
+async def sit(exam: Exam, browsers: Browsers, record: Record) -> None:
+    """Post every batch; the batches of a session go one after the other, as in one browser."""
+    sittings = iter(exam.sittings())
+    seats = CONNECTIONS if exam.speed is None else min(MAX_SEATS, len(exam.roster.sessions))
+    async with asyncio.TaskGroup() as room:
+        for _ in range(seats):
+            room.create_task(_seat(exam, sittings, browsers, record))
+
+
+async def _seat(exam: Exam, sittings: Iterator[Sitting], browsers: Browsers, record: Record) -> None:
+    for sitting in sittings:
+        started, last = time.monotonic(), None
+        for batch in batches_of(sitting, exam.mishaps, is_paced=exam.speed is not None):
+            if exam.speed is not None:
+                await asyncio.sleep(started + batch.due.total_seconds() / exam.speed - time.monotonic())
+            await browsers.post(batch, is_repeat=batch is last)
+            last = batch
+        record.finished_sessions += 1
+
+
+async def _ledger_total(connection: AsyncConnection, topic: str) -> Counts:
+    return sum((await read_counts(connection, topic)).values(), NOTHING)
+
+
+async def _now(connection: AsyncConnection) -> datetime:
+    row = await (await connection.execute("SELECT now()")).fetchone()
+    assert row is not None  # noqa: S101  # a SELECT without FROM has one row
+    return cast("datetime", row[0])

@@ -1,0 +1,81 @@
+"""`attemptlog up`: the whole pipeline on this machine until Ctrl-C."""
+
+import secrets
+import shutil
+import time
+from typing import Annotated
+
+import typer
+
+from cli.console import err, out
+from cli.pipeline import Pipeline, Ports, running_pipeline
+from cli.settings import ENVIRONMENT_FILE, STACK_DIRECTORY
+from cli.simulate import DEFAULT_CANDIDATES, class_exam, print_account, run_class
+from cli.simulation.accounts import Account
+from cli.simulation.batches import Mishaps
+from local_stack.postgres import BINARIES
+
+WATCH_SECONDS = 0.5
+
+Candidates = Annotated[int, typer.Option(min=0, help="Candidates in the simulated class; 0 for none.")]
+GatewayPort = Annotated[int, typer.Option(min=1, max=65535, help="The gateway's port.")]
+ConsumerPort = Annotated[int, typer.Option(min=1, max=65535, help="The port of the consumer's health and metrics.")]
+KafkaPort = Annotated[
+    int | None, typer.Option(min=1, max=65535, help="Kafka's port.", show_default="9092, or a free one")
+]
+PostgresPort = Annotated[
+    int | None, typer.Option(min=1, max=65535, help="PostgreSQL's port.", show_default="5432, or a free one")
+]
+
+
+def up(
+    *,
+    candidates: Candidates = DEFAULT_CANDIDATES,
+    gateway_port: GatewayPort = 8000,
+    consumer_port: ConsumerPort = 8001,
+    kafka_port: KafkaPort = None,
+    postgres_port: PostgresPort = None,
+) -> None:
+    """Start everything here, have a class sit an exam, and stay until Ctrl-C.
+
+    Kafka and PostgreSQL keep their data in .attemptlog; those that ATTEMPTLOG_KAFKA_BOOTSTRAP_SERVERS and
+    ATTEMPTLOG_DATABASE_URL name are used instead.
+    """
+    ports = Ports(gateway_port, consumer_port, kafka_port, postgres_port)
+    try:
+        with running_pipeline(STACK_DIRECTORY.absolute(), ports) as pipeline:
+            sit_exam(pipeline, candidates)
+            _show_where_to_look(pipeline)
+            while True:
+                pipeline.check()
+                time.sleep(WATCH_SECONDS)
+    except KeyboardInterrupt:
+        out.print("Stopped.")
+
+
+def sit_exam(pipeline: Pipeline, candidates: int) -> Account | None:
+    """Have a new class sit an exam through the gateway and print its account; None for a class of 0."""
+    if not candidates:
+        return None
+    exam = class_exam(candidates, secrets.token_hex(4), Mishaps())
+    account = run_class(exam, pipeline.addresses, pipeline.mint, check=pipeline.check)
+    print_account(account)
+    return account
+
+
+def _show_where_to_look(pipeline: Pipeline) -> None:
+    gateway, consumer, addresses = pipeline.gateway, pipeline.consumer, pipeline.addresses
+    psql = "psql" if shutil.which("psql") else f"'{BINARIES / 'psql'}'"
+    logs = [gateway.log, consumer.log, *(server.log for server in pipeline.servers)]
+    lines = {
+        "gateway": f"{gateway.url}   {gateway.url}/docs   {gateway.url}/metrics",
+        "consumer": f"{consumer.url}/readyz   {consumer.url}/metrics",
+        "Kafka": f"{addresses.bootstrap_servers}   topic {addresses.topic}",
+        "PostgreSQL": f'. {ENVIRONMENT_FILE} && {psql} "$ATTEMPTLOG_DATABASE_URL"',
+        "account": "attemptlog audit   attemptlog simulate   attemptlog doctor   (in this folder, from .venv/bin)",
+        "logs": "   ".join(str(log.relative_to(STACK_DIRECTORY.absolute().parent)) for log in logs),
+    }
+    out.print()
+    for name, text in lines.items():
+        out.print(f"[bold]{name:<11}[/]{text}", soft_wrap=True)
+    err.print("\nRunning; Ctrl-C stops everything.")

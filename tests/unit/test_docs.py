@@ -1,0 +1,273 @@
+"""What the documents say is what the code does."""
+
+import json
+import re
+import shlex
+from datetime import timedelta
+from enum import Enum
+from typing import Any, get_args
+
+import pytest
+import typer.main
+import yaml
+from prometheus_client import CollectorRegistry
+from pydantic import SecretStr
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined
+from pydantic_settings import BaseSettings
+
+from cli.app import app
+from cli.settings import CliSettings
+from consumer.metrics import Metrics as ConsumerMetrics
+from consumer.settings import ConsumerSettings
+from ingest_api.metrics import Metrics as GatewayMetrics
+from ingest_api.openapi import ProblemDocument
+from ingest_api.problems import PROBLEMS
+from ingest_api.settings import IngestSettings
+from schemas import EVENT_TYPES, EventIn, IngestReply, IngestRequest, RejectionCode, decode
+from schemas.documents import PAYLOAD_EXAMPLES
+from schemas.kafka import KafkaSecurity
+from tests.support.documents import (
+    DOCUMENTS,
+    LINK,
+    ROOT,
+    Block,
+    all_blocks,
+    anchors,
+    as_table,
+    code_spans,
+    prose,
+    rows,
+    table,
+)
+
+API = ROOT / "docs/api-contracts.md"
+OBSERVABILITY = ROOT / "docs/observability.md"
+SETTINGS = ROOT / "docs/settings.md"
+
+COMMANDS: Any = typer.main.get_command(app)
+SESSION = "01890a5d-ac96-774b-bcce-b302099a8057"  # what $SESSION stands for in a block
+
+# Run by another test or by nobody (docker): see the README on what CI does not exercise.
+RUN_ELSEWHERE = ("make ", "docker compose ", "cp deploy/example.env ", "python -c ")
+
+
+def lines_of(block: Block) -> list[str]:
+    joined = block.text.replace("\\\n", " ")
+    return [line.strip() for line in joined.splitlines() if line.strip()]
+
+
+def shown_commands() -> set[str]:
+    return {line for block in all_blocks("sh") for line in lines_of(block)} | set(code_spans())
+
+
+def attemptlog_commands() -> set[str]:
+    in_containers = re.compile(r"^docker compose .* run --rm \w+ ")
+    bare = {in_containers.sub("attemptlog ", command) for command in shown_commands()}
+    return {command for command in bare if command.startswith("attemptlog ")}
+
+
+def make_targets() -> set[str]:
+    return {target for line in shown_commands() if line.startswith("make ") for target in line.split()[1:]}
+
+
+@pytest.mark.parametrize("command", sorted(attemptlog_commands()))
+def test_a_command_in_the_docs_exists_with_its_options(command: str) -> None:
+    words = shlex.split(command.partition(" > ")[0].replace("$SESSION", SESSION))[1:]
+    found, name, options = command_of([word for word in words if word != "--help"])
+    assert found is not None, name
+    if options:  # without them it may be a name in the text
+        found.make_context(name, options)
+
+
+def command_of(words: list[str]) -> tuple[Any, str, list[str]]:
+    """Return a command, its name and its options; of a group, the subcommand."""
+    group, (name, *options) = COMMANDS, words
+    while hasattr(found := group.get_command(None, name), "list_commands") and options:
+        group, (name, *options) = found, options
+    return found, name, options
+
+
+def all_commands() -> list[str]:
+    """Return every command as it is typed, without the groups."""
+    found = {name: COMMANDS.get_command(None, name) for name in COMMANDS.list_commands(None)}
+    return [
+        f"{name} {part}" if part else name
+        for name, command in found.items()
+        for part in (command.list_commands(None) if hasattr(command, "list_commands") else [""])
+    ]
+
+
+def test_the_readme_lists_every_command() -> None:
+    listed = [row[0].strip("`").removeprefix("attemptlog ") for row in rows(table(ROOT / "README.md", "Commands"))]
+    assert sorted(listed) == sorted(all_commands())
+
+
+def test_a_make_target_in_the_docs_exists() -> None:
+    makefile = (ROOT / "Makefile").read_text()
+    assert make_targets() <= set(re.findall(r"^([a-z]+):", makefile, re.MULTILINE))
+
+
+@pytest.mark.parametrize("block", all_blocks("sh"), ids=lambda block: f"{block.document.name}:{lines_of(block)[0]:.40}")
+def test_a_shell_block_is_run_by_a_test_or_known_not_to_be(block: Block) -> None:
+    assert block.mark == "run" or all(line.startswith(RUN_ELSEWHERE) for line in lines_of(block))
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_links_within_the_repository_lead_somewhere(document: Any) -> None:
+    for link in LINK.findall(prose(document)):
+        if "://" not in link:
+            path, _, anchor = link.partition("#")
+            target = (document.parent / path).resolve() if path else document
+            assert target.exists(), link
+            assert not anchor or anchor in anchors(target), link
+
+
+@pytest.mark.parametrize("block", all_blocks("json"), ids=lambda block: f"{block.document.name}:{block.text:.30}")
+def test_a_json_example_is_what_it_claims_to_be(block: Block) -> None:
+    document = json.loads(block.text)
+    if "events" in document:
+        assert all(isinstance(event, EventIn) for event in IngestRequest.model_validate_json(block.text).events)
+    elif "payload_json" in document:
+        assert decode(block.text.encode()).event_type in EVENT_TYPES
+    elif "status" in document:
+        ProblemDocument.model_validate(document)
+    else:
+        IngestReply.model_validate(document)
+
+
+def test_every_event_type_is_described_with_the_example_of_the_schema() -> None:
+    shown = {
+        row[0].strip("`"): json.loads(row[3].strip("`").strip()) for row in rows(table(OBSERVABILITY, "Event types"))
+    }
+    assert list(shown) == list(EVENT_TYPES)
+    assert shown == dict(PAYLOAD_EXAMPLES)
+
+
+def test_every_status_and_its_code_is_described() -> None:
+    shown = [(row[0], row[1].strip("`")) for row in rows(table(API, "Statuses"))]
+    assert shown == [("202", ""), *((str(kind.status.value), kind.code) for kind in PROBLEMS)]
+
+
+def test_every_rejection_code_is_described() -> None:
+    assert [row[0].strip("`") for row in rows(table(API, "Reply"))] == list(get_args(RejectionCode))
+
+
+def test_every_reason_of_a_dead_letter_is_described() -> None:
+    check = re.search(r"reason IN \(([^)]*)\)", (ROOT / "migrations/versions/0003_accounting.up.sql").read_text())
+    assert check is not None
+    assert [row[0].strip("`") for row in rows(table(API, "dead_letters"))] == re.findall(r"'(\w+)'", check[1])
+
+
+def unit_of_metric(name: str) -> str:
+    return next((unit for unit in ("seconds", "bytes", "records", "events") if unit in name.split("_")), "")
+
+
+def metrics_table(registry: CollectorRegistry) -> str:
+    body = []
+    for metric in registry.collect():
+        name = f"{metric.name}_total" if metric.type == "counter" else metric.name
+        body.append([f"`{name}`", metric.type, unit_of_metric(name), metric.documentation])
+    return as_table(["Metric", "Type", "Unit", "Meaning"], body)
+
+
+@pytest.mark.parametrize(
+    ("service", "registry"),
+    [("Gateway", GatewayMetrics().registry), ("Consumer", ConsumerMetrics().registry)],
+    ids=["gateway", "consumer"],
+)
+def test_every_metric_is_described(service: str, registry: CollectorRegistry) -> None:
+    assert table(OBSERVABILITY, service) == metrics_table(registry)
+
+
+def known_metrics() -> set[str]:
+    names = set()
+    for registry in (GatewayMetrics().registry, ConsumerMetrics().registry):
+        for metric in registry.collect():
+            suffixes = {"counter": ["_total"], "histogram": ["", "_bucket", "_sum", "_count"]}.get(metric.type, [""])
+            names |= {metric.name + suffix for suffix in suffixes}
+    return names
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_a_metric_in_the_docs_exists(document: Any) -> None:
+    assert set(re.findall(r"\battemptlog_(?:ingest|consumer)_\w+", document.read_text())) <= known_metrics()
+
+
+def test_the_suggested_alerts_are_rules_that_prometheus_can_load() -> None:
+    [block] = all_blocks("yaml")
+    [group] = yaml.safe_load(block.text)["groups"]
+    for rule in group["rules"]:
+        assert set(rule) <= {"alert", "expr", "for", "annotations"}
+        assert rule["expr"].count("(") == rule["expr"].count(")")
+        assert rule["annotations"]["summary"].endswith(".")
+
+
+UNITS = {"bytes": "bytes", "records": "records", "burst": "events", "size": "sessions", "second": "events/s"}
+
+
+def unit_of(name: str, field: FieldInfo) -> str:
+    if isinstance(field.default, timedelta):
+        return "seconds"
+    return UNITS.get(name.rpartition("_")[2], "")
+
+
+def default_of(field: FieldInfo) -> str:
+    match field.default:
+        case _ if field.default is PydanticUndefined:
+            return "required"
+        case None | []:
+            return "unset"
+        case timedelta() as duration:
+            return f"`{duration.total_seconds():g}`"
+        case SecretStr() | Enum():
+            raise AssertionError("say how to show this default")
+        case value:
+            return f"`{value}`"
+
+
+def own_fields(settings: type[BaseSettings]) -> dict[str, FieldInfo]:
+    shared = set() if settings is KafkaSecurity else KafkaSecurity.model_fields.keys()
+    return {name: field for name, field in settings.model_fields.items() if name not in shared}
+
+
+def settings_table(settings: type[BaseSettings]) -> str:
+    prefix = settings.model_config["env_prefix"]
+    body = [
+        [f"`{prefix}{name.upper()}`", default_of(field), unit_of(name, field), field.description or ""]
+        for name, field in own_fields(settings).items()
+    ]
+    return as_table(["Variable", "Default", "Unit", "Meaning"], body)
+
+
+@pytest.mark.parametrize(
+    ("heading", "settings"),
+    [("Gateway", IngestSettings), ("Consumer", ConsumerSettings), ("Command", CliSettings), ("Kafka", KafkaSecurity)],
+)
+def test_every_setting_is_described(heading: str, settings: type[BaseSettings]) -> None:
+    assert table(SETTINGS, heading) == settings_table(settings)
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_a_setting_in_the_docs_exists(document: Any) -> None:
+    known = {
+        f"ATTEMPTLOG_{name.upper()}"
+        for settings in (IngestSettings, ConsumerSettings, CliSettings)
+        for name in settings.model_fields
+    }
+    assert set(re.findall(r"\bATTEMPTLOG_[A-Z_]+", document.read_text())) <= known
+
+
+@pytest.mark.parametrize("duration", ["12", "12.0", "PT12S"])
+def test_a_duration_can_be_given_in_seconds_and_as_iso_8601(duration: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {
+        "KAFKA_BOOTSTRAP_SERVERS": "kafka:9092",
+        "DATABASE_URL": "postgresql://postgres/attemptlog",
+        "JWT_SECRET": "x" * 32,
+    }.items():
+        monkeypatch.setenv(f"ATTEMPTLOG_{name}", value)
+    for settings in (IngestSettings, ConsumerSettings):
+        durations = [name for name, field in settings.model_fields.items() if isinstance(field.default, timedelta)]
+        for name in durations:
+            monkeypatch.setenv(f"ATTEMPTLOG_{name.upper()}", duration)
+        assert {getattr(settings(), name) for name in durations} == {timedelta(seconds=12)}
