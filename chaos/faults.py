@@ -1,0 +1,162 @@
+"""What is done to the pipeline. A fault is over, and what it ended runs again, when its function returns."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
+from random import Random
+from typing import get_args
+
+import psycopg
+
+from chaos.proxy import End, Proxy
+from chaos.service import Service
+from chaos.stage import SESSION_TIMEOUT, Stage
+
+Fault = Callable[[Stage, Random], Awaitable[None]]
+
+JOIN_DEADLINE = 5.0  # seconds
+DELAYS = (0.05, 0.5, 3.0)  # seconds; the last is longer than the gateway's delivery deadline
+
+ENDS: tuple[End, ...] = get_args(End)
+
+LOCK_EVENTS = "LOCK TABLE attempt_events IN ACCESS EXCLUSIVE MODE"
+
+CUT_CONNECTIONS = """
+SELECT pg_terminate_backend(pid)
+FROM pg_stat_activity
+WHERE datname = current_database() AND usename LIKE 'attemptlog_%'
+"""
+
+
+async def consumer_killed(stage: Stage, dice: Random) -> None:
+    """Kill -9 a consumer."""
+    async with _one_of(stage.consumers, dice) as consumer:
+        consumer.kill()
+        await _pause(dice, 0, 1)
+        consumer.start()
+
+
+async def consumer_frozen(stage: Stage, dice: Random) -> None:
+    """SIGSTOP a consumer until its partitions have moved: what it has in hand when it wakes is another's by then."""
+    async with _one_of(stage.consumers, dice) as consumer:
+        consumer.freeze()
+        await asyncio.sleep(SESSION_TIMEOUT.total_seconds() + dice.uniform(0.5, 2))
+        consumer.thaw()
+
+
+async def consumer_leaves(stage: Stage, dice: Random) -> None:
+    """SIGTERM a consumer, and start it again."""
+    async with _one_of(stage.consumers, dice) as consumer:
+        await consumer.stop()
+        await _pause(dice, 0, 1)
+        consumer.start()
+
+
+async def consumer_joins(stage: Stage, dice: Random) -> None:
+    """Start one more consumer, which leaves again."""
+    stage.another_consumer.start()
+    await stage.another_consumer.is_ready_within(JOIN_DEADLINE)
+    await _pause(dice, 0, 2)
+    await stage.another_consumer.stop()
+
+
+async def gateway_killed(stage: Stage, dice: Random) -> None:
+    """Kill -9 a gateway."""
+    async with _one_of(stage.gateways, dice) as gateway:
+        gateway.kill()
+        await _pause(dice, 0, 1)
+        gateway.start()
+
+
+async def kafka_killed(stage: Stage, dice: Random) -> None:
+    """Kill -9 Kafka, and start it on the same log."""
+    await asyncio.to_thread(stage.servers.kafka.kill)
+    await _pause(dice, 0, 1)
+    await asyncio.to_thread(stage.servers.kafka.start)
+
+
+async def postgres_killed(stage: Stage, dice: Random) -> None:
+    """Kill -9 PostgreSQL or shut it down at once, and start it: it has to recover."""
+    postgres = stage.servers.postgres
+    await asyncio.to_thread(dice.choice([postgres.kill, lambda: postgres.stop("immediate")]))
+    await _pause(dice, 0, 2)
+    await asyncio.to_thread(postgres.start)
+
+
+async def table_locked(stage: Stage, _: Random) -> None:
+    """Hold a lock on attempt_events that nothing gets past, as a careless migration would."""
+    with suppress(psycopg.OperationalError):  # PostgreSQL may be killed meanwhile, and the lock with it
+        async with await psycopg.AsyncConnection.connect(stage.database_url) as connection:
+            await connection.execute(LOCK_EVENTS)
+            await asyncio.sleep(stage.lock_time.total_seconds())
+
+
+async def connections_cut(stage: Stage, dice: Random) -> None:
+    """Terminate the services' backends in PostgreSQL, several times."""
+    for _ in range(5):
+        with suppress(psycopg.OperationalError):
+            async with await psycopg.AsyncConnection.connect(stage.database_url) as connection:
+                await connection.execute(CUT_CONNECTIONS)
+        await _pause(dice, 0.1, 0.6)
+
+
+async def slow(proxy: Proxy, dice: Random) -> None:
+    """Delay everything."""
+    proxy.delay = dice.choice(DELAYS)
+    await _pause(dice, 1, 4)
+    proxy.heal()
+
+
+async def reset(proxy: Proxy, dice: Random) -> None:
+    """Reset all connections, several times."""
+    for _ in range(5):
+        proxy.reset()
+        await _pause(dice, 0.1, 0.6)
+
+
+async def half_closed(proxy: Proxy, dice: Random) -> None:
+    """Close one direction of all connections, several times: requests arrive whose replies do not, or none do."""
+    for _ in range(3):
+        proxy.half_close(dice.choice(ENDS))
+        await _pause(dice, 0.5, 1)
+    proxy.heal()
+
+
+def _to_kafka(fault: Callable[[Proxy, Random], Awaitable[None]]) -> Fault:
+    return lambda stage, dice: fault(stage.kafka_proxy, dice)
+
+
+def _to_postgres(fault: Callable[[Proxy, Random], Awaitable[None]]) -> Fault:
+    return lambda stage, dice: fault(stage.postgres_proxy, dice)
+
+
+@asynccontextmanager
+async def _one_of(services: Sequence[Service], dice: Random) -> AsyncIterator[Service]:
+    """Lend one that no other fault is at; wait for one when there is none."""
+    idle = [service for service in services if not service.turn.locked()]
+    service = dice.choice(idle or services)
+    async with service.turn:
+        yield service
+
+
+async def _pause(dice: Random, shortest: float, longest: float) -> None:
+    await asyncio.sleep(dice.uniform(shortest, longest))
+
+
+FAULTS: dict[str, Fault] = {
+    "consumer killed": consumer_killed,
+    "consumer frozen": consumer_frozen,
+    "consumer leaves": consumer_leaves,
+    "consumer joins": consumer_joins,
+    "gateway killed": gateway_killed,
+    "Kafka killed": kafka_killed,
+    "PostgreSQL killed": postgres_killed,
+    "table locked": table_locked,
+    "backends terminated": connections_cut,
+    "Kafka slow": _to_kafka(slow),
+    "Kafka reset": _to_kafka(reset),
+    "Kafka half-closed": _to_kafka(half_closed),
+    "PostgreSQL slow": _to_postgres(slow),
+    "PostgreSQL reset": _to_postgres(reset),
+    "PostgreSQL half-closed": _to_postgres(half_closed),
+}
