@@ -52,7 +52,7 @@ class IngestSettings(KafkaSecurity):
     )
     max_requests_in_flight: Annotated[
         int, Field(description="Batches worked on at a time, about 1 ms of CPU each; over it 503.", ge=1)
-    ] = 512
+    ] = 256
     max_bytes_in_flight: Annotated[int, Field(description="Bodies in memory at a time, in bytes; over it 503.")] = (
         32 * 1024 * 1024
     )

@@ -164,7 +164,7 @@ async def test_without_kafka_it_refuses_within_the_deadline_and_recovers_by_itse
             return True
 
         await eventually(is_published, timeout=30)
-        assert publisher.buffered_bytes == 0
+        await eventually(lambda: publisher.buffered_bytes == 0)  # late batches of other partitions get through too
         read = [it.id for part in (await read_topic(kafka.bootstrap_servers, topic)).values() for it in part]
         assert {it.id for it in sent} <= set(read)
 
