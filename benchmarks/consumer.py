@@ -5,7 +5,8 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from operator import attrgetter
 from statistics import median
@@ -66,26 +67,32 @@ class Round:
 
     def _consume(self) -> tuple[float, float]:
         with psycopg.connect(self.database_url, autocommit=True) as connection:
-            before = _stored(connection, self.topic)
-            worker = subprocess.Popen([sys.executable, "-m", "consumer"], env=self._environment())
-            try:
+            before = stored(connection, self.topic)
+            with worker(self) as process:
                 first, started = _wait_for(connection, self.topic, before + 1)
                 last, ended = _wait_for(connection, self.topic, before + self.events)
-                cpu = psutil.Process(worker.pid).cpu_times()
-            finally:
-                worker.terminate()
-                worker.wait(15)
+                cpu = psutil.Process(process.pid).cpu_times()
         return (last - first) / (ended - started), 1e6 * (cpu.user + cpu.system) / self.events
 
-    def _environment(self) -> Mapping[str, str]:
-        return {
-            **os.environ,
-            "ATTEMPTLOG_KAFKA_BOOTSTRAP_SERVERS": self.bootstrap_servers,
-            "ATTEMPTLOG_DATABASE_URL": self.database_url,
-            "ATTEMPTLOG_TOPIC": self.topic,
-            "ATTEMPTLOG_CONSUMER_PORT": str(free_port()),
-            "ATTEMPTLOG_CONSUMER_HOST": "127.0.0.1",
-        }
+
+@contextmanager
+def worker(it: Round) -> "Iterator[subprocess.Popen[bytes]]":
+    """Run one consumer."""
+    environment = {
+        **os.environ,
+        "ATTEMPTLOG_KAFKA_BOOTSTRAP_SERVERS": it.bootstrap_servers,
+        "ATTEMPTLOG_DATABASE_URL": it.database_url,
+        "ATTEMPTLOG_TOPIC": it.topic,
+        "ATTEMPTLOG_CONSUMER_PORT": str(free_port()),
+        "ATTEMPTLOG_CONSUMER_HOST": "127.0.0.1",
+        "ATTEMPTLOG_LOG_LEVEL": "WARNING",
+    }
+    process = subprocess.Popen([sys.executable, "-m", "consumer"], env=environment)
+    try:
+        yield process
+    finally:
+        process.terminate()
+        process.wait(15)
 
 
 def measure(it: Round, rounds: int) -> ConsumerFigure:
@@ -102,7 +109,8 @@ def _row(envelope: Envelope) -> tuple[object, ...]:
     return (*fields, payload.decode())
 
 
-def _stored(connection: psycopg.Connection, topic: str) -> int:
+def stored(connection: psycopg.Connection, topic: str) -> int:
+    """Return how many records of a topic are accounted for."""
     row = connection.execute(PROGRESS, [topic]).fetchone()
     return int(row[0]) if row else 0
 
@@ -110,7 +118,7 @@ def _stored(connection: psycopg.Connection, topic: str) -> int:
 def _wait_for(connection: psycopg.Connection, topic: str, count: int) -> tuple[int, float]:
     deadline = time.monotonic() + START_DEADLINE
     while time.monotonic() < deadline:
-        if (stored := _stored(connection, topic)) >= count:
-            return stored, time.perf_counter()
+        if (done := stored(connection, topic)) >= count:
+            return done, time.perf_counter()
         time.sleep(0.02)
-    raise RuntimeError(f"the consumer stored {stored} of {count} records")
+    raise RuntimeError(f"the consumer stored {done} of {count} records")
