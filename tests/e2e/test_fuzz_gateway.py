@@ -425,17 +425,27 @@ def test_callers_that_leave_in_the_middle_are_forgotten(account: Account, url: s
 api = schemathesis.openapi.from_dict(create_app(UNCONNECTED).openapi())
 
 
-@api.parametrize()
-@fuzz.fuzz(60)
-def test_the_openapi_document_is_right_about_every_answer(
-    case: schemathesis.Case[Any], url: str, account: Account
-) -> None:
-    headers = {"authorization": f"Bearer {token(account.exam.user)}"}
-    # no schema says that 1.0 is not an integer, nor counts the bytes of a payload
-    case.call_and_validate(url, headers=headers, timeout=PATIENCE, excluded_checks=[positive_data_acceptance])
+# named by hand: schemathesis gives all operations of a test the same name, and pytest-xdist runs a name once
+OPERATIONS = [(path, method.upper()) for path, methods in api.raw_schema["paths"].items() for method in methods]
 
 
-@api.parametrize()
-@fuzz.fuzz(30)
-def test_the_openapi_document_is_right_about_every_answer_to_a_stranger(case: schemathesis.Case[Any], url: str) -> None:
-    case.call_and_validate(url, timeout=PATIENCE)
+@pytest.mark.parametrize(("path", "method"), OPERATIONS)
+def test_the_openapi_document_is_right_about_every_answer(path: str, method: str, url: str, account: Account) -> None:
+    @fuzz.fuzz(60)
+    @given(case=api[path][method].as_strategy())
+    def call(case: schemathesis.Case[Any]) -> None:
+        headers = {"authorization": f"Bearer {token(account.exam.user)}"}
+        # no schema says that 1.0 is not an integer, nor counts the bytes of a payload
+        case.call_and_validate(url, headers=headers, timeout=PATIENCE, excluded_checks=[positive_data_acceptance])
+
+    call()
+
+
+@pytest.mark.parametrize(("path", "method"), OPERATIONS)
+def test_the_openapi_document_is_right_about_every_answer_to_a_stranger(path: str, method: str, url: str) -> None:
+    @fuzz.fuzz(30)
+    @given(case=api[path][method].as_strategy())
+    def call(case: schemathesis.Case[Any]) -> None:
+        case.call_and_validate(url, timeout=PATIENCE)
+
+    call()
