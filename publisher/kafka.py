@@ -23,7 +23,8 @@ logger = logging.getLogger(__name__)
 
 MAX_BATCH_BYTES = 512 * 1024  # half of the broker's default message.max.bytes: one record more never passes it
 PARTITION_CACHE_SIZE = 65_536  # sessions; murmur2 in Python costs 8 µs, a hit 0.1 µs
-STOP_DEADLINE = timedelta(seconds=5)  # a process manager kills after 10 s, and the rest of a stop needs some of them
+STOP_DEADLINE = timedelta(seconds=4)  # a process manager kills after 10 s, and the rest of a stop needs some of them
+ABANDON_DEADLINE = timedelta(seconds=1)  # what then still waits for Kafka is cancelled
 RETRY_PAUSE = wait_exponential_jitter(multiplier=0.1, max=2)  # seconds
 
 
@@ -178,5 +179,7 @@ async def _stop(producer: AIOKafkaProducer) -> None:
     try:
         await asyncio.wait_for(producer.stop(), STOP_DEADLINE.total_seconds())
     except TimeoutError:  # stop() flushes first, and an idempotent producer tries for ever
-        await producer.client.close()
-        await producer._sender.close()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(ABANDON_DEADLINE.total_seconds()):
+                await producer.client.close()
+                await producer._sender.close()

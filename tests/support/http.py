@@ -18,6 +18,7 @@ import psycopg
 
 JWT_SECRET = "a secret of the tests, long enough for every HMAC that a token may ask for: 64"
 PATH = "/v1/telemetry/events"
+STOP_DEADLINE = 20.0  # seconds; 10 for requests in flight, 5 for Kafka
 START_DEADLINE = 20.0  # seconds
 
 
@@ -102,8 +103,18 @@ def gateway(bootstrap_servers: str, database_url: str, topic: str, **settings: s
         _wait_until_serving(f"http://127.0.0.1:{port}", process)
         yield f"http://127.0.0.1:{port}"
     finally:
-        process.terminate()
-        process.wait(10)
+        end(process)
+
+
+def end(process: "subprocess.Popen[bytes]") -> None:
+    """Ask a service to end; kill it, and raise subprocess.TimeoutExpired, when it takes too long."""
+    process.terminate()
+    try:
+        process.wait(STOP_DEADLINE)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+        raise
 
 
 def _wait_until_serving(url: str, process: "subprocess.Popen[bytes]") -> None:

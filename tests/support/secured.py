@@ -17,13 +17,12 @@ from local_stack import KafkaBroker, PostgresServer
 from local_stack.ports import HOST
 from migrations import upgrade
 from tests.support.certificates import Authority
-from tests.support.http import JWT_SECRET, free_port
+from tests.support.http import JWT_SECRET, end, free_port
 from tests.support.services import with_database
 from tests.support.tls_front import TlsFront
 
 USER = "services"
 PASSWORD = "a-password-for-kafka"
-STOP_TIMEOUT = 15.0  # seconds
 
 # The broker's own listener stays as it is, for the broker itself; ours are the two others.
 PROPERTIES = """
@@ -167,8 +166,7 @@ def service(command: str, log: Path, settings: Mapping[str, str], *options: str)
     try:
         yield Service(process, f"http://{HOST}:{port}", log)
     finally:
-        process.terminate()
-        process.wait(STOP_TIMEOUT)
+        end(process)
 
 
 def environment(settings: Mapping[str, str]) -> dict[str, str]:
