@@ -159,7 +159,8 @@ class PostgresSessions:
             self._worker = asyncio.create_task(self._work())
         # not wait_for: cancelling a query would wait for the server to answer the cancellation
         await asyncio.wait({lookup.found}, timeout=self._lookup_timeout)
-        return {id_: it for id_, it in lookup.found.result().items() if id_ in ids} if lookup.found.done() else {}
+        found = lookup.found.result() if lookup.found.done() else {}
+        return {id_: found[id_] for id_ in ids if id_ in found}
 
     def _is_slow(self) -> bool:
         now = asyncio.get_running_loop().time()
