@@ -5,15 +5,13 @@ from tempfile import TemporaryDirectory
 from uuid import uuid4
 
 import pytest
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin import AIOKafkaAdminClient
 from testcontainers.community.kafka import KafkaContainer
 from testcontainers.community.postgres import PostgresContainer
 
 from local_stack import LocalStack
 from migrations import upgrade
-from tests.support.services import docker_answers, temporary_database, with_database
-
-PARTITIONS = 12
+from tests.support.services import create_topic, docker_answers, temporary_database, with_database
 
 
 @pytest.fixture(scope="session")
@@ -89,12 +87,11 @@ def empty_database_url(postgres_url: str) -> Iterator[str]:
 @pytest.fixture
 async def topic(kafka_bootstrap: str) -> AsyncIterator[str]:
     """Name of a topic of the test's own."""
-    name = f"attempt-events.v1.{uuid4().hex[:12]}"
+    name = await create_topic(kafka_bootstrap)
+    yield name
     admin = AIOKafkaAdminClient(bootstrap_servers=kafka_bootstrap)
     await admin.start()
     try:
-        await admin.create_topics([NewTopic(name, num_partitions=PARTITIONS, replication_factor=1)])
-        yield name
         await admin.delete_topics([name])
     finally:
         await admin.close()

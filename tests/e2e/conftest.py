@@ -1,29 +1,16 @@
 import asyncio
-import uuid
 from collections.abc import Iterator
 
 import pytest
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from tests.support.http import Caller, Exam, insert_exam
-from tests.support.services import temporary_database, with_database
-
-
-async def create_topic(bootstrap_servers: str, name: str) -> None:
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap_servers)
-    await admin.start()
-    try:
-        await admin.create_topics([NewTopic(name, num_partitions=12, replication_factor=1)])
-    finally:
-        await admin.close()
+from tests.support.services import create_topic, temporary_database, with_database
 
 
 @pytest.fixture(scope="module")
 def module_topic(kafka_bootstrap: str) -> str:
     """Name of a topic of the module's own."""
-    name = f"attempt-events.v1.{uuid.uuid4().hex[:12]}"
-    asyncio.run(create_topic(kafka_bootstrap, name))
-    return name
+    return asyncio.run(create_topic(kafka_bootstrap))
 
 
 @pytest.fixture(scope="module")

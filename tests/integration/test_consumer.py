@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 import psycopg
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic, RecordsToDelete
+from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 
 from local_stack import LocalStack
 from migrations import upgrade
@@ -25,7 +25,7 @@ from tests.support.consumer import (
 )
 from tests.support.eventually import eventually
 from tests.support.http import Exam, insert_exam
-from tests.support.services import temporary_database, with_database
+from tests.support.services import create_topic, temporary_database, with_database
 
 PATIENCE = 30.0  # seconds
 KILLS = 10
@@ -273,9 +273,8 @@ def private_database_url(private_stack: LocalStack) -> Iterator[str]:
 async def test_it_waits_for_postgresql_and_for_kafka_and_ends_in_time_without_either(
     private_stack: LocalStack, private_database_url: str
 ) -> None:
-    kafka, postgres, url, topic = private_stack.kafka, private_stack.postgres, private_database_url, "events"
-    async with administration(kafka.bootstrap_servers) as admin:
-        await admin.create_topics([NewTopic(topic, num_partitions=3, replication_factor=1)])
+    kafka, postgres, url = private_stack.kafka, private_stack.postgres, private_database_url
+    topic = await create_topic(kafka.bootstrap_servers)
     exam = insert_exam(url)
     with consumer(kafka.bootstrap_servers, url, topic, consumer_instance_id="the one") as process:
         await until(process.is_ready)

@@ -9,13 +9,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.partitioner import DefaultPartitioner
 
 from local_stack import LocalStack
 from publisher import KafkaPublisher, KafkaUnavailable, MemoryPublisher, Publisher
 from schemas import Envelope, decode, new_event_id
 from tests.support.eventually import eventually
+from tests.support.services import create_topic
 
 DEADLINE = timedelta(seconds=2)
 ReadBack = Callable[[], Awaitable[list[Envelope]]]
@@ -133,20 +133,9 @@ async def test_over_the_buffer_bound_it_refuses_at_once(kafka_bootstrap: str, to
         await publisher.publish(envelopes(1))
 
 
-async def make_topic(stack: LocalStack) -> str:
-    name = f"attempt-events.v1.{uuid.uuid4().hex[:12]}"
-    admin = AIOKafkaAdminClient(bootstrap_servers=stack.kafka.bootstrap_servers)
-    await admin.start()
-    try:
-        await admin.create_topics([NewTopic(name, num_partitions=12, replication_factor=1)])
-    finally:
-        await admin.close()
-    return name
-
-
 async def test_without_kafka_it_refuses_within_the_deadline_and_recovers_by_itself(private_stack: LocalStack) -> None:
     kafka = private_stack.kafka
-    topic = await make_topic(private_stack)
+    topic = await create_topic(private_stack.kafka.bootstrap_servers)
     async with KafkaPublisher(kafka.bootstrap_servers, topic=topic, delivery_deadline=DEADLINE) as publisher:
         await eventually(lambda: publisher.is_ready)
         await publisher.publish(envelopes(3))
@@ -171,7 +160,7 @@ async def test_without_kafka_it_refuses_within_the_deadline_and_recovers_by_itse
 
 async def test_it_starts_without_kafka_and_connects_when_it_comes(private_stack: LocalStack) -> None:
     kafka = private_stack.kafka
-    topic = await make_topic(private_stack)
+    topic = await create_topic(private_stack.kafka.bootstrap_servers)
     await asyncio.to_thread(kafka.stop)
     async with KafkaPublisher(kafka.bootstrap_servers, topic=topic, delivery_deadline=DEADLINE) as publisher:
         with pytest.raises(KafkaUnavailable):

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit, urlunsplit
 from uuid import uuid4
 
 import psycopg
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from psycopg import sql
 
 DEFAULT_DOCKER_HOST = "unix:///var/run/docker.sock"
@@ -26,6 +27,18 @@ def docker_answers() -> bool:
             return b" 200 " in connection.recv(64)
         except OSError:
             return False
+
+
+async def create_topic(bootstrap_servers: str, partitions: int = 12) -> str:
+    """Create a topic of the caller's own and return its name."""
+    name = f"attempt-events.v1.{uuid4().hex[:12]}"
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap_servers)
+    await admin.start()
+    try:
+        await admin.create_topics([NewTopic(name, num_partitions=partitions, replication_factor=1)])
+    finally:
+        await admin.close()
+    return name
 
 
 @contextmanager
