@@ -1,7 +1,8 @@
 """The one way into Kafka: the gateway is its first user, a session service its second."""
 
 from publisher.kafka import KafkaPublisher
+from publisher.logger import EventLogger
 from publisher.memory import MemoryPublisher
 from publisher.port import KafkaUnavailable, Publisher, PublisherError
 
-__all__ = ["KafkaPublisher", "KafkaUnavailable", "MemoryPublisher", "Publisher", "PublisherError"]
+__all__ = ["EventLogger", "KafkaPublisher", "KafkaUnavailable", "MemoryPublisher", "Publisher", "PublisherError"]

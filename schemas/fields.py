@@ -83,7 +83,7 @@ def _is_finite(value: Any) -> bool:
         return math.isfinite(value)
     if isinstance(value, dict):
         return all(map(_is_finite, value.values()))
-    return all(map(_is_finite, value)) if isinstance(value, list) else True
+    return all(map(_is_finite, value)) if isinstance(value, list | tuple) else True
 
 
 PayloadJson = Annotated[

@@ -9,11 +9,10 @@ import pytest
 
 from local_stack import LocalStack
 from migrations import upgrade
-from tests.integration.test_publisher import make_topic
 from tests.support.consumer import ConsumerProcess, consumer, ledger, query
 from tests.support.eventually import eventually
 from tests.support.http import Caller, Exam, gateway, insert_exam
-from tests.support.services import temporary_database, with_database
+from tests.support.services import create_topic, temporary_database, with_database
 
 DEADLINE = 2.0  # seconds; the gateway's delivery deadline here
 
@@ -46,7 +45,7 @@ class Pipeline:
 
 @pytest.fixture
 async def pipeline(private_stack: LocalStack) -> AsyncIterator[Pipeline]:
-    topic = await make_topic(private_stack)
+    topic = await create_topic(private_stack.kafka.bootstrap_servers)
     with temporary_database(private_stack.postgres.url) as name:
         url = with_database(private_stack.postgres.url, name)
         upgrade(url)

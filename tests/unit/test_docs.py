@@ -24,6 +24,8 @@ from ingest_api.metrics import Metrics as GatewayMetrics
 from ingest_api.openapi import ProblemDocument
 from ingest_api.problems import PROBLEMS
 from ingest_api.settings import IngestSettings
+from publisher.metrics import DropReason
+from publisher.metrics import Metrics as LoggerMetrics
 from schemas import EVENT_TYPES, EventIn, IngestReply, IngestRequest, RejectionCode, decode
 from schemas.documents import PAYLOAD_EXAMPLES
 from schemas.kafka import KafkaSecurity
@@ -49,7 +51,7 @@ COMMANDS: Any = typer.main.get_command(app)
 SESSION = "01890a5d-ac96-774b-bcce-b302099a8057"  # what $SESSION stands for in a block
 
 # Run by another test or by nobody (docker): see the README on what CI does not exercise.
-RUN_ELSEWHERE = ("make ", "docker compose ", "cp deploy/example.env ", "python -c ")
+RUN_ELSEWHERE = ("make ", "docker compose ", "cp deploy/example.env ", "python -c ", "node examples/")
 
 
 def lines_of(block: Block) -> list[str]:
@@ -171,18 +173,26 @@ def metrics_table(registry: CollectorRegistry) -> str:
     return as_table(["Metric", "Type", "Unit", "Meaning"], body)
 
 
-@pytest.mark.parametrize(
-    ("service", "registry"),
-    [("Gateway", GatewayMetrics().registry), ("Consumer", ConsumerMetrics().registry)],
-    ids=["gateway", "consumer"],
-)
-def test_every_metric_is_described(service: str, registry: CollectorRegistry) -> None:
-    assert table(OBSERVABILITY, service) == metrics_table(registry)
+REGISTRIES = {
+    "Gateway": GatewayMetrics().registry,
+    "Consumer": ConsumerMetrics().registry,
+    "Event logger": LoggerMetrics().registry,
+}
+
+
+@pytest.mark.parametrize("heading", REGISTRIES)
+def test_every_metric_is_described(heading: str) -> None:
+    assert table(OBSERVABILITY, heading) == metrics_table(REGISTRIES[heading])
+
+
+def test_every_reason_for_which_an_event_is_dropped_is_described() -> None:
+    reasons = [row[0].strip("`") for row in rows(table(OBSERVABILITY, "Event logger", 1))]
+    assert reasons == list(get_args(DropReason))
 
 
 def known_metrics() -> set[str]:
     names = set()
-    for registry in (GatewayMetrics().registry, ConsumerMetrics().registry):
+    for registry in REGISTRIES.values():
         for metric in registry.collect():
             suffixes = {"counter": ["_total"], "histogram": ["", "_bucket", "_sum", "_count"]}.get(metric.type, [""])
             names |= {metric.name + suffix for suffix in suffixes}
@@ -191,7 +201,7 @@ def known_metrics() -> set[str]:
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
 def test_a_metric_in_the_docs_exists(document: Any) -> None:
-    assert set(re.findall(r"\battemptlog_(?:ingest|consumer)_\w+", document.read_text())) <= known_metrics()
+    assert set(re.findall(r"\battemptlog_(?:ingest|consumer|logger)_\w+", document.read_text())) <= known_metrics()
 
 
 def test_the_suggested_alerts_are_rules_that_prometheus_can_load() -> None:

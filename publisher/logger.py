@@ -1,0 +1,160 @@
+"""Best effort for a service: log an event in passing, and let a task of its own bring it to Kafka."""
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any, Self
+from uuid import UUID
+
+from pydantic import ValidationError
+from tenacity import (
+    AsyncRetrying,
+    RetryCallState,
+    retry_if_exception_type,
+    stop_after_attempt,
+    wait_random_exponential,
+)
+
+from publisher.backlog import Backlog
+from publisher.drops import Drops
+from publisher.metrics import Metrics
+from publisher.port import KafkaUnavailable, Publisher
+from schemas import Envelope, EventType, Source, new_event_id
+from schemas.codec import ENVELOPE, explain
+
+logger = logging.getLogger(__name__)
+
+MAX_BATCH_EVENTS = 200  # with the largest payloads still under 1 MiB, the least that a publisher is allowed to buffer
+MAX_TRIES = 5  # of a batch at which the publisher fails in a way that it does not promise: about a second
+RETRY_PAUSE = wait_random_exponential(multiplier=0.1, max=2)  # seconds; full jitter
+TELL_EVERY = timedelta(minutes=1)
+ABANDON_DEADLINE = timedelta(seconds=1)  # for a publish that is cancelled at the stop to end
+
+
+class EventLogger:
+    """Logs events without getting in the way: use as `async with`, and call `log_event` from anywhere.
+
+    Events wait in a queue of `max_queued`, before it is entered too, and one task publishes them in order. While
+    Kafka is away they are tried again for ever; over the bound new ones are dropped. Leaving takes `stop_deadline` at
+    most, and what the publisher takes to close. Whatever is dropped is counted by reason and logged once a minute;
+    what is in the queue when the process is killed is lost.
+    """
+
+    def __init__(
+        self,
+        publisher: Publisher,
+        *,
+        max_queued: int = 10_000,
+        stop_deadline: timedelta = timedelta(seconds=5),
+        metrics: Metrics | None = None,
+    ) -> None:
+        self._publisher = publisher
+        self._stop_deadline = stop_deadline.total_seconds()
+        self._metrics = metrics or Metrics()
+        self._backlog = Backlog(max_queued)
+        self._drops = Drops(self._metrics)
+        self._metrics.watch(self._backlog, publisher)
+        self._drainer: asyncio.Task[None]
+        self._telling: asyncio.TimerHandle
+
+    async def __aenter__(self) -> Self:
+        await self._publisher.__aenter__()
+        self._drainer = asyncio.create_task(self._drain())
+        self._tell_drops()
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        try:
+            await self._stop()
+        finally:
+            await self._publisher.__aexit__(*exc_info)
+
+    def log_event(
+        self,
+        event_type: EventType,
+        *,
+        session_id: str | UUID,
+        user_id: str | UUID,
+        question_id: str | UUID | None = None,
+        payload: Mapping[str, Any] | None = None,
+        seq: int | None = None,
+        client_ts: datetime | None = None,
+        source: Source = "api",
+    ) -> None:
+        """Queue one event with an id and a time of now, on whichever thread; return at once and never raise.
+
+        The checks are the consumer's own. An event that cannot be stored as it is, is dropped and counted.
+        """
+        self._metrics.logged.inc()
+        try:
+            envelope = _new_envelope(
+                event_type=event_type,
+                session_id=str(session_id),
+                user_id=str(user_id),
+                question_id=None if question_id is None else str(question_id),
+                payload_json={} if payload is None else dict(payload),
+                seq=seq,
+                client_ts=None if client_ts is None else client_ts.isoformat(),
+                source=source,
+            )
+            refused = self._backlog.put(envelope)
+        except Exception as error:  # whatever was given: the request that it was given in goes on
+            self._drops.count("invalid", fault=_what_is_wrong(error))
+        else:
+            if refused:
+                self._drops.count(refused)
+
+    async def _drain(self) -> None:
+        while batch := await self._backlog.oldest(MAX_BATCH_EVENTS):
+            await self._deliver(batch)
+
+    async def _deliver(self, batch: list[Envelope]) -> None:
+        try:
+            await self._publish(batch)
+        except Exception:
+            self._drops.count("failed", self._backlog.remove(len(batch)))
+            logger.exception("a batch was not delivered", extra={"action": "batch_failed", "events": len(batch)})
+        else:
+            self._metrics.published.inc(self._backlog.remove(len(batch)))
+
+    async def _publish(self, batch: list[Envelope]) -> None:
+        """Return once Kafka has the batch, however long it is away; raise what else the publisher raises again."""
+        until_kafka_is_there = AsyncRetrying(
+            retry=retry_if_exception_type(KafkaUnavailable), wait=RETRY_PAUSE, before_sleep=self._count_retry
+        )
+        a_few_times = AsyncRetrying(
+            stop=stop_after_attempt(MAX_TRIES), wait=RETRY_PAUSE, before_sleep=self._count_retry, reraise=True
+        )
+        await a_few_times(until_kafka_is_there, self._publisher.publish, batch)
+
+    def _count_retry(self, _: RetryCallState) -> None:
+        self._metrics.retries.inc()
+
+    def _tell_drops(self) -> None:
+        self._telling = asyncio.get_running_loop().call_later(TELL_EVERY.total_seconds(), self._tell_drops)
+        self._drops.tell()
+
+    async def _stop(self) -> None:
+        """Take no more, deliver what is queued, and give up the rest at the deadline."""
+        self._backlog.close()
+        try:
+            await asyncio.wait({self._drainer}, timeout=self._stop_deadline)
+        finally:
+            self._drops.count("undelivered", self._backlog.remove(len(self._backlog)))
+            self._telling.cancel()
+            self._drops.tell()
+            self._drainer.cancel()
+            await asyncio.wait({self._drainer}, timeout=ABANDON_DEADLINE.total_seconds())
+
+
+def _new_envelope(**fields: Any) -> Envelope:
+    """Return an envelope with an id and a time of now; raise ValidationError when the consumer would not take it."""
+    envelope = ENVELOPE.validate_python({"id": new_event_id(), "event_ts": datetime.now(UTC).isoformat(), **fields})
+    envelope.payload_json = bytes(memoryview(envelope.payload_json))  # a copy: orjson's own takes up 4 KiB
+    return envelope
+
+
+def _what_is_wrong(error: Exception) -> str:
+    """Return a field and what is wrong with it; never a value."""
+    return explain(error) if isinstance(error, ValidationError) else type(error).__name__

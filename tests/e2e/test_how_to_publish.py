@@ -1,0 +1,117 @@
+"""The pages on publishing do what they say; their `sh run` blocks are run by test_docs_commands.py."""
+
+import json
+import os
+import re
+import subprocess
+import uuid
+from types import ModuleType
+from typing import Any
+
+import httpx
+import pytest
+from aiokafka import AIOKafkaConsumer, ConsumerRecord
+
+from consumer.decoding import decode_batch
+from publisher import MemoryPublisher
+from publisher.kafka import partition_for
+from schemas import ATTEMPT_EVENTS, Envelope, new_event_id
+from tests.support.documents import ROOT, blocks, rows, table
+from tests.support.eventually import eventually
+from tests.support.http import Exam
+
+PYTHON_PAGE = ROOT / "docs/how-to/publish-from-python.md"
+OTHER_PAGE = ROOT / "docs/how-to/publish-from-another-language.md"
+PARTITIONS = ATTEMPT_EVENTS.partitions  # as the topic fixture has
+PROGRAM = ROOT / "examples/publish_from_node/publish.mjs"
+CHECKED_KEYS = {row[0].strip("`"): int(row[1]) for row in rows(table(OTHER_PAGE, "Check your client's partitioner"))}
+
+
+def publish_from_node(bootstrap_servers: str, topic: str, session: str, user: str) -> dict[str, Any]:
+    """Run the page's command for Node and return what it prints."""
+    [command] = [block.text for block in blocks(OTHER_PAGE) if block.language == "sh" and block.mark != "run"]
+    settings = {"ATTEMPTLOG_KAFKA_BOOTSTRAP_SERVERS": bootstrap_servers, "ATTEMPTLOG_TOPIC": topic}
+    done = subprocess.run(
+        ["sh", "-eu"],
+        input=command,
+        cwd=ROOT,
+        env=os.environ | settings | {"SESSION": session, "CANDIDATE": user},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    printed: dict[str, Any] = json.loads(done.stdout)
+    return printed
+
+
+async def only_record(bootstrap_servers: str, topic: str) -> ConsumerRecord:
+    async with AIOKafkaConsumer(topic, bootstrap_servers=bootstrap_servers, auto_offset_reset="earliest") as consumer:
+        return await consumer.getone()
+
+
+async def test_what_node_publishes_is_an_event_for_the_consumer(kafka_bootstrap: str, topic: str) -> None:
+    exam = Exam()
+    printed = publish_from_node(kafka_bootstrap, topic, exam.session.upper(), exam.user)
+    record = await only_record(kafka_bootstrap, topic)
+    batch = decode_batch([record])
+    assert not batch.undecodable
+    [(_, envelope)] = batch.rows
+    assert (envelope.event_type, envelope.source) == ("SESSION_SUBMITTED", "api")
+    assert (envelope.session_id, envelope.user_id) == (exam.session, exam.user)
+    assert (envelope.id, uuid.UUID(envelope.id).version) == (printed["id"], 7)
+    assert record.key == exam.session.encode()
+    assert record.partition == printed["partition"] == partition_for(record.key, PARTITIONS)
+
+
+@pytest.mark.parametrize("key", CHECKED_KEYS)
+def test_the_keys_to_check_a_partitioner_with_lie_where_the_page_says(
+    key: str, kafka_bootstrap: str, topic: str
+) -> None:
+    assert partition_for(key.encode(), PARTITIONS) == CHECKED_KEYS[key]
+    assert publish_from_node(kafka_bootstrap, topic, key, str(uuid.uuid4()))["partition"] == CHECKED_KEYS[key]
+
+
+def test_node_says_how_it_is_used() -> None:
+    done = subprocess.run(["node", str(PROGRAM)], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert re.match(r"Usage: node publish\.mjs SESSION_ID USER_ID\n", done.stderr)
+
+
+def test_the_part_of_the_program_that_the_page_shows_is_in_the_program() -> None:
+    [shown] = [block.text for block in blocks(OTHER_PAGE) if block.language == "js"]
+    assert shown in PROGRAM.read_text()
+
+
+@pytest.fixture
+def page(monkeypatch: pytest.MonkeyPatch) -> tuple[ModuleType, MemoryPublisher]:
+    """The Python of the page as a module, with the fake in Kafka's place."""
+    fake, module = MemoryPublisher(), ModuleType("page")
+    monkeypatch.setenv("ATTEMPTLOG_KAFKA_BOOTSTRAP_SERVERS", "kafka:9092")
+    monkeypatch.setattr("publisher.KafkaPublisher", lambda _: fake)
+    for block in blocks(PYTHON_PAGE):
+        if block.language == "python":
+            exec(compile(block.text, PYTHON_PAGE.name, "exec"), module.__dict__)  # noqa: S102
+    return module, fake
+
+
+async def test_the_service_that_the_page_shows_answers_and_logs(page: tuple[ModuleType, MemoryPublisher]) -> None:
+    module, fake = page
+    session = str(uuid.uuid4())
+    async with (
+        module.lifespan(module.app),
+        httpx.AsyncClient(transport=httpx.ASGITransport(module.app), base_url="http://service") as client,
+    ):
+        answer = await client.post(f"/sessions/{session}/submit")
+        assert answer.json() == {"state": "submitted"}
+        await eventually(lambda: fake.envelopes)
+        assert "attemptlog_logger_events_published_total 1.0" in (await client.get("/metrics/")).text
+    [envelope] = fake.envelopes
+    assert (envelope.event_type, envelope.session_id) == ("SESSION_SUBMITTED", session)
+
+    event = Envelope(**{name: getattr(envelope, name) for name in envelope.__slots__} | {"id": new_event_id()})
+    assert not await module.publish_or_say_no(fake, event)
+    fake.is_ready = True
+    assert await module.publish_or_say_no(fake, event)
+    assert fake.envelopes[-1] == event
