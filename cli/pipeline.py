@@ -1,4 +1,4 @@
-"""The whole pipeline on this machine: servers, tables, topic, gateway and consumer, started and stopped together."""
+"""The whole pipeline on this machine, and the example platform beside it, started and stopped together."""
 
 import asyncio
 import os
@@ -13,6 +13,7 @@ from cli.database import login_as, own_database
 from cli.errors import OperatorError
 from cli.folder import alone_in, environment_file, kept_secret
 from cli.interrupts import interrupted_once
+from cli.platform import exam_platform, origin
 from cli.services import Service, services_in
 from cli.settings import ENVIRONMENT_FILE, CliSettings, reveal
 from cli.simulation.run import Addresses
@@ -28,12 +29,13 @@ POSTGRES_PORT = 5432
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """Where to listen; None: the server's usual port, or a free one when that is taken."""
+    """Where to listen; None: the server's usual port, or a free one when that is taken; no platform."""
 
     gateway: int
     consumer: int
     kafka: int | None = None
     postgres: int | None = None
+    platform: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +46,18 @@ class Pipeline:
     mint: TokenMint
     gateway: Service
     consumer: Service
+    platform: Service | None
     servers: list[KafkaBroker | PostgresServer]
+
+    @property
+    def services(self) -> list[Service]:
+        """The gateway, the consumer and, where it runs, the platform."""
+        return [self.gateway, self.consumer, *([self.platform] if self.platform else [])]
 
     def check(self) -> None:
         """Raise OperatorError when a part of it has stopped."""
-        self.gateway.check()
-        self.consumer.check()
+        for service in self.services:
+            service.check()
         for server in self.servers:
             if not server.is_running:
                 raise OperatorError(f"{server.name} stopped: see {server.log}.")
@@ -74,16 +82,23 @@ def running_pipeline(directory: Path, ports: Ports) -> Iterator[Pipeline]:
         gateway = stack.enter_context(
             _gateway(addresses, mint, directory, ports, has_own_login=given.database_url is None)
         )
+        platform = None
+        if ports.platform is not None:
+            platform = exam_platform(addresses, mint, directory, ports.platform, given)
+            stack.enter_context(platform)
         settings = _settings(addresses, mint, consumer.url) | given.kafka_security
         stack.enter_context(environment_file(ENVIRONMENT_FILE, settings))
+        pipeline = Pipeline(addresses, mint, gateway, consumer, platform, servers)
         with working_on("Starting the gateway and the consumer"):
-            consumer.wait_until_ready()
-            gateway.wait_until_ready()
-        yield Pipeline(addresses, mint, gateway, consumer, servers)
+            for service in pipeline.services:
+                service.wait_until_ready()
+        yield pipeline
 
 
 def _check_ports(ports: Ports) -> None:
-    for name, port in {"gateway": ports.gateway, "consumer": ports.consumer}.items():
+    for name, port in {"gateway": ports.gateway, "consumer": ports.consumer, "platform": ports.platform}.items():
+        if port is None:
+            continue
         try:
             check_free(port, name)
         except LocalStackError as error:
@@ -151,14 +166,19 @@ def _consumer(addresses: Addresses, directory: Path, ports: Ports, *, has_own_lo
         "ATTEMPTLOG_CONSUMER_HOST": HOST,
         "ATTEMPTLOG_CONSUMER_PORT": str(ports.consumer),
     }
-    return Service("consumer", ["consume"], environment, url=f"http://{HOST}:{ports.consumer}", directory=directory)
+    return Service(
+        "consumer", ["cli", "consume"], environment, url=f"http://{HOST}:{ports.consumer}", directory=directory
+    )
 
 
 def _gateway(addresses: Addresses, mint: TokenMint, directory: Path, ports: Ports, *, has_own_login: bool) -> Service:
     environment = _service_environment(addresses, "attemptlog_gateway", has_own_login=has_own_login)
     environment |= {"ATTEMPTLOG_JWT_SECRET": mint.secret}
-    arguments = ["ingest", "--host", HOST, "--port", str(ports.gateway)]
-    return Service("gateway", arguments, environment, url=addresses.gateway_url, directory=directory)
+    if ports.platform is not None:
+        given = environment.get("ATTEMPTLOG_CORS_ORIGINS", "")
+        environment |= {"ATTEMPTLOG_CORS_ORIGINS": f"{given},{origin(ports.platform)}"}
+    module = ["cli", "ingest", "--host", HOST, "--port", str(ports.gateway)]
+    return Service("gateway", module, environment, url=addresses.gateway_url, directory=directory)
 
 
 def _service_environment(addresses: Addresses, role: str, *, has_own_login: bool) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""The gateway and the consumer as child processes of `attemptlog up`."""
+"""The gateway, the consumer and the example platform as child processes of `attemptlog up`."""
 
 import subprocess
 import sys
@@ -20,25 +20,26 @@ POLL_SECONDS = 0.1
 LAST_LINES = 10
 
 # -P: a folder named cli where `up` was started must not take the place of ours
-COMMAND = [sys.executable, "-P", "-m", "cli"]
+RUN = [sys.executable, "-P", "-m"]
 
 
 class Service:
     """A service in a session of its own, out of reach of the terminal's Ctrl-C; it dies with us (on Linux)."""
 
     def __init__(
-        self, name: str, arguments: list[str], environment: Mapping[str, str], *, url: str, directory: Path
+        self, name: str, module: list[str], environment: Mapping[str, str], *, url: str, directory: Path
     ) -> None:
+        """Store what to start: `module` is its name and its arguments, as after `python -m`."""
         self.name = name
         self.url = url
         self.log = directory / "logs" / f"{name}.log"
-        self._arguments, self._environment, self._directory = arguments, environment, directory
+        self._module, self._environment, self._directory = module, environment, directory
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
         """Start it; it may not be ready yet."""
         self.log.parent.mkdir(exist_ok=True)
-        command = launching([*COMMAND, *self._arguments], user=None, death_signal=SIGKILL)
+        command = launching([*RUN, *self._module], user=None, death_signal=SIGKILL)
         with self.log.open("wb") as log:
             self._process = subprocess.Popen(  # noqa: S603
                 command,
@@ -94,7 +95,7 @@ def services_in(directory: Path) -> Iterator[psutil.Process]:
     """The services that an `up` of this directory started."""
     for process in psutil.process_iter():
         try:
-            if process.cwd() == str(directory) and process.cmdline()[1 : len(COMMAND)] == COMMAND[1:]:
+            if process.cwd() == str(directory) and process.cmdline()[1 : len(RUN)] == RUN[1:]:
                 yield process
         except (psutil.NoSuchProcess, psutil.AccessDenied):
             continue

@@ -9,6 +9,7 @@ import typer
 
 from cli.console import err, out
 from cli.pipeline import Pipeline, Ports, running_pipeline
+from cli.platform import is_here
 from cli.settings import ENVIRONMENT_FILE, STACK_DIRECTORY
 from cli.simulate import DEFAULT_CANDIDATES, class_exam, print_account, run_class
 from cli.simulation.accounts import Account
@@ -23,6 +24,7 @@ ConsumerPort = Annotated[int, typer.Option(min=1, max=65535, help="The port of t
 KafkaPort = Annotated[
     int | None, typer.Option(min=1, max=65535, help="Kafka's port.", show_default="9092, or a free one")
 ]
+PlatformPort = Annotated[int, typer.Option(min=1, max=65535, help="The example platform's port.")]
 PostgresPort = Annotated[
     int | None, typer.Option(min=1, max=65535, help="PostgreSQL's port.", show_default="5432, or a free one")
 ]
@@ -35,13 +37,15 @@ def up(
     consumer_port: ConsumerPort = 8001,
     kafka_port: KafkaPort = None,
     postgres_port: PostgresPort = None,
+    platform_port: PlatformPort = 8080,
 ) -> None:
     """Start everything here, have a class sit an exam, and stay until Ctrl-C.
 
     Kafka and PostgreSQL keep their data in .attemptlog; those that ATTEMPTLOG_KAFKA_BOOTSTRAP_SERVERS and
     ATTEMPTLOG_DATABASE_URL name are used instead.
     """
-    ports = Ports(gateway_port, consumer_port, kafka_port, postgres_port)
+    platform = platform_port if is_here() else None
+    ports = Ports(gateway_port, consumer_port, kafka_port, postgres_port, platform)
     try:
         with running_pipeline(STACK_DIRECTORY.absolute(), ports) as pipeline:
             sit_exam(pipeline, candidates)
@@ -65,9 +69,10 @@ def sit_exam(pipeline: Pipeline, candidates: int) -> Account | None:
 
 def _show_where_to_look(pipeline: Pipeline) -> None:
     gateway, consumer, addresses = pipeline.gateway, pipeline.consumer, pipeline.addresses
+    platform = {"exam": f"{pipeline.platform.url}   sit one and watch its events arrive"} if pipeline.platform else {}
     psql = "psql" if shutil.which("psql") else f"'{BINARIES / 'psql'}'"
-    logs = [gateway.log, consumer.log, *(server.log for server in pipeline.servers)]
-    lines = {
+    logs = [each.log for each in (*pipeline.services, *pipeline.servers)]
+    lines = platform | {
         "gateway": f"{gateway.url}   {gateway.url}/docs   {gateway.url}/metrics",
         "consumer": f"{consumer.url}/readyz   {consumer.url}/metrics",
         "Kafka": f"{addresses.bootstrap_servers}   topic {addresses.topic}",

@@ -43,7 +43,7 @@ def shell(folder: Path) -> dict[str, str]:
 @pytest.fixture(scope="module", autouse=True)
 def pipeline(folder: Path, shell: dict[str, str]) -> Iterator[None]:
     """`attemptlog up` in the folder, as `make run` starts it, with a class of one."""
-    ports = [f"--{name}-port={free_port()}" for name in ("gateway", "consumer", "kafka", "postgres")]
+    ports = [f"--{name}-port={free_port()}" for name in ("gateway", "consumer", "kafka", "postgres", "platform")]
     command = ["attemptlog", "up", "--candidates=1", *ports]
     with subprocess.Popen(command, cwd=folder, env=shell, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None

@@ -30,6 +30,7 @@ class Folder:
     def __post_init__(self) -> None:
         self.path.mkdir()
         self.ports = [f"--gateway-port={free_port()}", f"--consumer-port={free_port()}"]
+        self.platform = f"http://127.0.0.1:{free_port()}"
 
     @property
     def environment(self) -> dict[str, str]:
@@ -56,7 +57,7 @@ class Folder:
         log = self.path / "up.log"
         with log.open("wb") as output:
             process = subprocess.Popen(
-                [*COMMAND, "up", *self.ports, *options],
+                [*COMMAND, "up", *self.ports, f"--platform-port={self.platform.rpartition(':')[2]}", *options],
                 cwd=self.path,
                 env=self.environment,
                 stdout=output,
