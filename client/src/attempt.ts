@@ -1,0 +1,8 @@
+/** Returns what `work` does, or `otherwise` when it throws. */
+export function attempt<T>(work: () => T, otherwise: T): T {
+  try {
+    return work();
+  } catch {
+    return otherwise;
+  }
+}

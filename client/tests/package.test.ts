@@ -1,0 +1,120 @@
+import { execFileSync } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { gzipSync } from "node:zlib";
+import { build, type Plugin, type Rolldown } from "vite";
+import { beforeAll, describe, expect, it } from "vitest";
+
+const PACKAGE = fileURLToPath(new URL("..", import.meta.url));
+const MAX_BYTES = 3 * 1024;
+
+beforeAll(() => {
+  execFileSync(process.execPath, ["node_modules/typescript/bin/tsc", "--project", `${PACKAGE}tsconfig.build.json`], {
+    cwd: `${PACKAGE}..`,
+    stdio: "inherit",
+  });
+}, 60_000);
+
+const inNode = (code: string) =>
+  execFileSync(process.execPath, ["--input-type=module", "--eval", code], {
+    cwd: PACKAGE,
+    encoding: "utf8",
+    timeout: 10_000, // a timer that keeps the process alive runs into it
+  });
+
+/** Has the bundler look for itself instead of trusting package.json. */
+const distrusting: Plugin = {
+  name: "distrusting",
+  enforce: "pre",
+  async resolveId(id, importer) {
+    const resolved = await this.resolve(id, importer, { skipSelf: true });
+    return resolved && { ...resolved, moduleSideEffects: true };
+  },
+};
+
+async function bundled(code: string, ...plugins: Plugin[]): Promise<string> {
+  const entry = "\0entry";
+  const result = await build({
+    configFile: false,
+    logLevel: "silent",
+    root: PACKAGE,
+    plugins: [
+      { name: "entry", resolveId: (id) => (id === entry ? id : null), load: (id) => (id === entry ? code : null) },
+      ...plugins,
+    ],
+    build: {
+      write: false,
+      target: "es2022",
+      modulePreload: false,
+      rolldownOptions: {
+        input: entry,
+        preserveEntrySignatures: "strict",
+      },
+    },
+  });
+  const [chunk] = (result as Rolldown.RolldownOutput).output;
+  return chunk.code;
+}
+
+describe("the built package", () => {
+  it("can be imported on a server, and works there in memory without keeping the process alive", () => {
+    const printed = inNode(`
+      import { createTelemetryClient } from "attemptlog-client";
+      import { useTelemetry } from "attemptlog-client/react";
+      import { memoryTransport } from "attemptlog-client/testing";
+      const transport = memoryTransport();
+      const client = createTelemetryClient("01890a5d-ac96-774b-bcce-b302099a8057", "mobile", { transport });
+      client.track("QUESTION_VIEWED", { pos: 1 });
+      client.track("QUESTION_VIEWED", { pos: 2 });
+      await client.flush();
+      console.log(typeof useTelemetry, transport.accepted[0].source, transport.accepted[0].events.map(({ seq }) => seq));
+    `);
+
+    expect(printed.trim()).toBe("function mobile [ 1, 2 ]");
+  });
+
+  it("is quiet there when nothing can be sent", () => {
+    const printed = inNode(`
+      import { createTelemetryClient } from "attemptlog-client";
+      const client = createTelemetryClient("01890a5d-ac96-774b-bcce-b302099a8057", "web");
+      client.track("REVIEW_OPENED");
+      await client.close();
+      console.log("closed");
+    `);
+
+    expect(printed.trim()).toBe("closed");
+  });
+
+  it("forgets between sessions there: each client has a memory of its own", () => {
+    const printed = inNode(`
+      import { createTelemetryClient } from "attemptlog-client";
+      import { memoryTransport } from "attemptlog-client/testing";
+      const transport = memoryTransport();
+      for (const turn of [1, 2]) {
+        const client = createTelemetryClient("01890a5d-ac96-774b-bcce-b302099a8057", "api", { transport });
+        client.track("REVIEW_OPENED");
+        await client.close();
+      }
+      console.log(transport.accepted.map(({ events }) => events[0].seq).join());
+    `);
+
+    expect(printed.trim()).toBe("1,1");
+  });
+
+  it("is under 3 KB, minified and gzipped", async () => {
+    const code = await bundled('export * from "attemptlog-client";');
+
+    expect(code).toContain("createTelemetryClient");
+    expect(gzipSync(code, { level: 9 }).length).toBeLessThanOrEqual(MAX_BYTES);
+  });
+
+  it("is free of side effects: what is not used is not shipped", async () => {
+    expect((await bundled('import "attemptlog-client";', distrusting)).trim()).toBe("");
+  });
+
+  it("brings no dependencies along", async () => {
+    const { default: manifest } = await import("../package.json", { with: { type: "json" } });
+
+    expect(manifest).not.toHaveProperty("dependencies");
+    expect(manifest.sideEffects).toBe(false);
+  });
+});

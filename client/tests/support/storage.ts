@@ -1,0 +1,37 @@
+import type { StorageLike } from "../../src/index.js";
+
+/** A storage of `quota` characters. */
+export function memoryStorage(quota = 5_000_000): StorageLike & { quota: number; content: Map<string, string> } {
+  const content = new Map<string, string>();
+  const storage = {
+    content,
+    quota,
+    get length() {
+      return content.size;
+    },
+    key: (index: number) => [...content.keys()][index] ?? null,
+    getItem: (key: string) => content.get(key) ?? null,
+    removeItem: (key: string) => void content.delete(key),
+    setItem(key: string, value: string) {
+      const others = [...content].filter(([other]) => other !== key).reduce((sum, [, text]) => sum + text.length, 0);
+      if (others + value.length > storage.quota) throw new DOMException("full", "QuotaExceededError");
+      content.set(key, value);
+    },
+  };
+  return storage;
+}
+
+const denied = () => {
+  throw new DOMException("denied", "SecurityError");
+};
+
+/** A storage that a browser's settings forbid. */
+export const deniedStorage: StorageLike = {
+  get length() {
+    return denied();
+  },
+  key: denied,
+  getItem: denied,
+  setItem: denied,
+  removeItem: denied,
+};

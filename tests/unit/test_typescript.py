@@ -1,0 +1,32 @@
+from pathlib import Path
+
+from typer.testing import CliRunner
+
+from cli.app import app
+from schemas import EVENT_TYPES
+from schemas.typescript import typescript
+
+EVENTS_TS = Path(__file__).parents[2] / "client/src/events.ts"
+
+
+def test_the_types_of_the_client_are_those_of_the_contract() -> None:
+    assert EVENTS_TS.read_text() == typescript(), "stale: attemptlog schema typescript > client/src/events.ts"
+
+
+def test_the_command_prints_the_module_as_it_is() -> None:
+    result = CliRunner().invoke(app, ["schema", "typescript"])
+
+    assert (result.exit_code, result.stdout) == (0, typescript())
+
+
+def test_every_event_type_has_a_payload() -> None:
+    assert all(f"\n  {event_type}: {{ " in typescript() for event_type in EVENT_TYPES)
+
+
+def test_fields_are_typed_as_json_holds_them() -> None:
+    source = typescript()
+
+    assert "MARK_FOR_REVIEW_TOGGLED: { pos: number; marked: boolean };" in source
+    assert 'PAUSE_BLUR: { state: "blur" | "focus"; away_ms?: number };' in source
+    assert 'export type Source = "web" | "mobile" | "api";' in source
+    assert "MAX_PAYLOAD_BYTES = 4096;" in source
