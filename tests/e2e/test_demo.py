@@ -5,6 +5,7 @@ import signal
 from pathlib import Path
 from uuid import uuid4
 
+import httpx
 import psutil
 import psycopg
 import pytest
@@ -62,10 +63,12 @@ def test_demo_accounts_for_every_event_and_leaves_nothing_running(alone: Folder)
 async def test_up_answers_other_commands_and_stops_on_ctrl_c_with_nothing_left(alone: Folder) -> None:
     async with alone.up("--candidates=2") as up:
         healthy, twice = alone.run("doctor"), alone.run("up")
+        page = await eventually(lambda: httpx.get(alone.platform))
 
         assert up.stop(signal.SIGINT) == 0, up.output
 
     assert healthy.returncode == 0, healthy.stdout
+    assert (page.status_code, "<title>Exam platform</title>" in page.text) == (200, True)
     assert (twice.returncode, "running in this folder already" in twice.stderr) == (1, True)
     assert up.output.endswith("Stopped.\n")
     assert alone.processes() == []

@@ -1,0 +1,335 @@
+"""A candidate in a real browser, and what is in PostgreSQL of it afterwards."""
+
+import os
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+import pytest
+import pytest_asyncio
+from playwright.async_api import Browser, BrowserContext, ViewportSize, expect
+
+from cli.audit import take_audit
+from examples.exam_platform.sessions.prepare import prepare
+from tests.support.browser import chromium
+from tests.support.candidate import ITEMS, Candidate
+from tests.support.consumer import consumer, query
+from tests.support.documents import ROOT
+from tests.support.eventually import eventually
+from tests.support.front import Front, front
+from tests.support.http import JWT_SECRET, end, free_port, gateway
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+PATIENCE = 30.0  # seconds
+DESKTOP = ViewportSize(width=1280, height=900)
+WIDTHS = (DESKTOP["width"], 390, 320)  # a desktop, a phone, a small phone
+PAGE = "SELECT seq, event_type, payload_json - 'dwell_ms' - 'away_ms' FROM attempt_events WHERE session_id = %s AND "
+BY_THE_PAGE = PAGE + "source = 'web' ORDER BY seq"
+BY_THE_SERVICE = PAGE + "source = 'api' ORDER BY event_ts, id"
+TIME_IS_UP = """
+    WITH due AS (UPDATE exam_platform.attempts SET expires_at = now() WHERE session_id = %s RETURNING 1)
+    SELECT count(*) FROM due
+"""
+AXE = ROOT / "node_modules/axe-core/axe.min.js"
+
+
+@dataclass
+class Hall:
+    """Everything a candidate needs, and a front before the gateway that a test may spoil."""
+
+    browser: Browser
+    front: Front
+    url: str
+    database_url: str
+
+    async def context(self, **options: Any) -> BrowserContext:
+        """Return a browser of a person's own: no cookies, nothing stored."""
+        return await self.browser.new_context(viewport=DESKTOP, **options)
+
+    async def candidate(self) -> Candidate:
+        return await Candidate.begin(await self.context(), self.url)
+
+    def events(self, candidate: Candidate, statement: str = BY_THE_PAGE) -> list[Any]:
+        return query(self.database_url, statement, candidate.session)
+
+    async def has_stored(self, *tabs: Candidate) -> None:
+        """Wait until what the tabs of one session tracked is stored, and nothing else, numbered without a gap."""
+        tracked = [event for tab in tabs for event in tab.tracked]
+        await eventually(lambda: len(self.events(tabs[0])) >= len(tracked), timeout=PATIENCE)
+        stored = self.events(tabs[0])
+        assert [seq for seq, *_ in stored] == list(range(1, len(tracked) + 1))
+        if len(tabs) == 1:
+            assert [(kind, payload) for _, kind, payload in stored] == tracked
+        assert Counter(_key(kind, payload) for _, kind, payload in stored) == Counter(_key(*it) for it in tracked)
+
+
+def _key(kind: str, payload: dict[str, Any]) -> tuple[str, str]:
+    return kind, str(sorted(payload.items()))
+
+
+@contextmanager
+def platform(bootstrap_servers: str, database_url: str, topic: str, port: int, telemetry_url: str) -> Iterator[str]:
+    prepare(database_url)
+    url = f"http://127.0.0.1:{port}"
+    settings = {
+        "DATABASE_URL": database_url,
+        "KAFKA_BOOTSTRAP_SERVERS": bootstrap_servers,
+        "TOPIC": topic,
+        "JWT_SECRET": JWT_SECRET,
+        "PUBLIC_ORIGIN": url,
+        "TELEMETRY_URL": telemetry_url,
+        "PORT": str(port),
+    }
+    environment = os.environ | {f"EXAM_PLATFORM_{name}": value for name, value in settings.items()}
+    process = subprocess.Popen([sys.executable, "-m", "examples.exam_platform.sessions"], env=environment)
+    try:
+        yield url
+    finally:
+        end(process)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def hall(kafka_bootstrap: str, database: str, module_topic: str) -> AsyncIterator[Hall]:
+    assert (ROOT / "examples/exam_platform/player/dist/index.html").exists(), "build the page: `make player`"
+    port = free_port()
+    settings = {"cors_origins": f"http://127.0.0.1:{port}", "session_cache_ttl": "1"}
+    with (
+        gateway(kafka_bootstrap, database, module_topic, **settings) as gateway_url,
+        consumer(kafka_bootstrap, database, module_topic) as worker,
+    ):
+        async with front(gateway_url) as before_it, chromium() as browser:
+            with platform(kafka_bootstrap, database, module_topic, port, before_it.url) as url:
+                await eventually(lambda: httpx.get(f"{url}/readyz").status_code == 200, timeout=PATIENCE)
+                await eventually(worker.is_ready, timeout=PATIENCE)
+                yield Hall(browser, before_it, url, database)
+        found = await take_audit(kafka_bootstrap, database, module_topic)
+        assert found.problems() == []
+
+
+@pytest_asyncio.fixture(autouse=True, loop_scope="module")
+async def well(hall: Hall) -> None:
+    await hall.front.be_well()
+
+
+async def test_a_candidate_sits_an_exam(hall: Hall) -> None:
+    ada = await hall.candidate()
+    await ada.answer(1)
+    await ada.next()
+    await ada.answer(0)
+    await ada.answer(2)
+    await ada.mark()
+    await ada.look_away()
+    await ada.next()
+    await ada.previous()
+    await ada.jump(7)
+    await ada.next()
+    await ada.review()
+    await ada.submit()
+
+    await hall.has_stored(ada)
+    await eventually(lambda: len(hall.events(ada, BY_THE_SERVICE)) >= 8, timeout=PATIENCE)
+    assert [(kind, payload) for _, kind, payload in hall.events(ada, BY_THE_SERVICE)] == [
+        ("SESSION_CREATED", {"items": ITEMS}),
+        ("ANSWER_SELECTED", {"pos": 1, "choice": 1}),
+        ("ANSWER_SELECTED", {"pos": 2, "choice": 0}),
+        ("ANSWER_CHANGED", {"pos": 2, "choice": 2, "prev_choice": 0}),
+        ("MARK_FOR_REVIEW_TOGGLED", {"pos": 2, "marked": True}),
+        ("REVIEW_OPENED", {"marked": 1}),
+        ("SESSION_SUBMITTED", {"answered": 2}),
+        ("REVIEW_OPENED", {"marked": 1}),
+    ]
+    assert ada.console.complaints == []
+
+
+async def test_a_reload_goes_on_counting(hall: Hall) -> None:
+    ada = await hall.candidate()
+    await ada.next()
+    await ada.reload()
+    await ada.next()
+    await ada.reload()
+    await ada.previous()
+    await ada.leave()
+
+    await hall.has_stored(ada)
+
+
+async def test_two_tabs_of_a_session_share_its_numbers(hall: Hall) -> None:
+    ada = await hall.candidate()
+    other = await ada.in_another_tab()
+    for tab in (ada, other, ada, other, other, ada):
+        await tab.next()
+    await other.page.close()
+    await ada.previous()
+    await ada.page.close()
+
+    await hall.has_stored(ada, other)
+
+
+async def test_events_and_answers_from_offline_arrive_once_it_is_back(hall: Hall) -> None:
+    ada = await hall.candidate()
+    await ada.page.context.set_offline(True)
+    await ada.page.get_by_role("radio").first.check()
+    await ada.walk()
+    assert len(hall.events(ada)) < len(ada.tracked)
+    await ada.page.context.set_offline(False)
+    await ada.is_saved()
+
+    await hall.has_stored(ada)
+    assert ("ANSWER_SELECTED", {"pos": 1, "choice": 0}) in [it[1:] for it in hall.events(ada, BY_THE_SERVICE)]
+    assert ada.console.complaints == []
+
+
+async def test_a_tab_that_is_closed_sends_what_it_has(hall: Hall) -> None:
+    ada = await hall.candidate()
+    await ada.next()
+    await ada.leave()
+
+    await hall.has_stored(ada)
+
+
+async def test_a_browser_that_is_closed_offline_sends_with_the_next_visit(hall: Hall) -> None:
+    ada = await hall.candidate()
+    await hall.front.be_down()
+    await ada.walk()
+    address, context = ada.page.url, ada.page.context
+    await ada.page.close()
+    await hall.front.be_well()
+    later = await Candidate.enter(context)
+    await later.page.goto(address)
+    await later.sees(1)
+
+    await hall.has_stored(Candidate(later.page, tracked=[*ada.tracked, *later.tracked]))
+
+
+async def test_on_another_device_the_numbers_go_on(hall: Hall) -> None:
+    ada = await hall.candidate()
+    await ada.next()
+    await ada.leave()
+    await hall.has_stored(ada)
+    device = await hall.context()
+    await device.add_cookies(await ada.page.context.cookies())  # type: ignore[arg-type]
+    phone = await Candidate.enter(device)
+    await phone.page.goto(ada.page.url)
+    await phone.sees(1)
+    await phone.next()
+    await phone.leave(seq_before=len(ada.tracked))
+
+    await hall.has_stored(Candidate(phone.page, tracked=[*ada.tracked, *phone.tracked]))
+
+
+@pytest.mark.parametrize("trouble", ["down", "slow", 400, 403, 429, 503])
+async def test_whatever_becomes_of_the_gateway_the_exam_goes_on(hall: Hall, trouble: str | int) -> None:
+    ada = await hall.candidate()
+    await spoil(hall.front, trouble)
+    await ada.answer(1)
+    await ada.walk()
+    await ada.mark()
+    await ada.previous()
+    await ada.jump(1)
+    await ada.review()
+    await ada.submit()
+
+    assert ada.console.complaints == []
+    await hall.front.be_well()
+    await ada.page.reload()  # the result: it sends what is left
+    await hall.has_stored(ada)
+
+
+async def spoil(before_it: Front, trouble: str | int) -> None:
+    if trouble == "down":
+        await before_it.be_down()
+    elif trouble == "slow":
+        before_it.be_slow()
+    else:
+        before_it.answer(int(trouble))
+
+
+async def test_the_end_of_the_time_ends_the_exam(hall: Hall) -> None:
+    ada = await hall.candidate()
+    assert query(hall.database_url, TIME_IS_UP, ada.session) == [1]
+    await ada.page.get_by_role("radio").first.check()
+    await expect(ada.page.get_by_role("heading", name="The time is up")).to_be_visible()
+
+    await eventually(lambda: len(hall.events(ada, BY_THE_SERVICE)) == 3, timeout=PATIENCE)
+    assert [kind for _, kind, _ in hall.events(ada, BY_THE_SERVICE)] == [
+        "SESSION_CREATED",
+        "SESSION_EXPIRED",
+        "REVIEW_OPENED",
+    ]
+
+
+async def test_the_live_panel_shows_what_arrives_and_can_be_switched_off(hall: Hall) -> None:
+    ada = await hall.candidate()
+    stored = ada.page.get_by_test_id("stored-event")
+    await expect(stored.filter(has_text="SESSION_CREATED")).to_be_visible(timeout=PATIENCE * 1000)
+    await ada.answer(2)
+    await expect(stored.filter(has_text="ANSWER_SELECTED")).to_contain_text("stored after")
+    await ada.page.get_by_role("switch", name="Live events").press("Space")
+    await expect(stored).to_have_count(0)
+
+
+async def test_the_exam_can_be_sat_by_keyboard_alone(hall: Hall) -> None:
+    ada = await hall.candidate()
+    keyboard = ada.page.keyboard
+    await tab_to(ada, "radio")
+    await keyboard.press("Space")
+    await keyboard.press("ArrowDown")
+    await ada.is_saved()
+    await keyboard.press("n")
+    await ada.sees(2)
+    await keyboard.press("m")
+    await ada.is_saved()
+    await tab_to(ada, "Review and submit")
+    await keyboard.press("Enter")
+    await tab_to(ada, "Submit exam")
+    await keyboard.press("Enter")
+    await tab_to(ada, "Submit now")
+    await keyboard.press("Enter")
+    await expect(ada.page.get_by_role("heading", name="Your exam is handed in")).to_be_visible()
+
+
+async def tab_to(candidate: Candidate, what: str) -> None:
+    """Press Tab until the focus is on a control with this text or of this type."""
+    for _ in range(40):
+        await candidate.page.keyboard.press("Tab")
+        if what in await candidate.page.evaluate("[document.activeElement.type, document.activeElement.innerText]"):
+            return
+    raise AssertionError(f"{what} is not reached by Tab")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+async def test_no_page_breaks_a_rule_of_accessibility_or_scrolls_sideways(hall: Hall, scheme: Any) -> None:
+    context = await hall.context(color_scheme=scheme, reduced_motion="reduce")
+    ada = await Candidate.enter(context)
+    await ada.page.goto(hall.url)
+    await is_accessible(ada)
+    await ada.page.close()
+    ada = await Candidate.begin(context, hall.url)
+    await is_accessible(ada)
+    await ada.answer(1)
+    await ada.mark()
+    await ada.review()
+    await is_accessible(ada)
+    await ada.button("Submit exam").click()
+    await is_accessible(ada)
+    await ada.button("Submit now").click()
+    await expect(ada.page.get_by_text("right", exact=False).first).to_be_visible()
+    await is_accessible(ada)
+
+
+async def is_accessible(candidate: Candidate) -> None:
+    """Look at the page at the width of a desktop, a phone and a small phone."""
+    page = candidate.page
+    for width in WIDTHS:
+        await page.set_viewport_size({"width": width, "height": 800})
+        assert await page.evaluate("document.documentElement.scrollWidth") <= width
+        await page.evaluate(AXE.read_text())
+        found = await page.evaluate("axe.run().then((it) => it.violations.map((v) => [v.id, v.nodes[0].html]))")
+        assert found == [], f"at {width} px"
+    await page.set_viewport_size(DESKTOP)

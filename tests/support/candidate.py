@@ -1,0 +1,134 @@
+"""A candidate who sits the example exam in a browser, and what the page has to track of it."""
+
+import re
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+from playwright.async_api import BrowserContext, Locator, Page, expect
+
+from tests.support.browser import Console
+from tests.support.eventually import eventually
+
+PATIENCE_MS = 10_000
+ITEMS = 8
+
+Tracked = tuple[str, dict[str, Any]]
+
+
+@dataclass
+class Candidate:
+    """A tab with the exam; `tracked` are the events of what was done in it, times left out."""
+
+    page: Page
+    console: Console = field(default_factory=Console)
+    tracked: list[Tracked] = field(default_factory=list)
+    pos: int = 1
+
+    @classmethod
+    async def begin(cls, context: BrowserContext, url: str, name: str = "Ada") -> Self:
+        """Log in as a new guest and begin the exam."""
+        it = await cls.enter(context)
+        await it.page.goto(url)
+        await it.page.get_by_label("Your name").fill(name)
+        await it.button("Start").click()
+        await it.page.get_by_role("button", name=re.compile("^Begin ")).click()
+        await it.sees(1)
+        return it
+
+    async def in_another_tab(self) -> Self:
+        """Open the same session once more, in the same browser."""
+        it = await self.enter(self.page.context)
+        await it.page.goto(self.page.url)
+        await it.sees(1)
+        return it
+
+    @classmethod
+    async def enter(cls, context: BrowserContext) -> Self:
+        """Open an empty tab."""
+        page = await context.new_page()
+        page.set_default_timeout(PATIENCE_MS)
+        it = cls(page)
+        it.console.listen(page)
+        return it
+
+    @property
+    def session(self) -> str:
+        found = re.search(r"#/sessions/([0-9a-f-]{36})", self.page.url)
+        assert found, self.page.url
+        return found[1]
+
+    def button(self, name: str) -> Locator:
+        return self.page.get_by_role("button", name=name, exact=True)
+
+    async def next(self) -> None:
+        await self._move("NAVIGATE_NEXT", self.pos + 1, self.button("Next"))
+
+    async def previous(self) -> None:
+        await self._move("NAVIGATE_PREV", self.pos - 1, self.button("Previous"))
+
+    async def jump(self, pos: int) -> None:
+        """Go to a question that is not the next one, by the grid."""
+        await self._move("NAVIGATE_JUMP", pos, self._item(pos))
+
+    async def answer(self, choice: int) -> None:
+        """Choose an answer and wait until it is saved."""
+        await self.page.get_by_role("radio").nth(choice).check()
+        await self.is_saved()
+
+    async def mark(self) -> None:
+        await self.button("Mark for review").click()
+        await self.is_saved()
+
+    async def is_saved(self) -> None:
+        await expect(self.page.get_by_role("status").filter(has_text="Saved")).to_be_visible(timeout=PATIENCE_MS)
+
+    async def look_away(self) -> None:
+        """Leave the window and come back."""
+        for event in ("blur", "focus"):
+            await self.page.evaluate(f"window.dispatchEvent(new FocusEvent('{event}'))")
+            self.tracked.append(("PAUSE_BLUR", {"state": event}))
+
+    async def reload(self) -> None:
+        await self.page.reload()
+        await self.sees(self.pos)
+
+    async def leave(self, seq_before: int = 0) -> None:
+        """Close the tab, once the events tracked in it have their numbers; `seq_before` is another device's last."""
+        key, last = f"attemptlog:{self.session}", seq_before + len(self.tracked)
+        read = "([key, last]) => JSON.parse(localStorage.getItem(key)).next > last"
+        await eventually(lambda: self.page.evaluate(read, [key, last]))
+        await self.page.close()
+
+    async def walk(self) -> None:
+        """Go through all questions, which is more than one flush."""
+        while self.pos < ITEMS:
+            await self.next()
+
+    async def review(self) -> None:
+        await self.button("Review and submit").click()
+        await self.has_heading("Review your answers")
+
+    async def submit(self) -> None:
+        """Hand in, from the review."""
+        await self.button("Submit exam").click()
+        await self.button("Submit now").click()
+        await self.has_heading("Your exam is handed in")
+
+    async def _move(self, event_type: str, to: int, control: Locator) -> None:
+        self.tracked.append((event_type, {"from_pos": self.pos, "to_pos": to}))
+        await control.click()
+        self.pos = to
+        await self.sees(to)
+
+    async def sees(self, pos: int) -> None:
+        """Wait for a question, which the page then tracks as viewed."""
+        await self.has_heading(f"Question {pos} of {ITEMS}")
+        self.tracked.append(("QUESTION_VIEWED", {"pos": pos}))
+
+    async def has_heading(self, text: str) -> None:
+        """Wait for a heading."""
+        await expect(self.page.get_by_role("heading", name=text)).to_be_visible(timeout=PATIENCE_MS)
+
+    def _item(self, pos: int) -> Locator:
+        questions = self.page.get_by_role("navigation", name="Questions")
+        return questions.get_by_role("button", name=re.compile(f"^Question {pos},"))
