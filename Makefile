@@ -107,7 +107,7 @@ $(CLIENT): $(wildcard client/src/*.ts client/src/*.tsx) client/tsconfig.json cli
 
 $(PLAYER): $(shell find examples/exam_platform/player -path '*/dist' -prune -o -type f -print 2> /dev/null) $(CLIENT)
 	@echo 'Building the player …'
-	@$(WITH_NODE) npm run --silent --workspace examples/exam_platform/player build
+	@$(WITH_NODE) npm run --silent --workspace examples/exam_platform/player build -- --logLevel warn
 	@touch $@
 
 $(UV):
