@@ -1,0 +1,106 @@
+-- Three look-ups and three row locks for each event are a third of what an event costs PostgreSQL, and nearly all of
+-- them ask for the same few sessions, users and questions. So each of these is entered once into a small table with
+-- ordinary foreign keys, and an event needs no more than that its own are entered. The parents are then guarded by
+-- PostgreSQL itself, under every isolation level: they are referred to by rows that stay as long as the events do.
+CREATE TABLE event_sessions (
+    session_id uuid REFERENCES test_sessions (id),
+    user_id uuid REFERENCES users (id),
+    PRIMARY KEY (session_id, user_id)
+);
+CREATE INDEX ON event_sessions (user_id);
+
+CREATE TABLE event_questions (question_id uuid PRIMARY KEY REFERENCES questions (id));
+
+REVOKE ALL ON event_sessions, event_questions FROM PUBLIC;
+
+CREATE TRIGGER event_sessions_append_only
+BEFORE UPDATE OR DELETE OR TRUNCATE ON event_sessions
+FOR EACH STATEMENT
+EXECUTE FUNCTION attemptlog_refuse_change();
+
+CREATE TRIGGER event_questions_append_only
+BEFORE UPDATE OR DELETE OR TRUNCATE ON event_questions
+FOR EACH STATEMENT
+EXECUTE FUNCTION attemptlog_refuse_change();
+
+-- The locks keep what is entered from being deleted until the events are committed. It runs as its owner, because
+-- whoever may store events may not touch these tables otherwise. The order keeps two writers from waiting in a circle.
+CREATE FUNCTION attemptlog_enter_parents() RETURNS trigger
+LANGUAGE plpgsql
+SECURITY DEFINER
+AS $$
+BEGIN
+    INSERT INTO event_sessions
+    SELECT DISTINCT session_id, user_id
+    FROM new_events
+    ORDER BY session_id, user_id
+    ON CONFLICT DO NOTHING;
+
+    PERFORM
+    FROM event_sessions
+    WHERE (session_id, user_id) IN (SELECT session_id, user_id FROM new_events)
+    ORDER BY session_id, user_id
+    FOR KEY SHARE;
+
+    INSERT INTO event_questions
+    SELECT DISTINCT question_id
+    FROM new_events
+    WHERE question_id IS NOT NULL
+    ORDER BY question_id
+    ON CONFLICT DO NOTHING;
+
+    PERFORM
+    FROM event_questions
+    WHERE question_id IN (SELECT question_id FROM new_events)
+    ORDER BY question_id
+    FOR KEY SHARE;
+
+    RETURN NULL;
+END
+$$;
+
+-- Temporary tables last, or a caller's own would take the place of ours.
+DO $$
+BEGIN
+    EXECUTE format('ALTER FUNCTION attemptlog_enter_parents() SET search_path = %I, pg_temp', current_schema());
+END
+$$;
+
+-- A server before 18 has no NOT ENFORCED: there, attempt_events keeps its ordinary foreign keys.
+DO $$
+BEGIN
+    IF current_setting('server_version_num')::integer < 180000 THEN
+        RETURN;
+    END IF;
+
+    LOCK TABLE attempt_events IN SHARE ROW EXCLUSIVE MODE;
+
+    -- Older events may have lost their parents already; those stay as unproven as they were.
+    INSERT INTO event_sessions
+    SELECT DISTINCT e.session_id, e.user_id
+    FROM attempt_events e
+    JOIN test_sessions s ON s.id = e.session_id
+    JOIN users u ON u.id = e.user_id;
+
+    INSERT INTO event_questions
+    SELECT DISTINCT e.question_id
+    FROM attempt_events e
+    JOIN questions q ON q.id = e.question_id;
+
+    ALTER TABLE attempt_events ALTER CONSTRAINT attempt_events_session_id_fkey NOT ENFORCED;
+    ALTER TABLE attempt_events ALTER CONSTRAINT attempt_events_user_id_fkey NOT ENFORCED;
+    ALTER TABLE attempt_events ALTER CONSTRAINT attempt_events_question_id_fkey NOT ENFORCED;
+
+    CREATE TRIGGER attempt_events_parents_of_new
+    AFTER INSERT ON attempt_events
+    REFERENCING NEW TABLE AS new_events
+    FOR EACH STATEMENT
+    EXECUTE FUNCTION attemptlog_enter_parents();
+
+    CREATE TRIGGER attempt_events_parents_of_changed
+    AFTER UPDATE ON attempt_events
+    REFERENCING NEW TABLE AS new_events
+    FOR EACH STATEMENT
+    EXECUTE FUNCTION attemptlog_enter_parents();
+END
+$$;
