@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import logging
 import signal
 from collections.abc import AsyncIterator
@@ -33,6 +34,7 @@ logger = logging.getLogger(__name__)
 
 CHECK_INTERVAL = 1.0  # seconds
 RETRY_TIMEOUT = timedelta(seconds=5)  # for a statement that retries dead letters; a stop may have to wait for it
+GC_THRESHOLD = 100_000  # a batch makes about five objects a record and no cycles; the default would look at each often
 HTTP_GRACE = 1  # seconds for a probe or a scrape that is being answered when the process is to end
 
 
@@ -51,6 +53,8 @@ def run(settings: ConsumerSettings | None = None) -> int:
     settings = settings or ConsumerSettings()
     log_json_lines(settings.log_level)
     app, ending = _build(settings)
+    gc.freeze()
+    gc.set_threshold(GC_THRESHOLD)
     for asked_to_end in (signal.SIGTERM, signal.SIGINT):  # uvicorn hands on what it has dealt with; 0 is not killed
         signal.signal(asked_to_end, lambda *_: None)
     uvicorn.run(
@@ -68,9 +72,7 @@ def run(settings: ConsumerSettings | None = None) -> int:
 
 def _build(settings: ConsumerSettings) -> tuple[AsgiFastStream, Ending]:
     ending, metrics = Ending(), Metrics()
-    store = Store(
-        settings.database_url.get_secret_value(), settings.topic, statement_timeout=settings.database_statement_timeout
-    )
+    stores = [_store(settings) for _ in range(settings.database_connections)]
     replays = Replays(settings.database_url.get_secret_value(), statement_timeout=RETRY_TIMEOUT)
     retries = Retries(
         replays,
@@ -79,10 +81,10 @@ def _build(settings: ConsumerSettings) -> tuple[AsgiFastStream, Ending]:
         within=settings.unknown_session_retry_for,
         interval=settings.unknown_session_retry_interval,
     )
-    health = Health(store, settings.topic, metrics)
-    batches = Batches(store, settings.topic, metrics, ending.begun)
-    broker = PatientBroker(settings, ready=lambda: _neighbours_answer(settings, store), failed=ending.fail)
-    subscriber = subscribe(broker, settings, store.ledger)
+    health = Health(stores[0], settings.topic, metrics)
+    batches = Batches(stores, settings.topic, metrics, ending.begun)
+    broker = PatientBroker(settings, ready=lambda: _neighbours_answer(settings, stores[0]), failed=ending.fail)
+    subscriber = subscribe(broker, settings, stores[0].ledger)
 
     @subscriber
     async def store_batch(records: tuple[ConsumerRecord, ...]) -> None:
@@ -104,7 +106,8 @@ def _build(settings: ConsumerSettings) -> tuple[AsgiFastStream, Ending]:
             task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await task
-        await store.close()
+        for store in stores:
+            await store.close()
         await replays.close()
 
     async def begin_ending() -> None:
@@ -118,6 +121,12 @@ def _build(settings: ConsumerSettings) -> tuple[AsgiFastStream, Ending]:
         logger=logging.getLogger("consumer.faststream"),
     )
     return app, ending
+
+
+def _store(settings: ConsumerSettings) -> Store:
+    return Store(
+        settings.database_url.get_secret_value(), settings.topic, statement_timeout=settings.database_statement_timeout
+    )
 
 
 async def _neighbours_answer(settings: ConsumerSettings, store: Store) -> None:

@@ -1,4 +1,4 @@
-"""A batch on its way: decode, store, tell Kafka."""
+"""A batch on its way: split, decode, store, tell Kafka."""
 
 import asyncio
 import contextlib
@@ -12,7 +12,7 @@ from typing import Protocol
 from aiokafka import TopicPartition
 from aiokafka.errors import IllegalStateError, KafkaError
 
-from consumer.decoding import Batch, Record, decode_batch
+from consumer.decoding import Batch, Record, decode_batch, split
 from consumer.errors import Hole, OffsetGap, StoreUnavailable
 from consumer.metrics import Metrics
 from consumer.store import Stored
@@ -48,10 +48,13 @@ def pauses() -> Iterator[float]:
 
 
 class Batches:
-    """Takes batches one after the other. Once `stopping` is set, one that cannot be stored now is left to Kafka."""
+    """Takes batches one after the other, each over all stores: while one stores its part, the next part is decoded.
 
-    def __init__(self, store: Writer, topic: str, metrics: Metrics, stopping: asyncio.Event) -> None:
-        self._store = store
+    Once `stopping` is set, what cannot be stored now is left to Kafka.
+    """
+
+    def __init__(self, stores: Sequence[Writer], topic: str, metrics: Metrics, stopping: asyncio.Event) -> None:
+        self._stores = stores
         self._topic = topic
         self._metrics = metrics
         self._stopping = stopping
@@ -64,18 +67,27 @@ class Batches:
         """
         if self._stopping.is_set():
             return
+        parts = zip(self._stores, split(records, len(self._stores)), strict=False)
+        outcomes = await asyncio.gather(
+            *(self._take_part(store, part, log) for store, part in parts), return_exceptions=True
+        )
+        for outcome in outcomes:
+            if outcome is not None:
+                raise outcome
+
+    async def _take_part(self, store: Writer, records: Sequence[Record], log: Log) -> None:
         started = time.monotonic()
         batch = decode_batch(records)
-        stored = await self._store_or_rewind(batch, log)
+        stored = await self._store_or_rewind(store, batch, log)
         if stored is not None:
             self._report(batch, stored, time.monotonic() - started)
             await self._tell_kafka(stored.next_offsets, log)
 
-    async def _store_or_rewind(self, batch: Batch, log: Log) -> Stored | None:
+    async def _store_or_rewind(self, store: Writer, batch: Batch, log: Log) -> Stored | None:
         gone: frozenset[Hole] = frozenset()
         for pause in pauses():
             try:
-                stored = await self._store.write(batch, gone)
+                stored = await store.write(batch, gone)
                 self._report_gone(gone)
                 self._reread = frozenset(hole for hole in self._reread if hole.partition not in stored.next_offsets)
                 return stored
@@ -175,4 +187,5 @@ class Batches:
 def _age_of_oldest(batch: Batch) -> float | None:
     if not batch.rows:
         return None
-    return (datetime.now(UTC) - min(row.envelope.event_ts for row in batch.rows)).total_seconds()
+    oldest = min(row.columns.event_ts for row in batch.rows)
+    return (datetime.now(UTC) - datetime.fromisoformat(oldest.decode())).total_seconds()

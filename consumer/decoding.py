@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from operator import attrgetter
 from typing import NamedTuple, Protocol
 
+from consumer.columns import Columns, columns_of
 from consumer.errors import CannotRun, Hole
-from schemas import Envelope, Undecodable, decode
+from schemas import Undecodable
 
 MAX_DETAIL = 300  # characters
 
@@ -28,7 +29,7 @@ class Row(NamedTuple):
     """A record that holds an event."""
 
     record: Record
-    envelope: Envelope
+    columns: Columns
 
 
 class DeadLetter(NamedTuple):
@@ -37,7 +38,7 @@ class DeadLetter(NamedTuple):
     record: Record
     reason: str
     detail: str | None
-    envelope: Envelope | None = None
+    columns: Columns | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +77,17 @@ class Batch:
         )
 
 
+def split(records: Iterable[Record], parts: int) -> list[list[Record]]:
+    """Return the records in up to `parts` lists of about the same length, a partition's records in one and in order."""
+    by_partition: dict[int, list[Record]] = {}
+    for record in records:
+        by_partition.setdefault(record.partition, []).append(record)
+    shares: list[list[Record]] = [[] for _ in range(min(parts, len(by_partition)))]
+    for share in sorted(by_partition.values(), key=len, reverse=True):
+        min(shares, key=len).extend(share)
+    return shares
+
+
 def decode_batch(records: Iterable[Record]) -> Batch:
     """Decode the records, a partition's in order; one that is no envelope never fails its neighbours."""
     rows: list[Row] = []
@@ -86,7 +98,7 @@ def decode_batch(records: Iterable[Record]) -> Batch:
         first_offsets.setdefault(record.partition, record.offset)
         next_offsets[record.partition] = record.offset + 1
         try:
-            rows.append(Row(record, decode(record.value)))
+            rows.append(Row(record, columns_of(record.value)))
         except Undecodable as error:
             undecodable.append(DeadLetter(record, "undecodable", printable(str(error))))
     return Batch(rows, undecodable, first_offsets, next_offsets)

@@ -33,12 +33,22 @@ class ConsumerSettings(KafkaSecurity):
         ),
     ] = timedelta(seconds=10)
     max_batch_records: Annotated[
-        int, Field(description="Most records in one transaction; below 2,000 the rate falls.", ge=1, le=50_000)
-    ] = 5_000
+        int,
+        Field(
+            description="Most records taken at a time; each connection stores a share, and below 2,000 in one the rate "
+            "falls.",
+            ge=1,
+            le=50_000,
+        ),
+    ] = 10_000
 
     database_url: Annotated[
         DatabaseUrl, Field(description="PostgreSQL, as a role in attemptlog_consumer (inserts and reads).")
     ]
+    database_connections: Annotated[
+        int,
+        Field(description="Connections that store at the same time, each of them other partitions.", ge=1, le=16),
+    ] = 2
     database_statement_timeout: Annotated[
         Seconds,
         Field(

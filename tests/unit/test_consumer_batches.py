@@ -79,7 +79,7 @@ class Scene:
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
 
     def __post_init__(self) -> None:
-        self._batches = Batches(self.store, "t", self.metrics, self.stopping)
+        self._batches = Batches([self.store], "t", self.metrics, self.stopping)
 
     async def take(self, first_offset: int, count: int = 1) -> None:
         records: list[FakeRecord] = Partition(next_offset=first_offset).records(*[b""] * count)
@@ -94,6 +94,41 @@ def test_attempts_come_at_growing_distances_with_jitter_and_without_end() -> Non
     assert waits[0] <= 0.1
     assert LONGEST_PAUSE / 2 <= waits[-1] <= LONGEST_PAUSE
     assert len(set(waits[20:])) > 1
+
+
+@dataclass
+class MeetingStore(FakeStore):
+    """Goes on only when another store writes at the same time."""
+
+    barrier: asyncio.Barrier = field(default_factory=lambda: asyncio.Barrier(2))
+
+    async def write(self, batch: Batch, gone: Set[Hole] = frozenset()) -> Stored:
+        async with asyncio.timeout(5):
+            await self.barrier.wait()
+        if self.errors:
+            raise self.errors.pop(0)
+        return Stored(len(batch), 0, Counter(), 0, batch.next_offsets)
+
+
+async def take_two_partitions(*stores: MeetingStore) -> Metrics:
+    metrics = Metrics()
+    batches = Batches(stores, "t", metrics, asyncio.Event())
+    await batches.take([*Partition(0).records(b""), *Partition(1).records(b"")], FakeLog())
+    return metrics
+
+
+async def test_two_stores_write_at_the_same_time() -> None:
+    barrier = asyncio.Barrier(2)
+    metrics = await take_two_partitions(MeetingStore(barrier=barrier), MeetingStore(barrier=barrier))
+    assert metrics.registry.get_sample_value("attemptlog_consumer_records_total", {"outcome": "inserted"}) == 2
+
+
+async def test_what_goes_wrong_with_one_share_is_raised_once_the_other_is_stored() -> None:
+    barrier = asyncio.Barrier(2)
+    with pytest.raises(RuntimeError, match="broken"):
+        await take_two_partitions(
+            MeetingStore(barrier=barrier), MeetingStore(errors=[RuntimeError("broken")], barrier=barrier)
+        )
 
 
 async def test_kafka_learns_of_a_batch_once_it_is_stored() -> None:

@@ -1,0 +1,77 @@
+"""A record's value as COPY takes it: the fields of an envelope, as text, in the order of the table's columns.
+
+What a publisher of ours sends with a flat payload, one regular expression checks as strictly as the codec would, and
+cuts out as it is: that is a third of the codec's cost, which is for everything else.
+"""
+
+import re
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+from schemas import EVENT_TYPES, MAX_PAYLOAD_BYTES, SOURCES, Envelope, decode
+
+NULL = b"\\N"
+
+
+class Columns(NamedTuple):
+    """Escaped for COPY's text format; NULL is a null."""
+
+    id: bytes
+    event_version: bytes
+    event_type: bytes
+    event_ts: bytes
+    client_ts: bytes
+    seq: bytes
+    session_id: bytes
+    user_id: bytes
+    question_id: bytes
+    source: bytes
+    payload_json: bytes
+
+
+def _one_of(names: tuple[str, ...]) -> str:
+    return "|".join(names)
+
+
+_UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
+# The 29th of February is left to the codec.
+_DAY = r"(?:(?:0[13578]|1[02])-(?:0[1-9]|[12]\d|3[01])|(?:0[469]|11)-(?:0[1-9]|[12]\d|30)|02-(?:0[1-9]|1\d|2[0-8]))"
+_TIME = rf"[12]\d{{3}}-{_DAY}T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{{1,6}})?(?:Z|\+00:00)"
+_TEXT = r'"[ !#-\[\]-~]*"'  # printable ASCII without quotes and backslashes
+_SCALAR = rf"(?:{_TEXT}|-?(?:0|[1-9]\d{{0,14}})(?:\.\d{{1,6}})?|true|false|null)"
+_MEMBER = rf"{_TEXT}:{_SCALAR}"
+_FLAT_OBJECT = rf"\{{(?:{_MEMBER}(?:,{_MEMBER})*)?\}}"
+_USUAL = re.compile(
+    rf'\{{"id":"({_UUID})","event_version":(1),"event_type":"({_one_of(EVENT_TYPES)})","event_ts":"({_TIME})",'
+    rf'"client_ts":(?:null|"({_TIME})"),"seq":(?:null|(0|[1-9]\d{{0,8}})),"session_id":"({_UUID})","user_id":"({_UUID})",'
+    rf'"question_id":(?:null|"({_UUID})"),"source":(?:null|"({_one_of(SOURCES)})"),"payload_json":({_FLAT_OBJECT})\}}'.encode()
+).fullmatch
+
+
+def columns_of(value: bytes | None) -> Columns:
+    """Return the columns of the envelope in a Kafka value; raise Undecodable."""
+    if value is not None and (usual := _USUAL(value)) is not None:
+        columns = Columns._make(usual.groups(NULL))
+        if len(columns.payload_json) <= MAX_PAYLOAD_BYTES:
+            return columns
+    return _columns_of_envelope(decode(value))
+
+
+def _columns_of_envelope(it: Envelope) -> Columns:
+    return Columns(
+        it.id.encode(),
+        b"%d" % it.event_version,
+        it.event_type.encode(),
+        _time(it.event_ts),
+        NULL if it.client_ts is None else _time(it.client_ts),
+        NULL if it.seq is None else b"%d" % it.seq,
+        it.session_id.encode(),
+        it.user_id.encode(),
+        NULL if it.question_id is None else it.question_id.encode(),
+        NULL if it.source is None else it.source.encode(),
+        it.payload_json.replace(b"\\", b"\\\\"),
+    )
+
+
+def _time(moment: datetime) -> bytes:
+    return moment.astimezone(UTC).isoformat().encode()

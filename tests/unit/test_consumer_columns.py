@@ -1,0 +1,129 @@
+"""The short way from a record to a row takes nothing that the codec would not, and gives the same row."""
+
+import random
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from consumer.columns import NULL, Columns, columns_of
+from schemas import Envelope, Undecodable, decode, encode
+from tests.support.consumer import envelope
+from tests.support.http import Exam
+from tests.unit.test_codec import ENVELOPES
+
+USUAL = envelope(Exam(), client_ts=datetime(2026, 3, 2, 9, 14, 5, 123456, tzinfo=UTC))
+FLAT = [
+    {},
+    {"pos": 3},
+    {"a": "text", "b": -1.5, "c": True, "d": None, "e": 0},
+    {"quote": '"', "backslash": "\\", "tab": "\t", "line": "\n", "accent": "é"},
+    {"deep": {"er": [1, 2]}},
+    {"large": 2**63, "small": 1e-7, "float": 1e300},
+]
+
+
+def text_of(columns: Columns) -> dict[str, Any]:
+    """Return what COPY makes of the columns."""
+    plain = {name: None if it == NULL else it.decode() for name, it in columns._asdict().items()}
+    return plain | {"payload_json": orjson.loads(columns.payload_json.replace(b"\\\\", b"\\"))}
+
+
+def fields_of(it: Envelope) -> dict[str, Any]:
+    """Return the same of an envelope."""
+    fields = {name: getattr(it, name) for name in Columns._fields}
+    numbers = {name: None if fields[name] is None else str(fields[name]) for name in ("event_version", "seq")}
+    return fields | numbers | {"payload_json": orjson.loads(it.payload_json)}
+
+
+def with_moments(row: dict[str, Any]) -> dict[str, Any]:
+    """Return the row with its times as moments: one may be written in several ways."""
+    times = {name: row[name] and datetime.fromisoformat(str(row[name])) for name in ("event_ts", "client_ts")}
+    return row | times
+
+
+def is_same_row(columns: Columns, it: Envelope) -> bool:
+    return with_moments(text_of(columns)) == with_moments(fields_of(it))
+
+
+@given(ENVELOPES)
+def test_any_envelope_gives_the_row_that_the_codec_reads(it: Envelope) -> None:
+    assert is_same_row(columns_of(encode(it)), decode(encode(it)))
+
+
+@pytest.mark.parametrize("payload", FLAT, ids=lambda it: "-".join(it) or "empty")
+def test_every_kind_of_payload_gives_the_row_that_the_codec_reads(payload: dict[str, Any]) -> None:
+    value = encode(replace(USUAL, payload_json=orjson.dumps(payload)))
+    columns = columns_of(value)
+    assert is_same_row(columns, decode(value))
+    assert not any(sign in columns.payload_json for sign in (b"\t", b"\n", b"\r"))
+
+
+@pytest.mark.parametrize(
+    "moment",
+    [
+        "2024-02-29T23:59:59.999999Z",
+        "2026-02-28T00:00:00+00:00",
+        "2026-12-31T09:14:05.1Z",
+        "2026-04-30T09:14:05+05:30",
+        "0999-01-01T00:00:00Z",
+    ],
+)
+def test_a_moment_is_taken_as_the_codec_takes_it(moment: str) -> None:
+    value = encode(USUAL).replace(b"2026-03-02T09:14:05.123456+00:00", moment.encode())
+    assert is_same_row(columns_of(value), decode(value))
+
+
+@pytest.mark.parametrize(
+    "moment",
+    [
+        "2026-02-29T00:00:00Z",
+        "2026-04-31T00:00:00Z",
+        "2026-13-01T00:00:00Z",
+        "2026-01-01T24:00:00Z",
+        "2026-01-01T00:60:00Z",
+    ],
+)
+def test_a_moment_that_is_in_no_calendar_is_refused(moment: str) -> None:
+    with pytest.raises(Undecodable):
+        columns_of(encode(USUAL).replace(b"2026-03-02T09:14:05.123456+00:00", moment.encode()))
+
+
+def test_what_is_over_the_limit_is_refused() -> None:
+    with pytest.raises(Undecodable):
+        columns_of(encode(replace(USUAL, payload_json=b'{"a":"%s"}' % (b"x" * 4096))))
+
+
+def test_a_value_with_changed_bytes_is_refused_or_read_just_as_the_codec_does() -> None:
+    dice = random.Random(7)  # noqa: S311 - no secret
+    value = encode(replace(USUAL, payload_json=b'{"pos":3,"dwell_ms":12,"name":"a"}'))
+    taken = 0
+    for _ in range(20_000):
+        changed = bytearray(value)
+        for _ in range(dice.randint(1, 3)):
+            changed[dice.randrange(len(changed))] = dice.choice(b'0129azAZ"\\{}[]:,.-+eETn \x00\t\n\xc3')
+        if dice.random() < 0.3:
+            del changed[dice.randrange(len(changed))]
+        taken += both_take(bytes(changed))
+    assert taken > 500, "hardly any change was harmless, so the comparison says little"
+
+
+def both_take(value: bytes) -> bool:
+    try:
+        expected = decode(value)
+    except Undecodable:
+        with pytest.raises(Undecodable):
+            columns_of(value)
+        return False
+    assert is_same_row(columns_of(value), expected), value
+    return True
+
+
+@given(st.binary(max_size=60))
+def test_what_is_no_envelope_is_refused(value: bytes) -> None:
+    with pytest.raises(Undecodable):
+        columns_of(value)
