@@ -28,6 +28,7 @@ def ingest(
         loop="uvloop",
         http=SheddingProtocol,
         access_log=False,
+        proxy_headers=False,  # nothing here depends on where a request comes from
         log_config=log_config(settings.log_level),
         timeout_graceful_shutdown=GRACE,
     )

@@ -96,10 +96,11 @@ class Authenticator:
     async def caller(self, request: Request, now: float) -> Caller:
         """Return who calls; `now` is Unix time in seconds. Raise Unauthenticated, or Unavailable without a JWK set."""
         token = token_of(request)
-        caller = self._verified.get(token) or await self._verify(token)
+        caller = self._verified.get(token)
+        if caller is None:
+            caller = self._verified[token] = await self._verify(token)
         if caller.expires_at <= now:
             raise Unauthenticated("the token has expired; log in again")
-        self._verified[token] = caller
         return caller
 
     async def _verify(self, token: str) -> Caller:

@@ -1,6 +1,6 @@
 """Refusals as application/problem+json (RFC 9457): each is raised where it is found and answered here."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from http import HTTPStatus
 from math import ceil
 
@@ -117,6 +117,16 @@ def _headers(problem: Problem) -> dict[str, str]:
     if isinstance(problem, Unauthenticated):
         return {"www-authenticate": "Bearer"}
     return {} if problem.retry_after is None else {"retry-after": str(max(1, ceil(problem.retry_after)))}
+
+
+async def answered(endpoint: Callable[[Request], Awaitable[Response]], request: Request) -> Response:
+    """Return what an endpoint answers, a Problem that it raises included."""
+    try:
+        return await endpoint(request)
+    except Problem as problem:
+        return await _answer(request, problem)
+    except ClientDisconnect as gone:
+        return await _nobody_listens(request, gone)
 
 
 async def _answer(_: Request, error: Exception) -> Response:

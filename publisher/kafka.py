@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import lru_cache
+from itertools import groupby
+from operator import attrgetter
 from typing import Self
 
 from aiokafka import AIOKafkaProducer
@@ -93,12 +95,12 @@ class KafkaPublisher:
             return
         if self._connection is None:
             raise KafkaUnavailable("not connected to Kafka")
-        records = [(envelope.session_id.encode(), encode(envelope)) for envelope in envelopes]
-        size = sum(len(value) for _, value in records)
+        runs = [(id_.encode(), [*map(encode, run)]) for id_, run in groupby(envelopes, attrgetter("session_id"))]
+        size = sum(len(value) for _, values in runs for value in values)
         if self.buffered_bytes + size > self.max_buffered_bytes:
             raise KafkaUnavailable(f"{self.buffered_bytes} bytes already wait for Kafka")
         lanes = self._connection.lanes
-        waits = {lanes[partition_for(key, len(lanes))].append(key, value) for key, value in records}
+        waits = {wait for key, values in runs for wait in lanes[partition_for(key, len(lanes))].append(key, values)}
         self._count_until_settled(size, waits)
         await self._acknowledged(waits)
 

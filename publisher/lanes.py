@@ -8,6 +8,7 @@ database systems", 1984, describe it for logs).
 import asyncio
 import logging
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -49,17 +50,20 @@ class Lane:
         """True when the batch on its way is older than the delivery deadline; it is still being tried."""
         return self._on_its_way is not None and self._is_late(self._on_its_way)
 
-    def append(self, key: bytes, value: bytes) -> asyncio.Future[None]:
-        """Put a record into the collecting batch and return that batch's acknowledgement."""
+    def append(self, key: bytes, values: Sequence[bytes]) -> set[asyncio.Future[None]]:
+        """Put records into the collecting batch, or several, and return the acknowledgements of all these."""
         if self.is_stalled:
             raise KafkaUnavailable(f"partition {self._partition} has not acknowledged within the delivery deadline")
         batch = self._waiting[-1] if self._waiting else self._open()
-        if batch.builder.append(timestamp=None, key=key, value=value) is None:  # full
-            batch = self._open()
-            batch.builder.append(timestamp=None, key=key, value=value)
+        acknowledgements = {batch.acknowledged}
+        for value in values:
+            if batch.builder.append(timestamp=None, key=key, value=value) is None:  # full
+                batch = self._open()
+                batch.builder.append(timestamp=None, key=key, value=value)
+                acknowledgements.add(batch.acknowledged)
         if self._sender is None:
             self._sender = self._loop.create_task(self._send_waiting())
-        return batch.acknowledged
+        return acknowledgements
 
     def close(self) -> None:
         """Stop sending and fail what is not acknowledged."""

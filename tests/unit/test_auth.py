@@ -20,6 +20,7 @@ from jwt.utils import base64url_encode
 
 from ingest_api.auth import ASYMMETRIC, SYMMETRIC, Authenticator, FixedKey, KeySet, KeySource
 from ingest_api.problems import Unauthenticated, Unavailable
+from tests.support.eventually import eventually
 from tests.support.http import JWT_SECRET, token
 
 USER = str(uuid.uuid4())
@@ -79,6 +80,23 @@ async def test_audience_and_issuer_are_demanded_when_set(audience: str | None, i
         await user_of(keys, token(USER), audience, issuer)
     with pytest.raises(Unauthenticated):
         await user_of(keys, token(USER, aud="other", iss="other"), audience, issuer)
+
+
+async def test_a_token_in_use_is_refused_soon_after_its_key_is_withdrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ingest_api.auth.TOKEN_TTL", timedelta(milliseconds=200))
+    keys = FixedKey(JWT_SECRET, SYMMETRIC)
+    it, bearer = Authenticator(keys, None, None), request(token(USER))
+    await it.caller(bearer, time.time())
+    monkeypatch.setattr(keys, "_key", "another secret, long enough for every HMAC that a token may ask for")
+
+    async def is_refused() -> bool:
+        try:
+            await it.caller(bearer, time.time())
+        except Unauthenticated:
+            return True
+        return False
+
+    await eventually(is_refused, timeout=5, interval=0.02)
 
 
 async def test_a_token_that_was_taken_is_refused_once_it_expires() -> None:
