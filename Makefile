@@ -12,6 +12,8 @@ NODE := .venv/node-ready
 PACKAGES := node_modules/ready
 CLIENT := client/dist/index.js
 PLAYER := examples/exam_platform/player/dist/index.html
+# What the benchmarks compare with has requirements of its own, which must not change ours.
+PEER := .venv/bench/ready
 WITH_NODE := PATH="$(CURDIR)/$(BIN):$$PATH"
 
 .PHONY: run
@@ -47,8 +49,8 @@ chaos: $(READY) ## kill, freeze and cut every part under load: ROUNDS=20 SEED=7;
 	@exec $(BIN)/python -m chaos $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(SEED),--seed $(SEED))
 
 .PHONY: bench
-bench: $(READY) ## gateway and consumer against references in the same run
-	@exec $(BIN)/python -m benchmarks
+bench: $(READY) $(PEER) ## speed and memory against references in the same run: BENCH=--quick; fails on a MISS
+	@exec $(BIN)/python -m benchmarks $(BENCH)
 
 .PHONY: lint
 lint: $(READY) $(PACKAGES) ## ruff and biome: rules and format
@@ -62,9 +64,11 @@ types: $(READY) $(CLIENT) ## mypy --strict and tsc --strict
 	$(WITH_NODE) npm run types
 
 .PHONY: lock
-lock: $(READY) $(NODE) ## resolve requirements.lock and package-lock.json again from pyproject.toml and package.json
+lock: $(READY) $(NODE) ## resolve the requirements.lock files and package-lock.json again from pyproject.toml and package.json
 	$(UV) pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes \
 		--no-header -q -o requirements.lock
+	$(UV) pip compile --group bench --universal --python-version 3.11 --generate-hashes \
+		--no-header -q -o benchmarks/requirements.lock
 	$(WITH_NODE) npm install --package-lock-only
 
 .PHONY: clean
@@ -80,6 +84,12 @@ help: ## this list
 $(READY): requirements.lock pyproject.toml | $(UV)
 	@$(UV) pip sync -q --require-hashes requirements.lock
 	@$(UV) pip install -q --no-deps --editable .
+	@touch $@
+
+$(PEER): benchmarks/requirements.lock | $(UV)
+	@echo 'Fetching what the benchmarks compare with …' >&2
+	@$(UV) venv -q --clear --python $(BIN)/python .venv/bench
+	@$(UV) pip sync -q --python .venv/bench/bin/python --require-hashes benchmarks/requirements.lock
 	@touch $@
 
 # The versions are those that Vite runs on.

@@ -1,56 +1,93 @@
-"""`python -m benchmarks`: the gateway and the consumer against their references, on a stack of their own."""
+"""`python -m benchmarks`: what the gateway and the consumer do, against references in the same run."""
 
 import json
 import tempfile
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
-from benchmarks import consumer, gateway
-from benchmarks.load import School, prepare
+from benchmarks import backlog, consumer, freshness, gateway, table_size
+from benchmarks.rows import OK, Row, failed, table_of
+from benchmarks.stage import FULL, QUICK, Stage
 from local_stack import LocalStack
 
-GATEWAY_TOPIC, CONSUMER_TOPIC = "bench-gateway", "bench-consumer"
 
-console = Console(stderr=True)
+class Subject(StrEnum):
+    """What can be measured by itself."""
+
+    GATEWAY = "gateway"
+    CONSUMER = "consumer"
+    MEMORY = "memory"
+    TABLE_SIZE = "table-size"
+    FRESHNESS = "freshness"
+
+
+MEASURES: dict[Subject, Callable[[Stage], list[Row]]] = {
+    Subject.GATEWAY: gateway.measure,
+    Subject.CONSUMER: consumer.measure,
+    Subject.MEMORY: backlog.measure,
+    Subject.TABLE_SIZE: table_size.measure,
+    Subject.FRESHNESS: freshness.measure,
+}
+WIDTH = 132  # columns, where there is no terminal
+
+out = Console(width=None if Console().is_terminal else WIDTH)
+err = Console(stderr=True, highlight=False)
 app = typer.Typer(add_completion=False)
 
 
 @app.command()
 def main(
-    events: Annotated[int, typer.Option(help="Events sent to each side in a round.", min=10_000)] = 150_000,
-    rounds: Annotated[int, typer.Option(help="Rounds, reference and ours in turns; medians are shown.", min=1)] = 3,
+    quick: Annotated[bool, typer.Option("--quick", help="One round of less: is it still right, not how fast.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+    only: Annotated[list[Subject] | None, typer.Option(help="Measure this; may be given again.")] = None,
+    events: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", exists=True, dir_okay=False, help="A recorded log, not the simulator."),
+    ] = None,
 ) -> None:
-    """Measure gateway and consumer. Absolute figures drift with the machine: the ratios are what counts."""
-    with tempfile.TemporaryDirectory() as directory, LocalStack(Path(directory)) as stack:
-        gateways, consumers = _measure(stack, events, rounds)
-    rows = [
-        ("gateway, events per core-second", gateways.ours, "plain gateway", gateways.plain),
-        ("consumer, rows/s, one worker", consumers.ours, "COPY + INSERT", consumers.copy_floor),
-    ]
+    """Compare gateway and consumer with references, in turns; exit status 1 when a row misses its target.
+
+    Absolute figures drift with the machine: the ratios are what counts.
+    """
+    started = time.monotonic()
+
+    def say(what: str) -> None:
+        err.print(f"{time.monotonic() - started:5.0f} s  {what}")
+
+    rows = []
+    with ExitStack() as exits:
+        directory = Path(exits.enter_context(tempfile.TemporaryDirectory()))
+        say("starting Kafka and PostgreSQL …")
+        stage = Stage(exits.enter_context(LocalStack(directory)), QUICK if quick else FULL, say, events)
+        for subject in only or MEASURES:
+            rows += _measured(subject, stage)
+    seconds = time.monotonic() - started
     if as_json:
-        names = ("figure", "ours", "reference", "of_reference")
-        print(json.dumps([dict(zip(names, row, strict=True)) | {"ratio": row[1] / row[3]} for row in rows]))
-        return
-    table = Table("figure", "ours", "reference", "its figure", "ratio", title=f"{events} events, {rounds} rounds")
-    for name, ours, reference, figure in rows:
-        table.add_row(name, f"{ours:,.0f}", reference, f"{figure:,.0f}", f"{ours / figure:.2f}")
-    Console().print(table)
-    print(f"the worker's own CPU: {consumers.cpu_microseconds:.1f} µs per event, its start included")
+        print(json.dumps({"seconds": round(seconds), "rows": [row.as_data() for row in rows]}, indent=2))
+    else:
+        _print(rows, f"{stage.scale.rounds} rounds of {stage.school(0).size:,} events, {seconds / 60:.1f} minutes")
+    raise typer.Exit(0 if all(row.verdict == OK for row in rows) else 1)
 
 
-def _measure(stack: LocalStack, events: int, rounds: int) -> tuple[gateway.GatewayFigure, consumer.ConsumerFigure]:
-    servers, database = stack.kafka.bootstrap_servers, prepare(stack, [GATEWAY_TOPIC, CONSUMER_TOPIC])
-    school = School.make()
-    school.insert(database)
-    console.print("gateway …")
-    gateways = gateway.measure(gateway.environment_for(servers, database, GATEWAY_TOPIC), school, events, rounds)
-    console.print("consumer …")
-    return gateways, consumer.measure(consumer.Round(servers, database, CONSUMER_TOPIC, events), rounds)
+def _measured(subject: Subject, stage: Stage) -> list[Row]:
+    try:
+        return MEASURES[subject](stage)
+    except Exception as error:  # the other subjects can still be measured
+        err.print_exception()
+        return [failed(subject.value, f"{subject.value} could not be measured: {error!r}")]
+
+
+def _print(rows: list[Row], title: str) -> None:
+    out.print(table_of(rows, title))
+    for sentence in dict.fromkeys(sentence for row in rows for sentence in row.wrong):
+        out.print(f"• {sentence}", markup=False)
 
 
 if __name__ == "__main__":

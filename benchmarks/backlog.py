@@ -1,27 +1,20 @@
-"""`python -m benchmarks.backlog`: the memory of a consumer that finds a long backlog, small records or the largest."""
+"""The memory of one worker that finds a long backlog; `python -m benchmarks.backlog`: a longer one, or the largest."""
 
-import asyncio
 import tempfile
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
-import psutil
-import psycopg
 import typer
 from rich.console import Console
 
-from benchmarks.consumer import Round, stored, worker
-from benchmarks.load import School, prepare
+from benchmarks.drain import Backlog, Drained, drain
+from benchmarks.rows import Row, Target
+from benchmarks.stage import FULL, Stage
 from local_stack import LocalStack
-from publisher import KafkaPublisher
 from schemas import MAX_PAYLOAD_BYTES, Envelope
 
-TOPIC = "bench-backlog"
-CHUNK = 5_000  # envelopes a publish
-SAMPLE_INTERVAL = 0.1  # seconds
 LARGEST = b'{"a":"' + b"x" * (MAX_PAYLOAD_BYTES - 8) + b'"}'
 
 console = Console(stderr=True)
@@ -30,40 +23,36 @@ app = typer.Typer(add_completion=False)
 
 @app.command()
 def main(
-    records: Annotated[int, typer.Option(help="Records that wait.", min=1)] = 5_000_000,
+    records: Annotated[int, typer.Option(help="Records that wait, in whole classes.", min=1)] = 5_000_000,
     largest: Annotated[bool, typer.Option(help="Give each the largest legal payload.")] = False,
     seconds: Annotated[float, typer.Option(help="How long to watch, at most.", min=1)] = 120,
 ) -> None:
     """Print the peak of the consumer's memory while it works on a backlog."""
     with tempfile.TemporaryDirectory() as directory, LocalStack(Path(directory)) as stack:
-        school, database = School.make(), prepare(stack, [TOPIC])
-        school.insert(database)
-        it = Round(stack.kafka.bootstrap_servers, database, TOPIC, records)
-        asyncio.run(_publish(it, school.envelopes(records), largest=largest))
-        peak, done = _watch(it, seconds)
-    print(f"{records:,} records waited; {done:,} stored meanwhile; the consumer's RSS peaked at {peak / 1e6:.0f} MB")
+        it, drained = _watch(Stage(stack, FULL, console.print), records, seconds, largest=largest)
+    print(f"{it.records:,} records waited; the consumer's RSS peaked at {drained.memory:.0f} MB")
+    print(*(f"{sentence} after {seconds:g} s" for sentence in drained.wrong), sep="\n", end="")
 
 
-async def _publish(it: Round, envelopes: Iterator[Envelope], *, largest: bool) -> None:
-    async with KafkaPublisher(it.bootstrap_servers, topic=it.topic, max_buffered_bytes=2**30) as publisher:
-        while not publisher.is_ready:  # noqa: ASYNC110
-            await asyncio.sleep(SAMPLE_INTERVAL)
-        for start in range(0, it.events, CHUNK):
-            chunk = [envelope for _, envelope in zip(range(CHUNK), envelopes, strict=False)]
-            await publisher.publish([replace(e, payload_json=LARGEST) for e in chunk] if largest else chunk)
-            if start % 500_000 == 0:
-                console.print(f"{start:,} published …")
+def measure(stage: Stage) -> list[Row]:
+    """Return the row of the worker's memory."""
+    it, drained = _watch(stage, stage.scale.backlog)
+    name = f"consumer, RSS with a backlog of {it.records / 1e6:.1f} million"
+    return [Row(name, drained.memory, "MB", Target("≤", 200), wrong=drained.wrong)]
 
 
-def _watch(it: Round, seconds: float) -> tuple[int, int]:
-    peak, done, until = 0, 0, time.monotonic() + seconds
-    with psycopg.connect(it.database_url, autocommit=True) as connection, worker(it) as process:
-        memory = psutil.Process(process.pid)
-        while done < it.events and time.monotonic() < until:
-            peak = max(peak, memory.memory_info().rss)
-            done = stored(connection, it.topic)
-            time.sleep(SAMPLE_INTERVAL)
-    return peak, done
+def _watch(stage: Stage, records: int, seconds: float = 120, *, largest: bool = False) -> tuple[Backlog, Drained]:
+    it = Backlog(stage.topic())
+    while it.records < records:
+        school = stage.school(len(it.rosters))
+        it.add(school, stage.publish(it.topic, _enlarged(school.envelopes()) if largest else school.envelopes()))
+        stage.say(f"{it.records:,} records wait …")
+    with stage.database(*it.rosters) as database:
+        return it, drain(stage, it, database, within=seconds)
+
+
+def _enlarged(envelopes: Iterator[Envelope]) -> Iterator[Envelope]:
+    return (replace(envelope, payload_json=LARGEST) for envelope in envelopes)
 
 
 if __name__ == "__main__":

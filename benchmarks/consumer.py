@@ -1,124 +1,73 @@
-"""Rows per second of one consumer process, from Kafka into the table, and of a COPY of rows in memory, in turns."""
+"""Rows per second of our workers, of a COPY of rows in memory, and of a peer from PyPI, in turns."""
 
-import asyncio
-import os
-import subprocess
-import sys
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from operator import attrgetter
-from statistics import median
+from collections import defaultdict
 
-import psutil
-import psycopg
+from benchmarks.drain import QUIX, QUIX_PYTHON, Drained, backlog, drain
+from benchmarks.references import copy_floor
+from benchmarks.rows import Reference, Row, Target, at_least, at_most, failed, middle
+from benchmarks.school import School
+from benchmarks.stage import Stage
 
-from benchmarks.load import School
-from benchmarks.references.copy_floor import seconds_to_store
-from local_stack.ports import free_port
-from publisher import KafkaPublisher
-from schemas import Envelope
+ORDINARY_KEYS = "0005"  # the last revision whose foreign keys PostgreSQL checks row by row
+PART_FOR_QUIX = 1 / 3  # of the events, because it would take most of the time
 
-START_DEADLINE = 60.0  # seconds
-ROW = attrgetter(*Envelope.__slots__)
-PROGRESS = "SELECT coalesce(sum(records), 0) FROM partition_ledger WHERE topic = %s"
+Samples = defaultdict[str, list[float]]
 
 
-@dataclass(frozen=True, slots=True)
-class ConsumerFigure:
-    """Medians over the rounds: rows per second, and the worker's own CPU in µs per event."""
-
-    ours: float
-    copy_floor: float
-    cpu_microseconds: float
-
-
-@dataclass(frozen=True, slots=True)
-class Round:
-    """What one round takes: a school of its own, so that no round finds the rows of another."""
-
-    bootstrap_servers: str
-    database_url: str
-    topic: str
-    events: int
-
-    def floor(self) -> float:
-        """Return rows per second of the reference."""
-        school = School.make()
-        school.insert(self.database_url)
-        rows = [_row(envelope) for envelope in school.envelopes(self.events)]
-        return self.events / seconds_to_store(self.database_url, rows)
-
-    def ours(self) -> tuple[float, float]:
-        """Return rows per second, from the first batch stored to the last, and CPU µs per event of the process."""
-        school = School.make()
-        school.insert(self.database_url)
-        asyncio.run(self._publish(school))
-        return self._consume()
-
-    async def _publish(self, school: School) -> None:
-        async with KafkaPublisher(self.bootstrap_servers, topic=self.topic) as publisher:
-            while not publisher.is_ready:  # noqa: ASYNC110
-                await asyncio.sleep(0.05)
-            envelopes = list(school.envelopes(self.events))
-            for start in range(0, self.events, 5_000):
-                await publisher.publish(envelopes[start : start + 5_000])
-
-    def _consume(self) -> tuple[float, float]:
-        with psycopg.connect(self.database_url, autocommit=True) as connection:
-            before = stored(connection, self.topic)
-            with worker(self) as process:
-                first, started = _wait_for(connection, self.topic, before + 1)
-                last, ended = _wait_for(connection, self.topic, before + self.events)
-                cpu = psutil.Process(process.pid).cpu_times()
-        return (last - first) / (ended - started), 1e6 * (cpu.user + cpu.system) / self.events
+def measure(stage: Stage) -> list[Row]:
+    """Return the rows of the consumer."""
+    samples: Samples = defaultdict(list)
+    wrong: list[str] = []
+    for number in range(stage.scale.rounds):
+        school = stage.school(number)
+        it = backlog(stage, school)
+        stage.say(f"consumer, round {number + 1} of {stage.scale.rounds}: floor …")
+        wrong += _floor(stage, school, samples)
+        for workers in (1, 2):
+            stage.say(f"consumer, round {number + 1} of {stage.scale.rounds}: {workers} of ours …")
+            with stage.database(school.roster) as database:
+                drained = drain(stage, it, database, workers=workers)
+            wrong += _note(drained, f"{workers} of ours", samples)
+        if QUIX_PYTHON.exists():
+            stage.say(f"consumer, round {number + 1} of {stage.scale.rounds}: quix_sink …")
+            wrong += _quix(stage, school.part(PART_FOR_QUIX), samples)
+    return _rows(samples, tuple(wrong))
 
 
-@contextmanager
-def worker(it: Round) -> "Iterator[subprocess.Popen[bytes]]":
-    """Run one consumer."""
-    environment = {
-        **os.environ,
-        "ATTEMPTLOG_KAFKA_BOOTSTRAP_SERVERS": it.bootstrap_servers,
-        "ATTEMPTLOG_DATABASE_URL": it.database_url,
-        "ATTEMPTLOG_TOPIC": it.topic,
-        "ATTEMPTLOG_CONSUMER_PORT": str(free_port()),
-        "ATTEMPTLOG_CONSUMER_HOST": "127.0.0.1",
-        "ATTEMPTLOG_LOG_LEVEL": "WARNING",
-    }
-    process = subprocess.Popen([sys.executable, "-m", "consumer"], env=environment)
-    try:
-        yield process
-    finally:
-        process.terminate()
-        process.wait(15)
+def _floor(stage: Stage, school: School, samples: Samples) -> list[str]:
+    rows = copy_floor.rows_of(school.envelopes())
+    with stage.database(school.roster, revision=ORDINARY_KEYS) as database:
+        floor = copy_floor.store(database, rows)
+    samples["floor"].append(floor.stored / floor.seconds)
+    samples["floor cpu"].append(1e6 * floor.cpu_seconds / len(rows))
+    return [] if floor.stored == school.size else [f"copy_floor: {floor.stored:,} rows instead of {school.size:,}"]
 
 
-def measure(it: Round, rounds: int) -> ConsumerFigure:
-    """Let the reference and one consumer store `it.events` rows each, `rounds` times in turns."""
-    floors, ours = [], []
-    for _ in range(rounds):
-        floors.append(it.floor())
-        ours.append(it.ours())
-    return ConsumerFigure(median(r for r, _ in ours), median(floors), median(c for _, c in ours))
+def _quix(stage: Stage, school: School, samples: Samples) -> list[str]:
+    it = backlog(stage, school)
+    with stage.database(school.roster) as database:
+        return _note(drain(stage, it, database, command=QUIX), "quix_sink", samples)
 
 
-def _row(envelope: Envelope) -> tuple[object, ...]:
-    *fields, payload = ROW(envelope)
-    return (*fields, payload.decode())
+def _note(drained: Drained, who: str, samples: Samples) -> list[str]:
+    samples[who].append(drained.rate)
+    samples[f"{who} cpu"].append(drained.cpu)
+    return [f"{who}: {sentence}" for sentence in drained.wrong]
 
 
-def stored(connection: psycopg.Connection, topic: str) -> int:
-    """Return how many records of a topic are accounted for."""
-    row = connection.execute(PROGRESS, [topic]).fetchone()
-    return int(row[0]) if row else 0
+def _rows(samples: Samples, wrong: tuple[str, ...]) -> list[Row]:
+    def row(what: str, ours: str, unit: str, target: Target, reference: Reference) -> Row:
+        return Row(f"consumer, {what}", middle(samples[ours]), unit, target, reference, wrong)
 
-
-def _wait_for(connection: psycopg.Connection, topic: str, count: int) -> tuple[int, float]:
-    deadline = time.monotonic() + START_DEADLINE
-    while time.monotonic() < deadline:
-        if (done := stored(connection, topic)) >= count:
-            return done, time.perf_counter()
-        time.sleep(0.02)
-    raise RuntimeError(f"the consumer stored {done} of {count} records")
+    floor = Reference("copy_floor", middle(samples["floor"]))
+    floor_cpu = Reference("copy_floor's PostgreSQL", middle(samples["floor cpu"]))
+    quix = Reference("quix_sink", middle(samples["quix_sink"]))
+    rows = [
+        row("one worker", "1 of ours", "rows/s", at_least(1.3), floor),
+        row("two workers", "2 of ours", "rows/s", at_least(2.0), floor),
+        row("two workers", "2 of ours", "rows/s", at_least(4.0), quix),
+        row("CPU of the worker", "1 of ours cpu", "µs/ev", at_most(0.2), floor_cpu),
+    ]
+    if not samples["quix_sink"]:
+        rows[2] = failed("consumer, against quix_sink", "quix_sink is not installed: `make bench` does that")
+    return rows

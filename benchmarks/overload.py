@@ -15,11 +15,11 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.gateway import OURS, environment_for, gateway
-from benchmarks.load import School, prepare, send
+from benchmarks.gateway import FULL_REQUEST, MOST_REQUESTS, OURS, environment_for, gateway
+from benchmarks.sender import Connection, send
+from benchmarks.stage import FULL, Stage
 from local_stack import LocalStack
 
-TOPIC = "bench-overload"
 ACCEPTED, REFUSED = 202, 503
 LIMIT_CONNECTIONS = 64  # enough to keep one gateway busy
 OVERLOAD_CONNECTIONS = 1_500  # more than it has places for batches
@@ -53,14 +53,7 @@ def main(
 ) -> None:
     """Compare what it serves at its limit with what it serves when far more is offered, by callers that never wait."""
     with tempfile.TemporaryDirectory() as directory, LocalStack(Path(directory)) as stack:
-        school, database = School.make(), prepare(stack, [TOPIC])
-        school.insert(database)
-        requests = school.requests(200_000, 50)
-        with gateway(OURS, environment_for(stack.kafka.bootstrap_servers, database, TOPIC)) as (port, process):
-            asyncio.run(send(port, requests[: len(school.sessions)]))
-            usual = asyncio.run(_load(port, process, requests, Pace(LIMIT_CONNECTIONS, 0), seconds))
-            pace = Pace(OVERLOAD_CONNECTIONS, OVERLOAD_CONNECTIONS * seconds / (times * _rate(usual)))
-            over = asyncio.run(_load(port, process, requests, pace, seconds))
+        usual, over = _measure(Stage(stack, FULL, Console(stderr=True).print), times, seconds)
     table = Table("load", "req/s", "accepted ev/s", "per CPU s", "refused/s", "refusal p50", "p99", "peak RSS")
     for name, seen in (("limit", usual), (f"{times:g} times", over)):
         table.add_row(name, *_figures(seen, seconds))
@@ -70,11 +63,23 @@ def main(
     print(f"accepted per CPU second of the gateway: {_per_cpu_second(over) / _per_cpu_second(usual):.2f} times as many")
 
 
+def _measure(stage: Stage, times: float, seconds: float) -> tuple[Seen, Seen]:
+    school = stage.school(0)
+    requests = [request.raw for request in school.requests(FULL_REQUEST, MOST_REQUESTS)]
+    with stage.database(school.roster) as database:
+        environment = environment_for(stage.bootstrap_servers, database, stage.topic())
+        with gateway(OURS, environment) as (port, process):
+            asyncio.run(send(port, school.first_requests()))
+            usual = asyncio.run(_load(port, process, requests, Pace(LIMIT_CONNECTIONS, 0), seconds))
+            pace = Pace(OVERLOAD_CONNECTIONS, OVERLOAD_CONNECTIONS * seconds / (times * _rate(usual)))
+            return usual, asyncio.run(_load(port, process, requests, pace, seconds))
+
+
 def _figures(seen: Seen, seconds: float) -> list[str]:
     cuts = quantiles(seen.refusals, n=100) if len(seen.refusals) > 1 else [0.0] * 99
     return [
         f"{_rate(seen) / seconds:,.0f}",
-        f"{50 * _accepted(seen) / seconds:,.0f}",
+        f"{FULL_REQUEST * _accepted(seen) / seconds:,.0f}",
         f"{_per_cpu_second(seen):,.0f}",
         f"{seen.statuses[REFUSED] / seconds:,.0f}",
         f"{cuts[49] * 1000:.0f} ms",
@@ -92,7 +97,7 @@ def _accepted(seen: Seen) -> int:
 
 
 def _per_cpu_second(seen: Seen) -> float:
-    return 50 * _accepted(seen) / seen.cpu_seconds
+    return FULL_REQUEST * _accepted(seen) / seen.cpu_seconds
 
 
 async def _load(port: int, process: psutil.Process, requests: list[bytes], pace: Pace, seconds: float) -> Seen:
@@ -115,19 +120,16 @@ async def _watch(process: psutil.Process, seen: Seen, until: float) -> None:
 
 async def _send_on(port: int, queue: "itertools.cycle[bytes]", seen: Seen, times: tuple[float, float, float]) -> None:
     due, interval, until = times
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    connection = await Connection.open(port)
     while time.monotonic() < until:
         await asyncio.sleep(due - time.monotonic())
         due = max(due + interval, time.monotonic())
         started = time.monotonic()
-        writer.write(next(queue))
-        head = await reader.readuntil(b"\r\n\r\n")
-        await reader.readexactly(int(head.lower().split(b"content-length: ")[1].split(b"\r\n")[0]))
-        status = int(head.split(b" ", 2)[1])
+        status, _ = await connection.ask(next(queue))
         seen.statuses[status] += 1
         if status == REFUSED:
             seen.refusals.append(time.monotonic() - started)
-    writer.close()
+    connection.close()
 
 
 if __name__ == "__main__":

@@ -1,0 +1,143 @@
+"""What was measured, what it is compared with, and whether that is good enough. Pure."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from statistics import median
+from typing import Any, Literal
+
+from rich.table import Table
+
+OK, MISS = "ok", "MISS"
+TIMES = "\N{MULTIPLICATION SIGN}"
+MANY = 100  # from here on, digits behind the point say nothing
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A bound on the ratio of figure and reference, or else on the figure."""
+
+    bound: Literal["≥", "≤"]
+    limit: float
+    is_ratio: bool = False
+
+    def is_met(self, value: float) -> bool:
+        """Return whether a value is within the bound; NaN, which is no value, is not."""
+        return value >= self.limit if self.bound == "≥" else value <= self.limit
+
+
+def at_least(ratio: float) -> Target:
+    """Return the target of a figure that is to be so many times the reference."""
+    return Target("≥", ratio, is_ratio=True)
+
+
+def at_most(ratio: float) -> Target:
+    """Return the target of a figure that is to be no more than so many times the reference."""
+    return Target("≤", ratio, is_ratio=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """What a figure is compared with, in the same unit."""
+
+    name: str
+    figure: float
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A line of the table; `wrong` says what was counted wrongly: then no figure is good enough."""
+
+    name: str
+    figure: float
+    unit: str
+    target: Target
+    reference: Reference | None = None
+    wrong: tuple[str, ...] = ()
+
+    @property
+    def ratio(self) -> float | None:
+        """Figure over reference; None without a reference."""
+        if self.reference is None:
+            return None
+        return self.figure / self.reference.figure if self.reference.figure else math.nan
+
+    @property
+    def verdict(self) -> str:
+        """OK or MISS."""
+        value = self.ratio if self.target.is_ratio else self.figure
+        return OK if value is not None and self.target.is_met(value) and not self.wrong else MISS
+
+    def as_data(self) -> dict[str, Any]:
+        """Return the row for --json."""
+        return {
+            "row": self.name,
+            "figure": _or_none(self.figure),
+            "unit": self.unit,
+            "against": self.reference and self.reference.name,
+            "reference": self.reference and _or_none(self.reference.figure),
+            "ratio": _or_none(self.ratio),
+            "target": _target(self),
+            "verdict": self.verdict,
+            "wrong": list(self.wrong),
+        }
+
+
+def failed(name: str, why: str) -> Row:
+    """Return the row of what could not be measured at all."""
+    return Row(name, math.nan, "", Target("≥", 0), wrong=(why,))
+
+
+def middle(values: Sequence[float]) -> float:
+    """Return the median; NaN of nothing."""
+    return median(values) if values else math.nan
+
+
+def percentile(values: Sequence[float], share: float) -> float:
+    """Return the least value that `share` of all are not above (the nearest rank); NaN of nothing."""
+    return sorted(values)[max(0, math.ceil(share * len(values)) - 1)] if values else math.nan
+
+
+def rate_of(commits: Sequence[tuple[datetime, int]]) -> float:
+    """Return rows per second from the first commit to the last; `commits` are times and the rows of each."""
+    times = [at for at, _ in commits]
+    if len(set(times)) < 2:  # noqa: PLR2004
+        return math.nan
+    first, last = min(times), max(times)
+    return sum(rows for at, rows in commits if at > first) / (last - first).total_seconds()
+
+
+def table_of(rows: Sequence[Row], title: str) -> Table:
+    """Return the rows for a terminal."""
+    table = Table("row", title=title)
+    for column in ("figure", "reference"):
+        table.add_column(column, justify="right", no_wrap=True)
+    table.add_column("which is")
+    for column in ("ratio", "target"):
+        table.add_column(column, justify="right", no_wrap=True)
+    table.add_column("verdict")
+    for row in rows:
+        verdict = row.verdict if row.verdict == OK else f"[red]{row.verdict}[/red]"
+        figure, ratio = _with_unit(row.figure, row.unit), _with_unit(row.ratio, TIMES)
+        reference = _with_unit(row.reference.figure, row.unit) if row.reference else ""
+        against = row.reference.name if row.reference else ""
+        table.add_row(row.name, figure, reference, against, ratio, _target(row), verdict)
+    return table
+
+
+def _target(row: Row) -> str:
+    return f"{row.target.bound} {_with_unit(row.target.limit, TIMES if row.target.is_ratio else row.unit)}"
+
+
+def _with_unit(value: float | None, unit: str) -> str:
+    if value is None:
+        return ""
+    if math.isnan(value):
+        return "n/a"
+    number = f"{value:,.0f}" if abs(value) >= MANY else f"{value:.3g}"
+    return f"{number} {unit}".strip()
+
+
+def _or_none(value: float | None) -> float | None:
+    return value if value is not None and math.isfinite(value) else None

@@ -1,0 +1,148 @@
+import json
+import math
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from rich.console import Console
+from typer.testing import CliRunner
+
+from benchmarks.__main__ import Subject, app
+from benchmarks.rows import (
+    MISS,
+    OK,
+    Reference,
+    Row,
+    Target,
+    at_least,
+    at_most,
+    failed,
+    middle,
+    percentile,
+    rate_of,
+    table_of,
+)
+from benchmarks.school import School, interleaved
+
+START = datetime(2026, 1, 12, 9, 0, tzinfo=UTC)
+
+
+def row(figure: float, target: Target, reference: float | None = None, *wrong: str) -> Row:
+    return Row("rate", figure, "ev/s", target, None if reference is None else Reference("plain", reference), wrong)
+
+
+@pytest.mark.parametrize(
+    ("one", "verdict"),
+    [
+        pytest.param(row(30, Target("≤", 30)), OK, id="as much as allowed"),
+        pytest.param(row(31, Target("≤", 30)), MISS, id="more than allowed"),
+        pytest.param(row(450, at_least(4.5), 100), OK, id="a ratio that is reached"),
+        pytest.param(row(449, at_least(4.5), 100), MISS, id="a ratio that is not reached"),
+        pytest.param(row(19, at_most(0.2), 100), OK, id="a ratio that is low enough"),
+        pytest.param(row(math.inf, Target("≤", 30)), MISS, id="an event that never came"),
+        pytest.param(row(math.nan, Target("≤", 30)), MISS, id="no figure"),
+        pytest.param(row(450, at_least(4.5), math.nan), MISS, id="no figure of the reference"),
+        pytest.param(row(450, at_least(4.5), 0), MISS, id="a reference that did nothing"),
+        pytest.param(row(450, at_least(4.5)), MISS, id="no reference"),
+        pytest.param(row(450, at_least(4.5), 100, "9 rows instead of 10"), MISS, id="a fast wrong answer"),
+        pytest.param(failed("gateway", "it did not start"), MISS, id="nothing measured"),
+    ],
+)
+def test_a_verdict_is_about_the_ratio_or_the_figure_and_about_what_was_counted(one: Row, verdict: str) -> None:
+    assert one.verdict == verdict
+
+
+def test_a_row_is_json_whatever_its_figures_are() -> None:
+    assert json.loads(json.dumps(row(math.inf, at_least(2), math.nan, "lost").as_data(), allow_nan=False)) == {
+        "row": "rate",
+        "figure": None,
+        "unit": "ev/s",
+        "against": "plain",
+        "reference": None,
+        "ratio": None,
+        "target": "≥ 2 ×",  # noqa: RUF001
+        "verdict": MISS,
+        "wrong": ["lost"],
+    }
+
+
+def test_the_table_shows_figure_reference_ratio_target_and_verdict() -> None:
+    console = Console(width=120)
+    with console.capture() as captured:
+        console.print(table_of([row(90_000, at_least(4.5), 18_000), row(31.4, Target("≤", 30))], "3 rounds"))
+    text = captured.get()
+    for shown in ("90,000 ev/s", "18,000 ev/s", "plain", "5 ×", "≥ 4.5 ×", OK, "31.4 ev/s", "≤ 30 ev/s", MISS):  # noqa: RUF001
+        assert shown in text
+
+
+def test_the_middle_of_nothing_is_no_figure() -> None:
+    assert middle([3, 1, 2]) == 2
+    assert math.isnan(middle([]))
+    assert math.isnan(percentile([], 0.5))
+
+
+def test_a_percentile_is_one_of_the_values() -> None:
+    values = [float(n) for n in range(100, 0, -1)]
+    assert [percentile(values, share) for share in (0.5, 0.99, 1)] == [50, 99, 100]
+    assert percentile([7], 0.99) == 7
+
+
+def test_a_rate_counts_from_the_first_commit_to_the_last_and_not_what_the_first_brought() -> None:
+    commits = [(START + timedelta(seconds=2), 300), (START, 1_000_000), (START + timedelta(seconds=1), 100)]
+    assert rate_of(commits) == 200
+
+
+@pytest.mark.parametrize("commits", [[], [(START, 5_000)]], ids=["none", "one"])
+def test_fewer_than_two_commits_are_no_rate(commits: list[tuple[datetime, int]]) -> None:
+    assert math.isnan(rate_of(commits))
+
+
+def test_series_go_from_beginning_to_end_together_and_each_in_order() -> None:
+    order = list(interleaved([list(range(1_000)), list(range(100))], "seed", twice=0))
+    assert [item for number, item in order if number == 0] == list(range(1_000))
+    assert [item for number, item in order if number == 1] == list(range(100))
+    first_half = [number for number, _ in order[:550]]
+    assert first_half.count(1) == pytest.approx(50, abs=2)
+
+
+def test_a_share_comes_twice_the_second_time_later() -> None:
+    order = [item for _, item in interleaved([list(range(10_000))], "seed", twice=0.03)]
+    counts = Counter(order)
+    twice = [item for item in counts if counts[item] == 2]
+    assert len(order) - 10_000 == len(twice) == pytest.approx(300, abs=60)
+    assert all(order[order.index(item) + 1] != item for item in twice)
+
+
+def test_a_class_is_the_same_for_a_seed_and_another_for_another() -> None:
+    ids = [School.made_up(3, seed).session_ids for seed in ("a", "a", "b")]
+    assert ids[0] == ids[1]
+    assert not set(ids[0]) & set(ids[2])
+
+
+def test_every_event_of_a_class_becomes_an_envelope_and_a_repeat_has_an_id_of_its_own() -> None:
+    school = School.made_up(30, "a")
+    envelopes = list(school.envelopes())
+    assert len({(it.session_id, it.seq) for it in envelopes}) == school.size < len(envelopes)
+    assert len({it.id for it in envelopes}) == len(envelopes)
+
+
+@pytest.mark.parametrize("size", [1, 10, 50])
+def test_requests_are_full(size: int) -> None:
+    requests = School.made_up(10, "a").requests(size, 40)
+    assert {request.raw.count(b'"event_type"') for request in requests} == {size}
+    assert len(requests) <= 40
+
+
+def test_a_bad_event_is_one_of_each_request() -> None:
+    requests = School.made_up(10, "a").requests(50, 5, with_bad_event=True)
+    assert [request.raw.count(b"NO_SUCH_TYPE") for request in requests] == [1] * len(requests)
+
+
+def test_only_takes_the_subjects_there_are() -> None:
+    refused = CliRunner().invoke(app, ["--only", "weather"])
+    assert refused.exit_code == 2
+    assert all(subject.value in refused.output for subject in Subject)
+
+
+def test_events_have_to_be_a_file(tmp_path: object) -> None:
+    assert CliRunner().invoke(app, ["--events", str(tmp_path)]).exit_code == 2
