@@ -17,7 +17,6 @@ from ingest_api.body import BodyLimits
 from ingest_api.intake import Intake
 from ingest_api.metrics import Metrics
 from ingest_api.openapi import SECURITY_SCHEMES
-from ingest_api.problems import answer_problems, answered
 from ingest_api.rate import TokenBuckets
 from ingest_api.routes import INGEST_PATH, ingest, router
 from ingest_api.services import Services, State
@@ -57,7 +56,6 @@ def create_app(
 
     app = FastAPI(title="attemptlog gateway", lifespan=lifespan, telemetry=NO_TELEMETRY)
     app.include_router(router)
-    answer_problems(app)
     app.add_middleware(Straight)
     app.add_middleware(Shedding, gate=gate)
     app.add_middleware(Measured, metrics=metrics)
@@ -135,7 +133,7 @@ class Straight:
         if scope["type"] != "http" or scope["path"] != INGEST_PATH or scope["method"] != "POST":
             await self._app(scope, receive, send)
             return
-        response = await answered(ingest, Request(scope, receive))
+        response = await ingest(Request(scope, receive))
         await response(scope, receive, send)
 
 

@@ -1,11 +1,12 @@
 """Refusals as application/problem+json (RFC 9457): each is raised where it is found and answered here."""
 
 from collections.abc import Awaitable, Callable, Sequence
+from functools import wraps
 from http import HTTPStatus
 from math import ceil
 
 import orjson
-from fastapi import FastAPI, Request, Response
+from fastapi import Request, Response
 from starlette.requests import ClientDisconnect
 
 from schemas import MAX_REASONS_IN_REPLY, IngestReply, Rejection
@@ -119,26 +120,21 @@ def _headers(problem: Problem) -> dict[str, str]:
     return {} if problem.retry_after is None else {"retry-after": str(max(1, ceil(problem.retry_after)))}
 
 
-async def answered(endpoint: Callable[[Request], Awaitable[Response]], request: Request) -> Response:
-    """Return what an endpoint answers, a Problem that it raises included."""
-    try:
-        return await endpoint(request)
-    except Problem as problem:
-        return await _answer(request, problem)
-    except ClientDisconnect as gone:
-        return await _nobody_listens(request, gone)
+def answering_problems(endpoint: Callable[[Request], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:
+    """Return the endpoint with every Problem that it raises made an answer, however a request comes to it."""
+
+    @wraps(endpoint)
+    async def answering(request: Request) -> Response:
+        try:
+            return await endpoint(request)
+        except Problem as problem:
+            return _answer(problem)
+        except ClientDisconnect:
+            return Response(status_code=HTTPStatus.BAD_REQUEST)  # nobody listens
+
+    return answering
 
 
-async def _answer(_: Request, error: Exception) -> Response:
-    assert isinstance(error, Problem)  # noqa: S101  # registered for Problem only
-    return Response(orjson.dumps(document(error)), error.status, _headers(error), media_type="application/problem+json")
-
-
-async def _nobody_listens(_: Request, __: Exception) -> Response:
-    return Response(status_code=HTTPStatus.BAD_REQUEST)
-
-
-def answer_problems(app: FastAPI) -> None:
-    """Make every Problem raised while serving an answer."""
-    app.add_exception_handler(Problem, _answer)
-    app.add_exception_handler(ClientDisconnect, _nobody_listens)
+def _answer(problem: Problem) -> Response:
+    body, headers = orjson.dumps(document(problem)), _headers(problem)
+    return Response(body, problem.status, headers, media_type="application/problem+json")

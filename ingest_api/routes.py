@@ -10,6 +10,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from ingest_api.body import read_batch
 from ingest_api.openapi import INGEST_REQUEST, INGEST_RESPONSES
+from ingest_api.problems import answering_problems
 from ingest_api.services import Services, services
 
 INGEST_PATH = "/v1/telemetry/events"
@@ -26,6 +27,7 @@ ServicesDep = Annotated[Services, Depends(_services)]
 
 # FastAPI's dependencies and its check of the reply would cost as much as the batch itself.
 @router.post(INGEST_PATH, status_code=HTTPStatus.ACCEPTED, responses=INGEST_RESPONSES, openapi_extra=INGEST_REQUEST)
+@answering_problems
 async def ingest(request: Request) -> Response:
     """Take a batch of events of the caller's own sessions; one bad event never fails its neighbours."""
     of = services(request)
