@@ -4,7 +4,7 @@ import asyncio
 import json
 import time
 import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -26,8 +26,6 @@ from schemas.documents import PAYLOAD_EXAMPLES
 from tests.support.consumer import Partition, query
 from tests.support.exam_platform import ORIGIN, Guest, browser, counted, let_expire, platform, settings, told
 from tests.support.http import JWT_SECRET, token
-from tests.support.secured import login
-from tests.support.services import temporary_database, with_database
 
 ITEMS = len(QUESTIONS)
 ENDPOINTS = {
@@ -52,21 +50,6 @@ JOIN public.exam_questions USING (exam_id, question_id)
 ORDER BY pos
 """
 SESSION_ENDPOINTS = ["read", "answer", "submit", "review", "events"]
-
-
-@pytest.fixture(scope="module")
-def owner_url(postgres_url: str, template_database: str) -> Iterator[str]:
-    """A prepared database for all tests here: each has candidates of its own."""
-    with temporary_database(postgres_url, template=template_database) as name:
-        url = with_database(postgres_url, name)
-        prepare(url)
-        yield url
-
-
-@pytest.fixture(scope="module")
-def platform_url(owner_url: str) -> str:
-    """The database's URL for a login that has nothing but the rights of the role exam_platform."""
-    return login(owner_url, "exam_platform", "a-password")
 
 
 @pytest.fixture

@@ -5,12 +5,11 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import httpx
 import pytest
 
-from examples.exam_platform.sessions.prepare import prepare
 from publisher import MemoryPublisher, Publisher
 from tests.support.eventually import eventually
 from tests.support.exam_platform import (
@@ -25,26 +24,11 @@ from tests.support.exam_platform import (
     settings,
 )
 from tests.support.http import JWT_SECRET, free_port
-from tests.support.secured import login
-from tests.support.services import temporary_database, with_database
 
 TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+(Z|[+-]\d\d:\d\d)")
 LONGEST_RUN = 5.0  # seconds for some forty requests; one that waited for a publisher would wait for ever
 
 Answers = list[tuple[int, str]]
-
-
-@pytest.fixture(scope="module")
-def owner_url(postgres_url: str, template_database: str) -> Iterator[str]:
-    with temporary_database(postgres_url, template=template_database) as name:
-        url = with_database(postgres_url, name)
-        prepare(url)
-        yield url
-
-
-@pytest.fixture(scope="module")
-def platform_url(owner_url: str) -> str:
-    return login(owner_url, "exam_platform", "a-password")
 
 
 async def sit(service: httpx.AsyncBaseTransport, owner_url: str) -> Answers:

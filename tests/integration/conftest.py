@@ -1,0 +1,22 @@
+from collections.abc import Iterator
+
+import pytest
+
+from examples.exam_platform.sessions.prepare import prepare
+from tests.support.secured import login
+from tests.support.services import temporary_database, with_database
+
+
+@pytest.fixture(scope="module")
+def owner_url(postgres_url: str, template_database: str) -> Iterator[str]:
+    """The example platform's database, for all tests of a module: each has candidates of its own."""
+    with temporary_database(postgres_url, template=template_database) as name:
+        url = with_database(postgres_url, name)
+        prepare(url)
+        yield url
+
+
+@pytest.fixture(scope="module")
+def platform_url(owner_url: str) -> str:
+    """The database's URL for a login that has nothing but the rights of the role exam_platform."""
+    return login(owner_url, "exam_platform", "a-password")
