@@ -1,9 +1,11 @@
 """What candidates do with their sessions. Each change is committed first and logged as an event then."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from uuid import UUID, uuid4
+from weakref import WeakValueDictionary
 
 from psycopg_pool import AsyncConnectionPool
 
@@ -41,6 +43,7 @@ class Attempts:
     def __init__(self, pool: AsyncConnectionPool, logger: EventLogger) -> None:
         self._pool = pool
         self._logger = logger
+        self._turns: WeakValueDictionary[UUID, asyncio.Lock] = WeakValueDictionary()
 
     async def exams(self) -> list[Exam]:
         """Return the exams that can be sat."""
@@ -99,11 +102,12 @@ class Attempts:
 
         A Problem raised inside undoes everything, so one that is to leave the expiry in place is raised afterwards.
         """
-        async with self._pool.connection() as connection:
+        # The answers to two commits may be read in either order: only who waits for the other logs after it.
+        turn = self._turns.setdefault(session_id, asyncio.Lock())
+        async with turn, self._pool.connection() as connection:
             async with connection.transaction():
                 touched = await _touched(Store(connection), session_id, user_id, to_write=to_write)
                 yield touched
-            # before anything else is awaited: the events of a session keep the order of its transactions
             self._log(session_id, user_id, touched.happenings)
 
     def _log(self, session_id: UUID, user_id: UUID, happenings: Iterable[Happening]) -> None:
