@@ -178,6 +178,7 @@ async def test_events_and_answers_from_offline_arrive_once_it_is_back(hall: Hall
     await ada.walk()
     assert len(hall.events(ada)) < len(ada.tracked)
     await ada.page.context.set_offline(False)
+    await ada.jump(1)
     await ada.is_saved()
 
     await hall.has_stored(ada)

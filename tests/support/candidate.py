@@ -80,7 +80,9 @@ class Candidate:
         await self.is_saved()
 
     async def is_saved(self) -> None:
-        await expect(self.page.get_by_role("status").filter(has_text="Saved")).to_be_visible(timeout=PATIENCE_MS)
+        """Wait until the service has what was changed; the question on the screen has to be one that was."""
+        saved = self.page.get_by_role("status").get_by_text("Saved", exact=True)  # not "Not saved yet"
+        await expect(saved).to_be_visible(timeout=PATIENCE_MS)
 
     async def look_away(self) -> None:
         """Leave the window and come back."""
