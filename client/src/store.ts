@@ -1,5 +1,5 @@
 import { attempt } from "./attempt.js";
-import type { FreshEvent, QueuedEvent } from "./event.js";
+import type { FreshEvent } from "./event.js";
 import { append, merge, parseState, type State } from "./state.js";
 
 export type StorageLike = Pick<Storage, "getItem" | "setItem" | "removeItem" | "key" | "length">;
@@ -10,7 +10,7 @@ export interface Store {
   write(state: State): void;
   /** Keeps events that have no number yet; returns whether there was room. */
   setAside(events: FreshEvent[]): boolean;
-  /** Returns what was set aside, by any tab, and forgets it. */
+  /** Returns what was set aside, by any tab, oldest first, and forgets it. */
   takeSetAside(): FreshEvent[];
   isEmpty(): boolean;
 }
@@ -58,7 +58,11 @@ export function openStore(storage: StorageLike | undefined, key: string): Store 
     read,
     write,
     setAside,
-    takeSetAside: () => asides().flatMap((aside) => take(storage, aside)),
+    takeSetAside: () =>
+      asides()
+        .map((aside) => take(storage, aside))
+        .sort((a, b) => a.at - b.at) // storage lists its keys in any order
+        .flatMap(({ queue }) => queue),
     isEmpty: () => !read().queue.length && !asides().length,
   };
 }
@@ -71,7 +75,7 @@ export const defaultStorage = (): StorageLike | undefined =>
 export const prune = (storage: StorageLike | undefined, own: string, now: number): number =>
   keysOf(storage, KEY_PREFIX)
     .filter((key) => !key.startsWith(own) && !(now - readFrom(storage, key).at < MAX_AGE_MS))
-    .flatMap((key) => take(storage, key)).length;
+    .flatMap((key) => take(storage, key).queue).length;
 
 const keysOf = (storage: StorageLike | undefined, prefix: string): string[] =>
   attempt(() => Array.from({ length: storage?.length ?? 0 }, (_, index) => storage?.key(index) ?? ""), []).filter(
@@ -81,8 +85,8 @@ const keysOf = (storage: StorageLike | undefined, prefix: string): string[] =>
 const readFrom = (storage: StorageLike | undefined, key: string): State =>
   parseState(attempt(() => storage?.getItem(key), undefined));
 
-function take(storage: StorageLike | undefined, key: string): QueuedEvent[] {
-  const { queue } = readFrom(storage, key);
+function take(storage: StorageLike | undefined, key: string): State {
+  const state = readFrom(storage, key);
   storage?.removeItem(key);
-  return queue;
+  return state;
 }

@@ -4,7 +4,7 @@ import type { DropReason } from "../src/index.js";
 import { memoryTransport } from "../src/testing.js";
 import { withWebLocks } from "./support/locks.js";
 import { comeBackToPage, hidePage, leavePage, showPage } from "./support/page.js";
-import { batchesOf, browser, moment, never, seqsOf, soon, trackMany, upTo } from "./support/sessions.js";
+import { batchesOf, browser, eventsOf, moment, never, seqsOf, soon, trackMany, upTo } from "./support/sessions.js";
 import { deniedStorage, memoryStorage } from "./support/storage.js";
 
 const DAY = 24 * 3600 * 1000;
@@ -27,6 +27,22 @@ describe("events that could not be sent", () => {
     await moment();
 
     expect(seqsOf(transport)).toEqual(upTo(5));
+  });
+
+  it("go in the order of the reloads, however quickly these follow each other", async () => {
+    const { transport, openTab } = browser();
+    for (const count of [1, 2, 3]) {
+      trackMany(openTab({ transport: unreachable() }), 1, count);
+      leavePage();
+      vi.advanceTimersByTime(20);
+    }
+
+    openTab();
+    await moment();
+
+    expect(eventsOf(transport).map(({ seq, payload }) => [seq, payload])).toEqual(
+      [1, 2, 3].map((n) => [n, { pos: n }]),
+    );
   });
 
   it("go with the next visit, days later, before anything new is tracked", async () => {

@@ -166,7 +166,7 @@ async def test_two_tabs_of_a_session_share_its_numbers(hall: Hall) -> None:
         await tab.next()
     await other.page.close()
     await ada.previous()
-    await ada.page.close()
+    await ada.leave(seq_before=len(other.tracked))
 
     await hall.has_stored(ada, other)
 

@@ -1,6 +1,6 @@
 import type { StorageLike } from "../../src/index.js";
 
-/** A storage of `quota` characters. */
+/** A storage of `quota` characters; it lists its keys in an order of its own, as browsers do: the newest first. */
 export function memoryStorage(quota = 5_000_000): StorageLike & { quota: number; content: Map<string, string> } {
   const content = new Map<string, string>();
   const storage = {
@@ -9,7 +9,7 @@ export function memoryStorage(quota = 5_000_000): StorageLike & { quota: number;
     get length() {
       return content.size;
     },
-    key: (index: number) => [...content.keys()][index] ?? null,
+    key: (index: number) => [...content.keys()].reverse()[index] ?? null,
     getItem: (key: string) => content.get(key) ?? null,
     removeItem: (key: string) => void content.delete(key),
     setItem(key: string, value: string) {
