@@ -2,14 +2,15 @@
 
 import asyncio
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Protocol
 
 import jwt
-from cachetools import TTLCache
-from fastapi import Request
+from cachetools import FIFOCache
 from jwt.exceptions import PyJWKClientConnectionError, PyJWTError
+from starlette.requests import cookie_parser
 
 from ingest_api.problems import Unauthenticated, Unavailable
 from ingest_api.settings import IngestSettings
@@ -28,12 +29,16 @@ SYMMETRIC = ["HS256"]
 ASYMMETRIC = ["RS256", "PS256", "ES256", "EdDSA"]
 
 
+Headers = Mapping[bytes, bytes]  # names in lower case
+
+
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """A user whose token was verified; `expires_at` is Unix time in seconds."""
+    """A user whose token was verified, and is to be verified again `verified_until`; times are Unix time in seconds."""
 
     user_id: str
     expires_at: float
+    verified_until: float
 
 
 class KeySource(Protocol):
@@ -91,19 +96,19 @@ class Authenticator:
         self._keys = keys
         self._audience = audience
         self._issuer = issuer
-        self._verified: TTLCache[str, Caller] = TTLCache(MAX_TOKENS_KEPT, TOKEN_TTL.total_seconds())
+        self._callers: FIFOCache[str, Caller] = FIFOCache(MAX_TOKENS_KEPT)
 
-    async def caller(self, request: Request, now: float) -> Caller:
+    async def caller(self, headers: Headers, now: float) -> Caller:
         """Return who calls; `now` is Unix time in seconds. Raise Unauthenticated, or Unavailable without a JWK set."""
-        token = token_of(request)
-        caller = self._verified.get(token)
-        if caller is None:
-            caller = self._verified[token] = await self._verify(token)
+        token = token_of(headers)
+        caller = self._callers.get(token)
+        if caller is None or caller.verified_until <= now:
+            caller = self._callers[token] = await self._verify(token, now)
         if caller.expires_at <= now:
             raise Unauthenticated("the token has expired; log in again")
         return caller
 
-    async def _verify(self, token: str) -> Caller:
+    async def _verify(self, token: str, now: float) -> Caller:
         try:
             key = await self._keys.key_for(token)
             claims = jwt.decode(
@@ -120,15 +125,15 @@ class Authenticator:
             ) from error
         except PyJWTError as error:
             raise Unauthenticated(f"the token was refused: {type(error).__name__}") from error
-        return Caller(_user_id(claims["sub"]), int(claims["exp"]))
+        return Caller(_user_id(claims["sub"]), int(claims["exp"]), now + TOKEN_TTL.total_seconds())
 
 
-def token_of(request: Request) -> str:
+def token_of(headers: Headers) -> str:
     """Return the token; a cookie counts only with a JSON body, which a foreign page cannot send without a preflight."""
-    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    scheme, _, token = headers.get(b"authorization", b"").decode("latin-1").partition(" ")
     if scheme.lower() != "bearer":
-        token = request.cookies.get("access_token", "")
-        if token and not _is_json(request):
+        token = cookie_parser(headers.get(b"cookie", b"").decode("latin-1")).get("access_token", "")
+        if token and not _is_json(headers):
             raise Unauthenticated("a cookie is taken only with content-type application/json")
     if not token:
         raise Unauthenticated("send a token: Authorization: Bearer, or the cookie access_token")
@@ -137,8 +142,8 @@ def token_of(request: Request) -> str:
     return token.strip()
 
 
-def _is_json(request: Request) -> bool:
-    return request.headers.get("content-type", "").partition(";")[0].strip().lower() == "application/json"
+def _is_json(headers: Headers) -> bool:
+    return headers.get(b"content-type", b"").partition(b";")[0].strip().lower() == b"application/json"
 
 
 def _user_id(subject: str) -> str:

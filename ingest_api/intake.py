@@ -30,12 +30,15 @@ class Intake:
         """Return when every event that is taken is durable in Kafka; raise a Problem when none is."""
         self._metrics.batch_events.observe(len(batch.events))
         self._keep_rate(batch, caller)
-        sessions = await self._sessions.find(session_ids(batch), caller.user_id)
+        asked = session_ids(batch)
+        sessions = await self._sessions.find(asked, caller.user_id)
         admission = admit(batch, caller.user_id, sessions, datetime.now(UTC))
         if not admission.envelopes:
             raise self._refused(admission)
         await self._publish(admission)
-        self._count(admission, unchecked=sum(e.session_id not in sessions for e in admission.envelopes))
+        self._count(admission)
+        if len(sessions) < len(asked):
+            self._metrics.unchecked.inc(sum(it.session_id not in sessions for it in admission.envelopes))
         return reply_of(len(admission.envelopes), admission.rejections)
 
     def _keep_rate(self, batch: IngestRequest, caller: Caller) -> None:
@@ -62,8 +65,7 @@ class Intake:
                 retry_after=KAFKA_RETRY_AFTER,
             ) from error
 
-    def _count(self, admission: Admission, unchecked: int = 0) -> None:
+    def _count(self, admission: Admission) -> None:
         self._metrics.accepted.inc(len(admission.envelopes))
-        self._metrics.unchecked.inc(unchecked)
         for rejection in admission.rejections:
             self._metrics.rejected.labels(rejection.code).inc()

@@ -18,7 +18,10 @@ class TokenBuckets:
 
         `now` is a monotonic time in seconds.
         """
-        tokens, filled_at = self._buckets.get(caller, (self._burst, now))
+        try:
+            tokens, filled_at = self._buckets[caller]
+        except KeyError:
+            tokens, filled_at = self._burst, now
         tokens = min(self._burst, tokens + (now - filled_at) * self._rate)
         if tokens < events:
             return (events - tokens) / self._rate

@@ -1,9 +1,9 @@
 """What serves a request: built once per process by `create_app`, handed over by its lifespan."""
 
 from dataclasses import dataclass
-from typing import TypedDict, cast
+from typing import TypedDict
 
-from fastapi import Request
+from starlette.types import Scope
 
 from ingest_api.auth import Authenticator
 from ingest_api.body import BodyLimits
@@ -33,6 +33,7 @@ class State(TypedDict):
     services: Services
 
 
-def services(request: Request) -> Services:
-    """Return the services of the process that serves this request."""
-    return cast("Services", request.state.services)
+def services(scope: Scope) -> Services:
+    """Return the services of the process that serves a request."""
+    of: Services = scope["state"]["services"]
+    return of

@@ -146,11 +146,19 @@ class PostgresSessions:
 
         Another's is asked for again, as an unknown one is: an answer at once would tell that there is such a session.
         """
-        cached = {id_: self._sessions[id_] for id_ in ids if id_ in self._sessions}
-        asked = [id_ for id_ in ids if id_ not in cached or cached[id_].user_id != user_id]
-        return {**cached, **await self._look_up_in_time(asked)} if asked else cached
+        found: dict[str, Session | None] = {}
+        asked = []
+        for id_ in ids:
+            try:
+                session = found[id_] = self._sessions[id_]
+            except KeyError:
+                asked.append(id_)
+            else:
+                if session.user_id != user_id:
+                    asked.append(id_)
+        return found | await self._look_up_in_time(asked) if asked else found
 
-    async def _look_up_in_time(self, ids: list[str]) -> Mapping[str, Session | None]:
+    async def _look_up_in_time(self, ids: list[str]) -> dict[str, Session | None]:
         if self._is_slow() or len(self._next.ids) > MAX_IDS_WAITING:
             return {}
         lookup = self._next

@@ -1,20 +1,25 @@
 """Over its bounds the gateway refuses before it reads: what it has taken is served, and its memory does not grow."""
 
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from http import HTTPStatus
+from typing import Self
 
 import orjson
 from prometheus_client import Counter
-from starlette.datastructures import Headers
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from ingest_api.auth import Headers
 from ingest_api.problems import Unavailable, document
 
 RETRY_AFTER = 1  # seconds: what is in flight is through by then
 
-REFUSAL = Unavailable("the gateway is full; send the same batch again later")
-REFUSAL_BODY = orjson.dumps(document(REFUSAL))
+
+class Full(Unavailable):
+    """The gateway takes no more for now: send the same batch again after Retry-After."""
+
+    def __init__(self) -> None:
+        super().__init__("the gateway is full; send the same batch again later", retry_after=RETRY_AFTER)
+
+
+REFUSAL_BODY = orjson.dumps(document(Full()))
 REFUSAL_HEADERS = [
     (b"content-type", b"application/problem+json"),
     (b"content-length", str(len(REFUSAL_BODY)).encode()),
@@ -49,54 +54,40 @@ class Gate:
         too_many = self.requests >= self.bounds.requests
         return too_many or self.body_bytes + size > self.bounds.total_bytes
 
+    def admit(self, headers: Headers) -> "Place":
+        """Return a place for a request; raise Full when there is none, and count that."""
+        size = self._size_of_body(headers)
+        if self.is_full_for(size):
+            self.shed.inc()
+            raise Full
+        return Place(self, size)
 
-class Shedding:
-    """Answers 503 to a POST for which the gate has no room, and counts what it lets through."""
+    def _size_of_body(self, headers: Headers) -> int:
+        length = headers.get(b"content-length", b"")
+        if not length.isdigit() or b"content-encoding" in headers:
+            return self.bounds.body_bytes
+        return min(int(length), self.bounds.body_bytes)
 
-    def __init__(self, app: ASGIApp, *, gate: Gate) -> None:
-        self._app = app
+
+class Place:
+    """What one request takes up at the gate while the block lasts."""
+
+    __slots__ = ("_gate", "_has_body", "_size")
+
+    def __init__(self, gate: Gate, size: int) -> None:
         self._gate = gate
+        self._size = size
+        self._has_body = False
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve a POST or refuse it; let everything else pass: health and metrics are answered when it is full, too."""
-        if scope["type"] != "http" or scope["method"] != "POST":
-            await self._app(scope, receive, send)
-            return
-        size = self._size_of_body(scope)
-        if self._gate.is_full_for(size):
-            self._gate.shed.inc()
-            await _refuse(send)
-        else:
-            await self._serve(size, scope, receive, send)
+    def __enter__(self) -> Self:
+        self._gate.body_bytes += self._size
+        return self
 
-    async def _serve(self, size: int, scope: Scope, receive: Receive, send: Send) -> None:
-        arrived = False
+    def body_has_arrived(self) -> None:
+        """Count the request among those that are worked on."""
+        self._has_body = True
+        self._gate.requests += 1
 
-        async def noticing() -> Message:
-            nonlocal arrived
-            message = await receive()
-            if not arrived and not message.get("more_body", False):
-                arrived = True
-                self._gate.requests += 1
-            return message
-
-        self._gate.body_bytes += size
-        try:
-            await self._app(scope, noticing, send)
-        finally:
-            self._gate.body_bytes -= size
-            self._gate.requests -= arrived
-
-    def _size_of_body(self, scope: Scope) -> int:
-        headers = Headers(scope=scope)
-        length = headers.get("content-length", "")
-        if not length.isascii() or not length.isdecimal() or "content-encoding" in headers:
-            return self._gate.bounds.body_bytes
-        return min(int(length), self._gate.bounds.body_bytes)
-
-
-async def _refuse(send: Callable[[Message], Awaitable[None]]) -> None:
-    await send(
-        {"type": "http.response.start", "status": HTTPStatus.SERVICE_UNAVAILABLE.value, "headers": REFUSAL_HEADERS}
-    )
-    await send({"type": "http.response.body", "body": REFUSAL_BODY})
+    def __exit__(self, *exc_info: object) -> None:
+        self._gate.body_bytes -= self._size
+        self._gate.requests -= self._has_body

@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 from functools import lru_cache
 from itertools import groupby
@@ -16,7 +15,7 @@ from aiokafka.errors import KafkaConnectionError, KafkaError
 from aiokafka.partitioner import murmur2
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_exponential_jitter
 
-from publisher.lanes import Lane
+from publisher.lanes import Lanes
 from publisher.port import KafkaUnavailable
 from schemas import ATTEMPT_EVENTS, Envelope, encode
 from schemas.kafka import KafkaSecurity, why_refused
@@ -27,6 +26,7 @@ MAX_BATCH_BYTES = 512 * 1024  # half of the broker's default message.max.bytes: 
 PARTITION_CACHE_SIZE = 65_536  # sessions; murmur2 in Python costs 8 µs, a hit 0.1 µs
 STOP_DEADLINE = timedelta(seconds=4)  # a process manager kills after 10 s, and the rest of a stop needs some of them
 ABANDON_DEADLINE = timedelta(seconds=1)  # what then still waits for Kafka is cancelled
+LATENESS_INTERVAL = timedelta(milliseconds=100)  # how much longer than the delivery deadline anybody waits
 RETRY_PAUSE = wait_exponential_jitter(multiplier=0.1, max=2)  # seconds
 
 
@@ -34,15 +34,6 @@ RETRY_PAUSE = wait_exponential_jitter(multiplier=0.1, max=2)  # seconds
 def partition_for(key: bytes, partitions: int) -> int:
     """Return the partition that Kafka's default partitioner gives a key among `partitions`."""
     return int(murmur2(key) & 0x7FFFFFFF) % partitions
-
-
-@dataclass(slots=True)
-class Connection:
-    """A connected producer, its topic's partitions, and a flag that any lane sets when it has to be replaced."""
-
-    producer: AIOKafkaProducer
-    lanes: list[Lane]
-    broken: asyncio.Event
 
 
 class KafkaPublisher:
@@ -63,12 +54,11 @@ class KafkaPublisher:
         security: KafkaSecurity | None = None,
     ) -> None:
         self.max_buffered_bytes = max_buffered_bytes
-        self.buffered_bytes = 0
         self._bootstrap_servers = bootstrap_servers
         self._security = security or KafkaSecurity()
         self._topic = topic
         self._deadline = delivery_deadline
-        self._connection: Connection | None = None
+        self._lanes: Lanes | None = None
         self._keeper: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
@@ -84,7 +74,12 @@ class KafkaPublisher:
     @property
     def is_ready(self) -> bool:
         """True while connected and no partition is behind the delivery deadline."""
-        return self._connection is not None and not any(lane.is_stalled for lane in self._connection.lanes)
+        return self._lanes is not None and not self._lanes.is_stalled
+
+    @property
+    def buffered_bytes(self) -> int:
+        """Bytes of envelopes that wait for an acknowledgement, those included that nobody waits for any more."""
+        return 0 if self._lanes is None else self._lanes.buffered_bytes
 
     async def publish(self, envelopes: Sequence[Envelope]) -> None:
         """Return when every envelope is acknowledged by all in-sync replicas; raise KafkaUnavailable otherwise.
@@ -93,57 +88,39 @@ class KafkaPublisher:
         """
         if not envelopes:
             return
-        if self._connection is None:
+        lanes = self._lanes
+        if lanes is None:
             raise KafkaUnavailable("not connected to Kafka")
         runs = [(id_.encode(), [*map(encode, run)]) for id_, run in groupby(envelopes, attrgetter("session_id"))]
         size = sum(len(value) for _, values in runs for value in values)
-        if self.buffered_bytes + size > self.max_buffered_bytes:
-            raise KafkaUnavailable(f"{self.buffered_bytes} bytes already wait for Kafka")
-        lanes = self._connection.lanes
-        waits = {wait for key, values in runs for wait in lanes[partition_for(key, len(lanes))].append(key, values)}
-        self._count_until_settled(size, waits)
-        await self._acknowledged(waits)
-
-    async def _acknowledged(self, waits: set[asyncio.Future[None]]) -> None:
-        done, late = await asyncio.wait(waits, timeout=self._deadline.total_seconds())
-        if late:
-            raise KafkaUnavailable("Kafka did not acknowledge within the delivery deadline")
-        for wait in done:
-            wait.result()
-
-    def _count_until_settled(self, size: int, waits: set[asyncio.Future[None]]) -> None:
-        """Keep `size` bytes in the count until the last of the batches they went into is settled."""
-        self.buffered_bytes += size
-        unsettled = len(waits)
-
-        def settled(_: asyncio.Future[None]) -> None:
-            nonlocal unsettled
-            unsettled -= 1
-            if not unsettled:
-                self.buffered_bytes -= size
-
+        if lanes.buffered_bytes + size > self.max_buffered_bytes:
+            raise KafkaUnavailable(f"{lanes.buffered_bytes} bytes already wait for Kafka")
+        waits = [it for key, values in runs for it in lanes.append(partition_for(key, len(lanes)), key, values)]
         for wait in waits:
-            wait.add_done_callback(settled)
+            if (why_not := await wait) is not None:
+                raise KafkaUnavailable(why_not)
 
     async def _keep_connected(self) -> None:
         while True:
-            self._connection = await self._connect()
+            producer, lanes = await self._connect()
+            self._lanes = lanes
             try:
-                await self._connection.broken.wait()
+                await _until_broken(lanes)
             finally:
-                connection, self._connection = self._connection, None
-                await _disconnect(connection)
+                self._lanes = None
+                await _stop(producer)  # lets what is on its way arrive, within STOP_DEADLINE
+                lanes.close()
 
-    async def _connect(self) -> Connection:
+    async def _connect(self) -> tuple[AIOKafkaProducer, Lanes]:
         async for attempt in AsyncRetrying(
             wait=RETRY_PAUSE, retry=retry_if_exception_type((KafkaError, OSError)), before_sleep=self._log_failure
         ):
             with attempt:
-                connection = await self._open()
-        logger.info("connected to Kafka", extra={"action": "kafka_connected", "partitions": len(connection.lanes)})
-        return connection
+                producer, lanes = await self._open()
+        logger.info("connected to Kafka", extra={"action": "kafka_connected", "partitions": len(lanes)})
+        return producer, lanes
 
-    async def _open(self) -> Connection:
+    async def _open(self) -> tuple[AIOKafkaProducer, Lanes]:
         producer = AIOKafkaProducer(
             bootstrap_servers=self._bootstrap_servers,
             acks="all",
@@ -158,9 +135,7 @@ class KafkaPublisher:
         except BaseException:
             await _stop(producer)
             raise
-        broken = asyncio.Event()
-        lanes = [Lane(producer, self._topic, number, self._deadline, broken) for number in range(len(partitions))]
-        return Connection(producer, lanes, broken)
+        return producer, Lanes(producer, self._topic, len(partitions), self._deadline)
 
     async def _log_failure(self, state: RetryCallState) -> None:
         error = state.outcome.exception() if state.outcome else None
@@ -170,11 +145,12 @@ class KafkaPublisher:
         logger.warning("Kafka is away: %s", why, extra={"action": "kafka_away", "error": type(error).__name__})
 
 
-async def _disconnect(connection: Connection) -> None:
-    """Let what is on its way arrive, within STOP_DEADLINE, and fail the rest."""
-    await _stop(connection.producer)
-    for lane in connection.lanes:
-        lane.close()
+async def _until_broken(lanes: Lanes) -> None:
+    while not lanes.broken.is_set():
+        lanes.give_up_late()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LATENESS_INTERVAL.total_seconds()):
+                await lanes.broken.wait()
 
 
 async def _stop(producer: AIOKafkaProducer) -> None:

@@ -1,8 +1,8 @@
 """Group commit: while one batch of a partition is on its way, the next one collects.
 
-The batch size follows the load by itself, so there is no linger to tune: an idle partition sends at once, a busy one
-sends what came in while the last batch was acknowledged (DeWitt et al., "Implementation techniques for main memory
-database systems", 1984, describe it for logs).
+The batch size follows the load by itself (DeWitt et al., "Implementation techniques for main memory database systems",
+1984, describe it for logs). Batches leave together, at least LINGER after the last ones: with less on board, each
+departure would cost nearly the same. What comes after a pause leaves at once.
 """
 
 import asyncio
@@ -11,6 +11,8 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
+from typing import Any
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.producer.message_accumulator import BatchBuilder
@@ -19,93 +21,161 @@ from publisher.port import KafkaUnavailable
 
 logger = logging.getLogger(__name__)
 
+LINGER = timedelta(milliseconds=5)  # Kafka's own default since 4.0 (KIP-1030)
+
+Wait = asyncio.Future[str | None]  # resolved once what it stands for is acknowledged, or with why it will not be
+
 
 @dataclass(slots=True, eq=False)
 class OpenBatch:
-    """Records on their way to one partition; `acknowledged` is resolved, or fails, for all of them together."""
+    """Records on their way to one partition, `size` bytes of values; `waits` are of those who wait for them."""
 
     builder: BatchBuilder
     opened_at: float
-    acknowledged: asyncio.Future[None] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+    size: int = 0
+    waits: list[Wait] = field(default_factory=list)
+
+    def settle(self, why_not: str | None) -> None:
+        """Tell all who wait."""
+        for wait in self.waits:
+            if not wait.done():
+                wait.set_result(why_not)
+        self.waits.clear()
 
 
+@dataclass(slots=True, eq=False)
 class Lane:
     """The batches of one partition, in order: at most one on its way, the rest waiting."""
 
-    def __init__(
-        self, producer: AIOKafkaProducer, topic: str, partition: int, deadline: timedelta, broken: asyncio.Event
-    ) -> None:
+    partition: int
+    waiting: deque[OpenBatch] = field(default_factory=deque)
+    on_its_way: OpenBatch | None = None
+
+    @property
+    def batches(self) -> list[OpenBatch]:
+        return [*self.waiting] if self.on_its_way is None else [self.on_its_way, *self.waiting]
+
+
+class Lanes:
+    """The way to all partitions of a topic over one producer; `broken` is set when that has to be replaced.
+
+    `buffered_bytes` is what was appended and is not settled.
+    """
+
+    def __init__(self, producer: AIOKafkaProducer, topic: str, partitions: int, deadline: timedelta) -> None:
+        self.broken = asyncio.Event()
+        self.buffered_bytes = 0
         self._producer = producer
         self._topic = topic
-        self._partition = partition
         self._deadline = deadline.total_seconds()
-        self._broken = broken
+        self._lanes = [Lane(number) for number in range(partitions)]
         self._loop = asyncio.get_running_loop()
-        self._waiting: deque[OpenBatch] = deque()
-        self._on_its_way: OpenBatch | None = None
-        self._sender: asyncio.Task[None] | None = None
+        self._departed_at = 0.0
+        self._departure: asyncio.Handle | None = None
+        self._senders: set[asyncio.Task[None]] = set()
+
+    def __len__(self) -> int:
+        return len(self._lanes)
 
     @property
     def is_stalled(self) -> bool:
-        """True when the batch on its way is older than the delivery deadline; it is still being tried."""
-        return self._on_its_way is not None and self._is_late(self._on_its_way)
+        """True when a batch on its way is older than the delivery deadline; it is still being tried."""
+        return any(map(self._is_stalled, self._lanes))
 
-    def append(self, key: bytes, values: Sequence[bytes]) -> set[asyncio.Future[None]]:
-        """Put records into the collecting batch, or several, and return the acknowledgements of all these."""
-        if self.is_stalled:
-            raise KafkaUnavailable(f"partition {self._partition} has not acknowledged within the delivery deadline")
-        batch = self._waiting[-1] if self._waiting else self._open()
-        acknowledgements = {batch.acknowledged}
+    def append(self, partition: int, key: bytes, values: Sequence[bytes]) -> list[Wait]:
+        """Put records into the collecting batch, or several, and return what to wait for; raise KafkaUnavailable."""
+        lane = self._lanes[partition]
+        if self._is_stalled(lane):
+            raise KafkaUnavailable(f"partition {partition} has not acknowledged within the delivery deadline")
+        batch = lane.waiting[-1] if lane.waiting else self._open(lane)
+        waits = [self._wait_for(batch)]
         for value in values:
             if batch.builder.append(timestamp=None, key=key, value=value) is None:  # full
-                batch = self._open()
+                batch = self._open(lane)
                 batch.builder.append(timestamp=None, key=key, value=value)
-                acknowledgements.add(batch.acknowledged)
-        if self._sender is None:
-            self._sender = self._loop.create_task(self._send_waiting())
-        return acknowledgements
+                waits.append(self._wait_for(batch))
+            batch.size += len(value)
+            self.buffered_bytes += len(value)
+        self._schedule_departure()
+        return waits
+
+    def give_up_late(self) -> None:
+        """Tell those who wait longer than the delivery deadline; what is on its way is still being tried."""
+        for lane in self._lanes:
+            for batch in lane.batches:
+                if self._is_late(batch):
+                    batch.settle("Kafka did not acknowledge within the delivery deadline")
 
     def close(self) -> None:
         """Stop sending and fail what is not acknowledged."""
-        if self._sender is not None:
-            self._sender.cancel()
-        for batch in (self._on_its_way, *self._waiting):
-            if batch is not None:
-                _settle(batch, KafkaUnavailable("the connection to Kafka was closed"))
+        for it in (self._departure, *self._senders):
+            if it is not None:
+                it.cancel()
+        for lane in self._lanes:
+            for batch in lane.batches:
+                self._settle(batch, "the connection to Kafka was closed")
+            lane.waiting.clear()
 
-    def _open(self) -> OpenBatch:
+    def _open(self, lane: Lane) -> OpenBatch:
         batch = OpenBatch(self._producer.create_batch(), self._loop.time())
-        self._waiting.append(batch)
+        lane.waiting.append(batch)
         return batch
+
+    def _wait_for(self, batch: OpenBatch) -> Wait:
+        wait: Wait = self._loop.create_future()  # of its own, so that a caller who is cancelled cancels nobody else's
+        batch.waits.append(wait)
+        return wait
 
     def _is_late(self, batch: OpenBatch) -> bool:
         return self._loop.time() - batch.opened_at > self._deadline
 
-    async def _send_waiting(self) -> None:
-        while self._waiting:
-            batch = self._waiting.popleft()
-            # nobody waits for a late batch any more: sending it would only store what the client sends again
-            _settle(batch, KafkaUnavailable("not sent in time") if self._is_late(batch) else await self._send(batch))
-        self._sender = None
+    def _is_stalled(self, lane: Lane) -> bool:
+        return lane.on_its_way is not None and self._is_late(lane.on_its_way)
 
-    async def _send(self, batch: OpenBatch) -> KafkaUnavailable | None:
-        self._on_its_way = batch
+    def _schedule_departure(self) -> None:
+        if self._departure is None:
+            linger = self._departed_at + LINGER.total_seconds() - self._loop.time()
+            self._departure = self._loop.call_later(max(0, linger), self._depart)
+
+    def _depart(self) -> None:
+        self._departure, self._departed_at = None, self._loop.time()
+        sender = self._loop.create_task(self._send_all())
+        self._senders.add(sender)
+        sender.add_done_callback(self._senders.discard)
+
+    async def _send_all(self) -> None:
+        for lane in self._lanes:
+            while lane.waiting and lane.on_its_way is None:
+                batch = lane.waiting.popleft()
+                if self._is_late(batch):  # nobody waits for it: sending it would only store what the client sends again
+                    self._settle(batch, "not sent in time")
+                else:
+                    lane.on_its_way = batch
+                    await self._send(lane, batch)
+
+    async def _send(self, lane: Lane, batch: OpenBatch) -> None:
         try:
-            await (await self._producer.send_batch(batch.builder, self._topic, partition=self._partition))
-        except Exception as error:  # whatever it was, the producer's sequence numbers are in doubt: a new one is needed
-            logger.exception("a batch was not delivered", extra={"action": "batch_failed"})
-            self._broken.set()
-            return KafkaUnavailable(f"partition {self._partition}: {type(error).__name__}")
-        finally:
-            self._on_its_way = None
-        return None
+            sent = await self._producer.send_batch(batch.builder, self._topic, partition=lane.partition)
+        except Exception as error:
+            self._done(lane, batch, error)
+        else:
+            sent.add_done_callback(partial(self._answered, lane, batch))
 
+    def _answered(self, lane: Lane, batch: OpenBatch, sent: "asyncio.Future[Any]") -> None:
+        self._done(lane, batch, asyncio.CancelledError() if sent.cancelled() else sent.exception())
 
-def _settle(batch: OpenBatch, error: KafkaUnavailable | None) -> None:
-    if batch.acknowledged.done():
-        return
-    if error is None:
-        batch.acknowledged.set_result(None)
-    else:
-        batch.acknowledged.set_exception(error)
-        batch.acknowledged.exception()  # every waiter may have left at its deadline; then nobody else would read it
+    def _done(self, lane: Lane, batch: OpenBatch, error: BaseException | None) -> None:
+        lane.on_its_way = None
+        if error is None:
+            self._settle(batch, None)
+        else:  # whatever it was, the producer's sequence numbers are in doubt: a new one is needed
+            logger.error("a batch was not delivered", exc_info=error, extra={"action": "batch_failed"})
+            self.broken.set()
+            self._settle(batch, f"partition {lane.partition}: {type(error).__name__}")
+        if lane.waiting:
+            self._schedule_departure()
+
+    def _settle(self, batch: OpenBatch, why_not: str | None) -> None:
+        self.buffered_bytes -= batch.size
+        batch.size = 0
+        batch.settle(why_not)

@@ -91,6 +91,19 @@ async def test_order_within_a_session_is_kept(opened: tuple[Publisher, ReadBack]
     assert [it.seq for it in await read_back()] == list(range(300))
 
 
+async def test_a_caller_who_leaves_takes_nobody_along(opened: tuple[Publisher, ReadBack]) -> None:
+    publisher, read_back = opened
+    session = str(uuid.uuid4())
+    await publisher.publish(envelopes(1, session))  # so that the next ones wait for each other
+    sent = [envelopes(1, session) for _ in range(3)]
+    leaving, *staying = [asyncio.create_task(publisher.publish(each)) for each in sent]
+    await asyncio.sleep(0)
+    leaving.cancel()
+    await asyncio.gather(*staying)
+    assert {it.id for each in sent[1:] for it in each} <= {it.id for it in await read_back()}
+    assert publisher.buffered_bytes == 0
+
+
 async def test_publishing_nothing_is_no_error(opened: tuple[Publisher, ReadBack]) -> None:
     publisher, read_back = opened
     await publisher.publish([])

@@ -14,7 +14,6 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
-from fastapi import Request
 from jwt.algorithms import ECAlgorithm, OKPAlgorithm, RSAAlgorithm
 from jwt.utils import base64url_encode
 
@@ -37,12 +36,12 @@ def public_pem(key: Any) -> str:
 PEM = public_pem(PRIVATE)
 
 
-def request(bearer: str) -> Request:
-    return Request({"type": "http", "headers": [(b"authorization", f"Bearer {bearer}".encode())]})
+def bearing(bearer: str) -> dict[bytes, bytes]:
+    return {b"authorization": f"Bearer {bearer}".encode()}
 
 
 async def user_of(keys: KeySource, bearer: str, audience: str | None = None, issuer: str | None = None) -> str:
-    return (await Authenticator(keys, audience, issuer).caller(request(bearer), time.time())).user_id
+    return (await Authenticator(keys, audience, issuer).caller(bearing(bearer), time.time())).user_id
 
 
 async def test_a_token_signed_with_the_secret_is_taken() -> None:
@@ -85,7 +84,7 @@ async def test_audience_and_issuer_are_demanded_when_set(audience: str | None, i
 async def test_a_token_in_use_is_refused_soon_after_its_key_is_withdrawn(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ingest_api.auth.TOKEN_TTL", timedelta(milliseconds=200))
     keys = FixedKey(JWT_SECRET, SYMMETRIC)
-    it, bearer = Authenticator(keys, None, None), request(token(USER))
+    it, bearer = Authenticator(keys, None, None), bearing(token(USER))
     await it.caller(bearer, time.time())
     monkeypatch.setattr(keys, "_key", "another secret, long enough for every HMAC that a token may ask for")
 
@@ -101,7 +100,7 @@ async def test_a_token_in_use_is_refused_soon_after_its_key_is_withdrawn(monkeyp
 
 async def test_a_token_that_was_taken_is_refused_once_it_expires() -> None:
     it = Authenticator(FixedKey(JWT_SECRET, SYMMETRIC), None, None)
-    bearer = request(token(USER))
+    bearer = bearing(token(USER))
     await it.caller(bearer, time.time())
     with pytest.raises(Unauthenticated, match="expired"):
         await it.caller(bearer, time.time() + 61)
