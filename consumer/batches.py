@@ -12,6 +12,7 @@ from typing import Protocol
 from aiokafka import TopicPartition
 from aiokafka.errors import IllegalStateError, KafkaError
 
+from consumer.columns import event_ts_of
 from consumer.decoding import Batch, Record, decode_batch, split
 from consumer.errors import Hole, OffsetGap, StoreUnavailable
 from consumer.metrics import Metrics
@@ -187,5 +188,5 @@ class Batches:
 def _age_of_oldest(batch: Batch) -> float | None:
     if not batch.rows:
         return None
-    oldest = min(row.columns.event_ts for row in batch.rows)
+    oldest = min(event_ts_of(row.line) for row in batch.rows)
     return (datetime.now(UTC) - datetime.fromisoformat(oldest.decode())).total_seconds()

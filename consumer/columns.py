@@ -1,7 +1,8 @@
-"""A record's value as COPY takes it: the fields of an envelope, as text, in the order of the table's columns.
+"""A record's value as a line of COPY: the fields of an envelope, as text, in the order of the table's columns.
 
 What a publisher of ours sends with a flat payload, one regular expression checks as strictly as the codec would, and
-cuts out as it is: that is a third of the codec's cost, which is for everything else.
+cuts out as it is: that is a quarter of the codec's cost, which is for everything else. It never goes back over what it
+has matched (`++`, `?+`, `(?>`), because no part of the pattern could match less and the whole still fit.
 """
 
 import re
@@ -11,10 +12,13 @@ from typing import NamedTuple
 from schemas import EVENT_TYPES, MAX_PAYLOAD_BYTES, SOURCES, Envelope, decode
 
 NULL = b"\\N"
+ID_LENGTH = 36  # a line begins with the id
+
+Line = bytes  # the columns with tabs between them, escaped for COPY's text format, without the end of the line
 
 
 class Columns(NamedTuple):
-    """Escaped for COPY's text format; NULL is a null."""
+    """A line taken apart; NULL is a null."""
 
     id: bytes
     event_version: bytes
@@ -35,26 +39,36 @@ def _one_of(names: tuple[str, ...]) -> str:
 
 _UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 # The 29th of February is left to the codec.
-_DAY = r"(?:(?:0[13578]|1[02])-(?:0[1-9]|[12]\d|3[01])|(?:0[469]|11)-(?:0[1-9]|[12]\d|30)|02-(?:0[1-9]|1\d|2[0-8]))"
-_TIME = rf"[12]\d{{3}}-{_DAY}T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{{1,6}})?(?:Z|\+00:00)"
-_TEXT = r'"[ !#-\[\]-~]*"'  # printable ASCII without quotes and backslashes
-_SCALAR = rf"(?:{_TEXT}|-?(?:0|[1-9]\d{{0,14}})(?:\.\d{{1,6}})?|true|false|null)"
-_MEMBER = rf"{_TEXT}:{_SCALAR}"
-_FLAT_OBJECT = rf"\{{(?:{_MEMBER}(?:,{_MEMBER})*)?\}}"
+_DAY = r"(?>(?:0[1-9]|1[0-2])-(?:0[1-9]|1\d|2[0-8])|(?:0[13-9]|1[0-2])-(?:29|30)|(?:0[13578]|1[02])-31)"
+_TIME = rf"[12]\d{{3}}-{_DAY}T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{{1,6}}+)?+(?:Z|\+00:00)"
+_TEXT = r'"[ !#-\[\]-~]*+"'  # printable ASCII without quotes and backslashes
+_NUMBER = r"-?+(?>0|[1-9]\d{0,14}+)(?:\.\d{1,6}+)?+"
+_MEMBER = rf"{_TEXT}:(?>{_NUMBER}|{_TEXT}|true|false|null)"
+_FLAT_OBJECT = rf"\{{(?:{_MEMBER}(?:,{_MEMBER})*+)?+\}}"
 _USUAL = re.compile(
     rf'\{{"id":"({_UUID})","event_version":(1),"event_type":"({_one_of(EVENT_TYPES)})","event_ts":"({_TIME})",'
-    rf'"client_ts":(?:null|"({_TIME})"),"seq":(?:null|(0|[1-9]\d{{0,8}})),"session_id":"({_UUID})","user_id":"({_UUID})",'
+    rf'"client_ts":(?:null|"({_TIME})"),"seq":(?:null|(0|[1-9]\d{{0,8}}+)),"session_id":"({_UUID})","user_id":"({_UUID})",'
     rf'"question_id":(?:null|"({_UUID})"),"source":(?:null|"({_one_of(SOURCES)})"),"payload_json":({_FLAT_OBJECT})\}}'.encode()
 ).fullmatch
 
 
-def columns_of(value: bytes | None) -> Columns:
-    """Return the columns of the envelope in a Kafka value; raise Undecodable."""
+def line_of(value: bytes | None) -> Line:
+    """Return the line of the envelope in a Kafka value; raise Undecodable."""
     if value is not None and (usual := _USUAL(value)) is not None:
-        columns = Columns._make(usual.groups(NULL))
-        if len(columns.payload_json) <= MAX_PAYLOAD_BYTES:
-            return columns
-    return _columns_of_envelope(decode(value))
+        fields = usual.groups(NULL)
+        if len(fields[-1]) <= MAX_PAYLOAD_BYTES:
+            return b"\t".join(fields)
+    return b"\t".join(_columns_of_envelope(decode(value)))
+
+
+def columns_of(line: Line) -> Columns:
+    """Take a line apart."""
+    return Columns(*line.split(b"\t"))
+
+
+def event_ts_of(line: Line) -> bytes:
+    """Return that column of a line."""
+    return line.split(b"\t", 4)[3]
 
 
 def _columns_of_envelope(it: Envelope) -> Columns:

@@ -2,14 +2,16 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import groupby
 from operator import attrgetter
 from typing import NamedTuple, Protocol
 
-from consumer.columns import Columns, columns_of
+from consumer.columns import Columns, Line, columns_of, line_of
 from consumer.errors import CannotRun, Hole
 from schemas import Undecodable
 
 MAX_DETAIL = 300  # characters
+BY_PARTITION = attrgetter("partition")
 
 
 class Record(Protocol):
@@ -29,7 +31,11 @@ class Row(NamedTuple):
     """A record that holds an event."""
 
     record: Record
-    columns: Columns
+    line: Line
+
+    @property
+    def columns(self) -> Columns:
+        return columns_of(self.line)
 
 
 class DeadLetter(NamedTuple):
@@ -94,13 +100,14 @@ def decode_batch(records: Iterable[Record]) -> Batch:
     undecodable: list[DeadLetter] = []
     first_offsets: dict[int, int] = {}
     next_offsets: dict[int, int] = {}
-    for record in sorted(records, key=attrgetter("partition")):
-        first_offsets.setdefault(record.partition, record.offset)
-        next_offsets[record.partition] = record.offset + 1
-        try:
-            rows.append(Row(record, columns_of(record.value)))
-        except Undecodable as error:
-            undecodable.append(DeadLetter(record, "undecodable", printable(str(error))))
+    for partition, run in groupby(sorted(records, key=BY_PARTITION), key=BY_PARTITION):
+        ordered = list(run)
+        first_offsets[partition], next_offsets[partition] = ordered[0].offset, ordered[-1].offset + 1
+        for record in ordered:
+            try:
+                rows.append(Row(record, line_of(record.value)))
+            except Undecodable as error:
+                undecodable.append(DeadLetter(record, "undecodable", printable(str(error))))
     return Batch(rows, undecodable, first_offsets, next_offsets)
 
 

@@ -111,6 +111,7 @@ LEFT JOIN LATERAL (
     ORDER BY is_same DESC
     LIMIT 1
 ) known ON true
+ORDER BY e.partition, e.kafka_offset
 """
 
 EMPTY_STAGING = "TRUNCATE staged_events, leftover_events"

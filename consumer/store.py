@@ -1,5 +1,6 @@
 """A batch into PostgreSQL: rows, dead letters and the offset reached, in one transaction."""
 
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ import psycopg
 from psycopg import AsyncConnection
 
 from consumer import sql
+from consumer.columns import ID_LENGTH
 from consumer.database import Database, describe, is_refusal
 from consumer.decoding import Batch, DeadLetter, Row, printable
 from consumer.errors import Hole, OffsetGap
@@ -124,7 +126,7 @@ def _letter(letter: DeadLetter) -> tuple[object, ...]:
 
 
 async def store_rows(connection: Connection, rows: Sequence[Row]) -> Outcome:
-    """Insert the rows and say what became of those that did not go in."""
+    """Insert the rows, ordered by partition and offset, and say what became of those that did not go in."""
     outcome = Outcome([], [])
     while rows:
         rows = await _store_or_halve(connection, rows, outcome)
@@ -143,8 +145,9 @@ async def _store_or_halve(connection: Connection, rows: Sequence[Row], outcome: 
         if not is_refusal(error):
             raise
         if len(rows) == 1:
-            record, columns = rows[0]
-            outcome.refused.append(DeadLetter(record, "rejected_by_database", printable(describe(error)), columns))
+            row = rows[0]
+            detail = printable(describe(error))
+            outcome.refused.append(DeadLetter(row.record, "rejected_by_database", detail, row.columns))
             return []
     middle = len(rows) // 2
     unstored = await _store_or_halve(connection, rows[:middle], outcome)
@@ -158,22 +161,22 @@ async def _stage(connection: Connection, rows: Sequence[Row]) -> None:
 
 
 def _lines(rows: Sequence[Row]) -> Iterator[bytes]:
-    """Yield the rows in COPY's text format: where the record is, whether its id came before, and its columns."""
+    """Yield the rows as COPY takes them: where the record is, whether its id came before, and its columns."""
     seen: set[bytes] = set()
-    for record, columns in rows:
-        repeated = b"t" if columns.id in seen else b"f"
-        seen.add(columns.id)
-        yield b"%d\t%d\t%b\t%b\n" % (record.partition, record.offset, repeated, b"\t".join(columns))
+    for record, line in rows:
+        event_id = line[:ID_LENGTH]
+        repeated = b"t" if event_id in seen else b"f"
+        seen.add(event_id)
+        yield b"%d\t%d\t%b\t%b\n" % (record.partition, record.offset, repeated, line)
 
 
 async def _insert_staged(connection: Connection, rows: Sequence[Row], outcome: Outcome) -> list[Row]:
     stored = await connection.execute(sql.STORE_STAGED)
     if not stored.rowcount:
         return []
-    by_offset = {(row.record.partition, row.record.offset): row for row in rows}
     unstored = []
     for partition, offset, reason, stored_id in await (await connection.execute(sql.CLASSIFY_LEFTOVERS)).fetchall():
-        row = by_offset[partition, offset]
+        row = rows[bisect_left(rows, (partition, offset), key=_place)]
         if reason == "duplicate":
             outcome.duplicates.append(row)
         elif reason == "unstored":
@@ -181,6 +184,10 @@ async def _insert_staged(connection: Connection, rows: Sequence[Row], outcome: O
         else:
             outcome.refused.append(DeadLetter(row.record, reason, _detail(reason, row, stored_id), row.columns))
     return unstored
+
+
+def _place(row: Row) -> tuple[int, int]:
+    return row.record.partition, row.record.offset
 
 
 def _detail(reason: str, row: Row, stored_id: str | None) -> str | None:

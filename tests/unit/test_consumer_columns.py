@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from consumer.columns import NULL, Columns, columns_of
+from consumer.columns import ID_LENGTH, NULL, Columns, columns_of, event_ts_of, line_of
 from schemas import Envelope, Undecodable, decode, encode
 from tests.support.consumer import envelope
 from tests.support.http import Exam
@@ -52,13 +52,20 @@ def is_same_row(columns: Columns, it: Envelope) -> bool:
 
 @given(ENVELOPES)
 def test_any_envelope_gives_the_row_that_the_codec_reads(it: Envelope) -> None:
-    assert is_same_row(columns_of(encode(it)), decode(encode(it)))
+    assert is_same_row(columns_of(line_of(encode(it))), decode(encode(it)))
+
+
+@given(ENVELOPES)
+def test_the_id_and_the_time_are_found_in_a_line_without_taking_it_apart(it: Envelope) -> None:
+    line = line_of(encode(it))
+    assert line[:ID_LENGTH] == columns_of(line).id
+    assert event_ts_of(line) == columns_of(line).event_ts
 
 
 @pytest.mark.parametrize("payload", FLAT, ids=lambda it: "-".join(it) or "empty")
 def test_every_kind_of_payload_gives_the_row_that_the_codec_reads(payload: dict[str, Any]) -> None:
     value = encode(replace(USUAL, payload_json=orjson.dumps(payload)))
-    columns = columns_of(value)
+    columns = columns_of(line_of(value))
     assert is_same_row(columns, decode(value))
     assert not any(sign in columns.payload_json for sign in (b"\t", b"\n", b"\r"))
 
@@ -75,7 +82,7 @@ def test_every_kind_of_payload_gives_the_row_that_the_codec_reads(payload: dict[
 )
 def test_a_moment_is_taken_as_the_codec_takes_it(moment: str) -> None:
     value = encode(USUAL).replace(b"2026-03-02T09:14:05.123456+00:00", moment.encode())
-    assert is_same_row(columns_of(value), decode(value))
+    assert is_same_row(columns_of(line_of(value)), decode(value))
 
 
 @pytest.mark.parametrize(
@@ -90,12 +97,18 @@ def test_a_moment_is_taken_as_the_codec_takes_it(moment: str) -> None:
 )
 def test_a_moment_that_is_in_no_calendar_is_refused(moment: str) -> None:
     with pytest.raises(Undecodable):
-        columns_of(encode(USUAL).replace(b"2026-03-02T09:14:05.123456+00:00", moment.encode()))
+        line_of(encode(USUAL).replace(b"2026-03-02T09:14:05.123456+00:00", moment.encode()))
+
+
+def test_every_day_of_a_year_is_taken_as_the_codec_takes_it() -> None:
+    days = [f"{year}-{month:02}-{day:02}" for year in (2023, 2024) for month in range(14) for day in range(33)]
+    taken = [both_take(encode(USUAL).replace(b"2026-03-02", day.encode())) for day in days]
+    assert sum(taken) == 365 + 366
 
 
 def test_what_is_over_the_limit_is_refused() -> None:
     with pytest.raises(Undecodable):
-        columns_of(encode(replace(USUAL, payload_json=b'{"a":"%s"}' % (b"x" * 4096))))
+        line_of(encode(replace(USUAL, payload_json=b'{"a":"%s"}' % (b"x" * 4096))))
 
 
 def test_a_value_with_changed_bytes_is_refused_or_read_just_as_the_codec_does() -> None:
@@ -117,13 +130,13 @@ def both_take(value: bytes) -> bool:
         expected = decode(value)
     except Undecodable:
         with pytest.raises(Undecodable):
-            columns_of(value)
+            line_of(value)
         return False
-    assert is_same_row(columns_of(value), expected), value
+    assert is_same_row(columns_of(line_of(value)), expected), value
     return True
 
 
 @given(st.binary(max_size=60))
 def test_what_is_no_envelope_is_refused(value: bytes) -> None:
     with pytest.raises(Undecodable):
-        columns_of(value)
+        line_of(value)
