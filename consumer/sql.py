@@ -15,8 +15,7 @@ MISSING_TABLES = "SELECT name FROM unnest(%s::text[]) AS name WHERE to_regclass(
 # One pair of temporary tables per connection: emptying them at commit costs less than making them for every batch.
 CREATE_STAGING = """
 CREATE TEMPORARY TABLE staged_events (
-    partition integer NOT NULL,
-    kafka_offset bigint NOT NULL,
+    place integer NOT NULL,
     repeated boolean NOT NULL,
     id uuid NOT NULL,
     event_version smallint NOT NULL,
@@ -65,11 +64,13 @@ WITH stored AS (
         e.source, e.payload_json
     FROM staged_events e
     JOIN test_sessions s ON s.id = e.session_id AND s.user_id = e.user_id
-    LEFT JOIN questions q ON q.id = e.question_id
-    LEFT JOIN exam_questions x ON x.exam_id = s.exam_id AND x.question_id = e.question_id
     WHERE NOT e.repeated
-        AND (e.question_id IS NULL OR (q.id IS NOT NULL AND (s.exam_id IS NULL OR x.question_id IS NOT NULL)))
-    ORDER BY e.session_id, e.seq, CASE WHEN e.seq IS NULL THEN e.id END, e.partition, e.kafka_offset
+        AND CASE
+            WHEN e.question_id IS NULL THEN true
+            WHEN s.exam_id IS NULL THEN EXISTS (SELECT FROM questions q WHERE q.id = e.question_id)
+            ELSE EXISTS (SELECT FROM exam_questions x WHERE x.exam_id = s.exam_id AND x.question_id = e.question_id)
+        END
+    ORDER BY e.session_id, e.seq, CASE WHEN e.seq IS NULL THEN e.id END, e.place
     ON CONFLICT DO NOTHING
     RETURNING id
 )
@@ -82,9 +83,8 @@ WHERE e.repeated OR NOT EXISTS (SELECT FROM stored WHERE stored.id = e.id)
 # 'unstored': nothing is wrong with it and yet it is not there, so it has to be stored after all. That is a repeated id
 # whose first record was refused, or a session that was created between the two statements.
 CLASSIFY_LEFTOVERS = """
-SELECT DISTINCT ON (e.partition, e.kafka_offset)
-    e.partition,
-    e.kafka_offset,
+SELECT DISTINCT ON (e.place)
+    e.place,
     CASE
         WHEN s.id IS NULL THEN 'unknown_session'
         WHEN s.user_id <> e.user_id THEN 'session_not_owned'
@@ -111,7 +111,7 @@ LEFT JOIN LATERAL (
     ORDER BY is_same DESC
     LIMIT 1
 ) known ON true
-ORDER BY e.partition, e.kafka_offset
+ORDER BY e.place
 """
 
 EMPTY_STAGING = "TRUNCATE staged_events, leftover_events"

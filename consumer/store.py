@@ -1,6 +1,5 @@
 """A batch into PostgreSQL: rows, dead letters and the offset reached, in one transaction."""
 
-from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
@@ -126,7 +125,7 @@ def _letter(letter: DeadLetter) -> tuple[object, ...]:
 
 
 async def store_rows(connection: Connection, rows: Sequence[Row]) -> Outcome:
-    """Insert the rows, ordered by partition and offset, and say what became of those that did not go in."""
+    """Insert the rows, of which the first of a kind wins, and say what became of those that did not go in."""
     outcome = Outcome([], [])
     while rows:
         rows = await _store_or_halve(connection, rows, outcome)
@@ -161,13 +160,13 @@ async def _stage(connection: Connection, rows: Sequence[Row]) -> None:
 
 
 def _lines(rows: Sequence[Row]) -> Iterator[bytes]:
-    """Yield the rows as COPY takes them: where the record is, whether its id came before, and its columns."""
+    """Yield the rows as COPY takes them: the place among them, whether the id came before, and the columns."""
     seen: set[bytes] = set()
-    for record, line in rows:
+    for place, (_, line) in enumerate(rows):
         event_id = line[:ID_LENGTH]
         repeated = b"t" if event_id in seen else b"f"
         seen.add(event_id)
-        yield b"%d\t%d\t%b\t%b\n" % (record.partition, record.offset, repeated, line)
+        yield b"%d\t%b\t%b\n" % (place, repeated, line)
 
 
 async def _insert_staged(connection: Connection, rows: Sequence[Row], outcome: Outcome) -> list[Row]:
@@ -175,8 +174,8 @@ async def _insert_staged(connection: Connection, rows: Sequence[Row], outcome: O
     if not stored.rowcount:
         return []
     unstored = []
-    for partition, offset, reason, stored_id in await (await connection.execute(sql.CLASSIFY_LEFTOVERS)).fetchall():
-        row = rows[bisect_left(rows, (partition, offset), key=_place)]
+    for place, reason, stored_id in await (await connection.execute(sql.CLASSIFY_LEFTOVERS)).fetchall():
+        row = rows[place]
         if reason == "duplicate":
             outcome.duplicates.append(row)
         elif reason == "unstored":
@@ -184,10 +183,6 @@ async def _insert_staged(connection: Connection, rows: Sequence[Row], outcome: O
         else:
             outcome.refused.append(DeadLetter(row.record, reason, _detail(reason, row, stored_id), row.columns))
     return unstored
-
-
-def _place(row: Row) -> tuple[int, int]:
-    return row.record.partition, row.record.offset
 
 
 def _detail(reason: str, row: Row, stored_id: str | None) -> str | None:

@@ -27,3 +27,4 @@ END
 $$;
 
 DROP TABLE event_sessions, event_questions;
+DROP FUNCTION attemptlog_guard_entries();

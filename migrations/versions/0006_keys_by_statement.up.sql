@@ -13,18 +13,33 @@ CREATE TABLE event_questions (question_id uuid PRIMARY KEY REFERENCES questions 
 
 REVOKE ALL ON event_sessions, event_questions FROM PUBLIC;
 
+-- An entry is taken away by a purge only. It waits there until whoever is entering or has entered commits, and whoever
+-- enters then waits for the purge: the lock of the table conflicts with that of an INSERT, and costs no look at rows.
+CREATE FUNCTION attemptlog_guard_entries() RETURNS trigger
+LANGUAGE plpgsql
+AS $$
+BEGIN
+    IF current_setting('attemptlog.purge', true) IS DISTINCT FROM 'on' THEN
+        RAISE EXCEPTION '% refused: % is append-only', TG_OP, TG_TABLE_NAME
+        USING ERRCODE = 'ATL01', HINT = 'To delete the events of one person, use `attemptlog purge`.';
+    END IF;
+    LOCK TABLE event_sessions, event_questions IN SHARE ROW EXCLUSIVE MODE;
+    RETURN NULL;
+END
+$$;
+
 CREATE TRIGGER event_sessions_append_only
 BEFORE UPDATE OR DELETE OR TRUNCATE ON event_sessions
 FOR EACH STATEMENT
-EXECUTE FUNCTION attemptlog_refuse_change();
+EXECUTE FUNCTION attemptlog_guard_entries();
 
 CREATE TRIGGER event_questions_append_only
 BEFORE UPDATE OR DELETE OR TRUNCATE ON event_questions
 FOR EACH STATEMENT
-EXECUTE FUNCTION attemptlog_refuse_change();
+EXECUTE FUNCTION attemptlog_guard_entries();
 
--- The locks keep what is entered from being deleted until the events are committed. It runs as its owner, because
--- whoever may store events may not touch these tables otherwise. The order keeps two writers from waiting in a circle.
+-- It runs as its owner, because whoever may store events may not touch these tables otherwise. The order keeps two
+-- writers from waiting in a circle.
 CREATE FUNCTION attemptlog_enter_parents() RETURNS trigger
 LANGUAGE plpgsql
 SECURITY DEFINER
@@ -36,24 +51,12 @@ BEGIN
     ORDER BY session_id, user_id
     ON CONFLICT DO NOTHING;
 
-    PERFORM
-    FROM event_sessions
-    WHERE (session_id, user_id) IN (SELECT session_id, user_id FROM new_events)
-    ORDER BY session_id, user_id
-    FOR KEY SHARE;
-
     INSERT INTO event_questions
     SELECT DISTINCT question_id
     FROM new_events
     WHERE question_id IS NOT NULL
     ORDER BY question_id
     ON CONFLICT DO NOTHING;
-
-    PERFORM
-    FROM event_questions
-    WHERE question_id IN (SELECT question_id FROM new_events)
-    ORDER BY question_id
-    FOR KEY SHARE;
 
     RETURN NULL;
 END
@@ -63,6 +66,7 @@ $$;
 DO $$
 BEGIN
     EXECUTE format('ALTER FUNCTION attemptlog_enter_parents() SET search_path = %I, pg_temp', current_schema());
+    EXECUTE format('ALTER FUNCTION attemptlog_guard_entries() SET search_path = %I, pg_temp', current_schema());
 END
 $$;
 

@@ -210,6 +210,41 @@ def test_even_an_owner_takes_no_entry_away_while_it_is_no_purge(database_url: st
             connection.rollback()
 
 
+@level
+@pytest.mark.parametrize("entries", TAKE_AWAY)
+async def test_a_purge_waits_for_whoever_is_storing(
+    database_url: str, exam: Exam, entries: str, level: IsolationLevel
+) -> None:
+    with connected(database_url, level) as first, connected(database_url, level) as second:
+        store(first, exam)
+        second.execute("SET attemptlog.purge = 'on'")
+        with ThreadPoolExecutor() as threads:
+            purged = threads.submit(second.execute, entries.encode())
+            await until_it_waits(database_url, purged)
+            first.commit()
+            purged.result()
+
+
+@level
+async def test_whoever_stores_waits_for_a_purge_and_enters_again(
+    database_url: str, exam: Exam, level: IsolationLevel
+) -> None:
+    with connected(database_url, level) as first, connected(database_url, level) as second:
+        store(first, exam)
+        first.commit()
+        first.execute("SET attemptlog.purge = 'on'")
+        for statement in ("DELETE FROM attempt_events", "DELETE FROM event_sessions", "DELETE FROM event_questions"):
+            first.execute(statement.encode())
+        with ThreadPoolExecutor() as threads:
+            stored = threads.submit(store, second, exam)
+            await until_it_waits(database_url, stored)
+            first.commit()
+            stored.result()
+        second.commit()
+    assert query(database_url, "SELECT session_id::text FROM event_sessions") == [exam.session]
+    assert query(database_url, "SELECT question_id::text FROM event_questions") == [exam.question]
+
+
 def test_a_role_that_may_store_cannot_put_tables_of_its_own_in_the_way(database_url: str, exam: Exam) -> None:
     with psycopg.connect(database_url) as connection:
         connection.execute("SET ROLE attemptlog_consumer")
