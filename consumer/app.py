@@ -21,7 +21,7 @@ from consumer.batches import Batches, pauses
 from consumer.decoding import refuse_other_log
 from consumer.errors import KafkaUnavailable, StoreUnavailable
 from consumer.health import Health
-from consumer.kafka import PatientBroker, end_offsets, raise_if_out_of_group, subscribe
+from consumer.kafka import GRACE, PatientBroker, end_offsets, raise_if_out_of_group, subscribe
 from consumer.logs import log_json_lines
 from consumer.metrics import Metrics
 from consumer.process import Ending
@@ -87,18 +87,20 @@ def _build(settings: ConsumerSettings) -> tuple[AsgiFastStream, Ending]:
     subscriber = subscribe(broker, settings, stores[0].ledger)
 
     @subscriber
-    async def store_batch(records: tuple[ConsumerRecord, ...]) -> None:
+    async def store_batch(records: list[ConsumerRecord]) -> None:
         if subscriber.consumer is None:  # it has left the group
             return
         try:
             await batches.take(records, subscriber.consumer)
         except Exception as error:  # FastStream would log it and go on with the next batch
             await ending.fail(error)
+        finally:
+            records.clear()  # FastStream keeps the list with its message
 
     @asynccontextmanager
     async def lifespan() -> AsyncIterator[None]:
         tasks = [
-            asyncio.create_task(_keep_looking(health, subscriber, ending)),
+            asyncio.create_task(_keep_looking(health, batches, subscriber, ending)),
             asyncio.create_task(retries.run(ending.begun)),
         ]
         yield
@@ -112,6 +114,7 @@ def _build(settings: ConsumerSettings) -> tuple[AsgiFastStream, Ending]:
 
     async def begin_ending() -> None:
         ending.begun.set()
+        await _finish(batches, ending)
 
     app = AsgiFastStream(
         broker,
@@ -143,9 +146,20 @@ async def _neighbours_answer(settings: ConsumerSettings, store: Store) -> None:
         await asyncio.sleep(pause)
 
 
-async def _keep_looking(health: Health, subscriber: BatchSubscriber, ending: Ending) -> None:
+async def _finish(batches: Batches, ending: Ending) -> None:
+    finishing = asyncio.create_task(batches.finish())
+    await asyncio.wait({finishing}, timeout=GRACE)
+    if not finishing.done():
+        finishing.cancel()
+        batches.cancel()
+    elif isinstance(error := finishing.exception(), Exception):
+        await ending.fail(error)
+
+
+async def _keep_looking(health: Health, batches: Batches, subscriber: BatchSubscriber, ending: Ending) -> None:
     while not ending.begun.is_set():
         try:
+            batches.raise_failure()
             if subscriber.running and subscriber.consumer is not None:
                 raise_if_out_of_group(subscriber.consumer)
                 await health.look(subscriber.consumer)

@@ -1,19 +1,21 @@
-"""A batch on its way: split, decode, store, tell Kafka."""
+"""A batch on its way: shared out, decoded, stored, told to Kafka."""
 
 import asyncio
 import contextlib
 import logging
 import random
 import time
-from collections.abc import Collection, Iterator, Mapping, Sequence, Set
+from collections import deque
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence, Set
 from datetime import UTC, datetime
+from itertools import chain, groupby
 from typing import Protocol
 
 from aiokafka import TopicPartition
 from aiokafka.errors import IllegalStateError, KafkaError
 
 from consumer.columns import event_ts_of
-from consumer.decoding import Batch, Record, decode_batch, split
+from consumer.decoding import BY_PARTITION, Batch, Record, decode_batch
 from consumer.errors import Hole, OffsetGap, StoreUnavailable
 from consumer.metrics import Metrics
 from consumer.store import Stored
@@ -22,6 +24,7 @@ logger = logging.getLogger(__name__)
 
 FIRST_PAUSE = 0.1  # seconds
 LONGEST_PAUSE = 5.0  # seconds
+IN_HAND = 1  # batches of a store that wait, or are stored, when the next one is put behind them
 COMMIT_DEADLINE = 5.0  # seconds; the ledger is the truth, so a commit to Kafka is not worth a longer wait
 
 
@@ -49,9 +52,10 @@ def pauses() -> Iterator[float]:
 
 
 class Batches:
-    """Takes batches one after the other, each over all stores: while one stores its part, the next part is decoded.
+    """Takes batches, shares them out among the stores, and decodes the next ones while these are at work.
 
-    Once `stopping` is set, what cannot be stored now is left to Kafka.
+    A partition keeps to one store, so that its records are stored in their order. Once `stopping` is set, what is not
+    being stored yet is left to Kafka.
     """
 
     def __init__(self, stores: Sequence[Writer], topic: str, metrics: Metrics, stopping: asyncio.Event) -> None:
@@ -60,25 +64,65 @@ class Batches:
         self._metrics = metrics
         self._stopping = stopping
         self._reread: frozenset[Hole] = frozenset()
+        self._has_rewound = False
+        self._partitions: dict[int, int] = {}  # numbered in the order in which they were first seen
+        self._lanes: list[deque[asyncio.Task[None]]] = [deque() for _ in stores]
 
-    async def take(self, records: Sequence[Record], log: Log) -> None:
-        """Return when the records are stored and Kafka knows, or when they will be delivered again.
+    async def take(self, records: Iterable[Record], log: Log) -> None:
+        """Return when the records are in hand, or will be delivered again, and there is room for the next ones.
 
-        Waits for PostgreSQL as long as it takes. What is raised is not to be gone on from.
+        Waits for PostgreSQL as long as it takes. What is raised, also for earlier records, is not to be gone on from.
         """
+        batches = [(number, decode_batch(share)) for number, share in self._shares(records).items()]
+        for number, batch in batches:
+            await self._shorten(number, IN_HAND)
+            if self._stopping.is_set():
+                return
+            lane = self._lanes[number]
+            before = lane[-1] if lane else None
+            lane.append(asyncio.create_task(self._store(self._stores[number], batch, log, before)))
+        if self._has_rewound:  # or what is polled next would have a hole before it, too
+            await self.finish()
+            self._has_rewound = False
+
+    async def finish(self) -> None:
+        """Return when nothing is in hand any more; raise what went wrong."""
+        for number in range(len(self._lanes)):
+            await self._shorten(number, 0)
+
+    def cancel(self) -> None:
+        """Leave to Kafka what is not stored yet."""
+        for storing in chain(*self._lanes):
+            storing.cancel()
+
+    def raise_failure(self) -> None:
+        """Raise what went wrong with a batch, which else only the next ones would notice."""
+        for storing in chain(*self._lanes):
+            if storing.done():
+                storing.result()
+
+    def _shares(self, records: Iterable[Record]) -> dict[int, list[Record]]:
+        shares: dict[int, list[Record]] = {}
+        for partition, run in groupby(records, key=BY_PARTITION):
+            number = self._partitions.setdefault(partition, len(self._partitions)) % len(self._stores)
+            shares.setdefault(number, []).extend(run)
+        return shares
+
+    async def _shorten(self, number: int, most: int) -> None:
+        """Return when no more than `most` batches are in hand for a store."""
+        lane = self._lanes[number]
+        while len(lane) > most:
+            storing = lane[0]
+            await storing
+            if lane and lane[0] is storing:
+                lane.popleft()
+
+    async def _store(self, store: Writer, batch: Batch, log: Log, before: asyncio.Task[None] | None) -> None:
+        if before is not None:
+            await before
         if self._stopping.is_set():
             return
-        parts = zip(self._stores, split(records, len(self._stores)), strict=False)
-        outcomes = await asyncio.gather(
-            *(self._take_part(store, part, log) for store, part in parts), return_exceptions=True
-        )
-        for outcome in outcomes:
-            if outcome is not None:
-                raise outcome
-
-    async def _take_part(self, store: Writer, records: Sequence[Record], log: Log) -> None:
         started = time.monotonic()
-        batch = decode_batch(records)
         stored = await self._store_or_rewind(store, batch, log)
         if stored is not None:
             self._report(batch, stored, time.monotonic() - started)
@@ -123,6 +167,7 @@ class Batches:
         the next delivery, so they are committed too: a rebalance would begin at what is committed.
         """
         self._metrics.rewinds.inc()
+        self._has_rewound = True
         logger.warning(
             "the database is behind Kafka's offsets, reading again", extra={"action": "rewound", "holes": sorted(holes)}
         )

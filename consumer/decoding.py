@@ -83,17 +83,6 @@ class Batch:
         )
 
 
-def split(records: Iterable[Record], parts: int) -> list[list[Record]]:
-    """Return the records in up to `parts` lists of about the same length, a partition's records in one and in order."""
-    by_partition: dict[int, list[Record]] = {}
-    for record in records:
-        by_partition.setdefault(record.partition, []).append(record)
-    shares: list[list[Record]] = [[] for _ in range(min(parts, len(by_partition)))]
-    for share in sorted(by_partition.values(), key=len, reverse=True):
-        min(shares, key=len).extend(share)
-    return shares
-
-
 def decode_batch(records: Iterable[Record]) -> Batch:
     """Decode the records, a partition's in order; one that is no envelope never fails its neighbours."""
     rows: list[Row] = []

@@ -148,8 +148,10 @@ async def _as_it_came(records: tuple[ConsumerRecord, ...]) -> KafkaMessage:
     return KafkaMessage(records, b"", consumer=FAKE_CONSUMER)
 
 
-async def _raw(message: KafkaMessage) -> tuple[ConsumerRecord, ...]:
-    return message.raw_message
+async def _raw(message: KafkaMessage) -> list[ConsumerRecord]:
+    """Take the records out of the message, which is part of a cycle: it is there until the garbage collector comes."""
+    records, message.raw_message = list(message.raw_message), ()
+    return records
 
 
 def raise_if_out_of_group(consumer: AIOKafkaConsumer) -> None:

@@ -82,8 +82,17 @@ class Scene:
         self._batches = Batches([self.store], "t", self.metrics, self.stopping)
 
     async def take(self, first_offset: int, count: int = 1) -> None:
+        """Hand over a batch and wait until it is stored, or left to Kafka."""
+        await self.begin(first_offset, count)
+        await self._batches.finish()
+
+    async def begin(self, first_offset: int, count: int = 1) -> None:
+        """Hand over a batch."""
         records: list[FakeRecord] = Partition(next_offset=first_offset).records(*[b""] * count)
         await self._batches.take(records, self.log)
+
+    def raise_failure(self) -> None:
+        self._batches.raise_failure()
 
     def metric(self, name: str) -> float | None:
         return self.metrics.registry.get_sample_value(f"attemptlog_consumer_{name}")
@@ -114,6 +123,7 @@ async def take_two_partitions(*stores: MeetingStore) -> Metrics:
     metrics = Metrics()
     batches = Batches(stores, "t", metrics, asyncio.Event())
     await batches.take([*Partition(0).records(b""), *Partition(1).records(b"")], FakeLog())
+    await batches.finish()
     return metrics
 
 
@@ -123,12 +133,83 @@ async def test_two_stores_write_at_the_same_time() -> None:
     assert metrics.registry.get_sample_value("attemptlog_consumer_records_total", {"outcome": "inserted"}) == 2
 
 
-async def test_what_goes_wrong_with_one_share_is_raised_once_the_other_is_stored() -> None:
+@dataclass
+class RecordingStore(FakeStore):
+    """Notes the partitions of each batch."""
+
+    partitions: list[list[int]] = field(default_factory=list)
+
+    async def write(self, batch: Batch, gone: Set[Hole] = frozenset()) -> Stored:
+        self.partitions.append(batch.partitions)
+        return Stored(len(batch), 0, Counter(), 0, batch.next_offsets)
+
+
+async def test_a_partition_keeps_to_its_store_and_stores_have_as_many_partitions() -> None:
+    stores = [RecordingStore(), RecordingStore()]
+    batches = Batches(stores, "t", Metrics(), asyncio.Event())
+    for numbers in ([0, 2, 4, 6], [6, 4], [2], [8, 0, 6], []):
+        await batches.take([record for number in numbers for record in Partition(number).records(b"")], FakeLog())
+    await batches.finish()
+    assert stores[0].partitions == [[0, 4], [4], [0, 8]]
+    assert stores[1].partitions == [[2, 6], [6], [2], [6]]
+
+
+async def test_what_goes_wrong_with_one_share_is_raised() -> None:
     barrier = asyncio.Barrier(2)
     with pytest.raises(RuntimeError, match="broken"):
         await take_two_partitions(
             MeetingStore(barrier=barrier), MeetingStore(errors=[RuntimeError("broken")], barrier=barrier)
         )
+
+
+@dataclass
+class SlowStore(FakeStore):
+    """Writes when `goes_on` is set."""
+
+    goes_on: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def write(self, batch: Batch, gone: Set[Hole] = frozenset()) -> Stored:
+        await self.goes_on.wait()
+        return await super().write(batch, gone)
+
+
+async def test_one_batch_is_in_hand_while_another_is_stored_and_no_more() -> None:
+    store = SlowStore()
+    scene = Scene(store)
+    await scene.begin(0)
+    await scene.begin(1)
+    third = asyncio.create_task(scene.begin(2))
+    done, _ = await asyncio.wait({third}, timeout=0.05)
+    assert not done, "a fourth would be polled from Kafka"
+    store.goes_on.set()
+    await third
+    await scene.take(3)
+    assert (store.next_offset, store.attempts, scene.log.committed) == (4, 4, 4)
+
+
+async def test_what_goes_wrong_with_the_last_batch_is_found_without_another_one() -> None:
+    scene = Scene(FakeStore(errors=[RuntimeError("a bug")]))
+    await scene.begin(0)
+
+    def has_failed() -> bool:
+        try:
+            scene.raise_failure()
+        except RuntimeError:
+            return True
+        return False
+
+    await eventually(has_failed)
+
+
+async def test_a_batch_in_hand_goes_after_what_is_read_again() -> None:
+    scene = Scene(FakeStore(next_offset=10))
+    await scene.begin(20, count=5)
+    await scene.take(25, count=5)  # polled before the first was found to have a hole before it
+    assert (scene.log.position, scene.store.next_offset) == (10, 10)
+    for first_offset in (10, 20, 25):
+        await scene.take(first_offset, count=10 if first_offset == 10 else 5)
+    assert scene.store.next_offset == 30
+    assert scene.metric("records_lost_total") == 0
 
 
 async def test_kafka_learns_of_a_batch_once_it_is_stored() -> None:

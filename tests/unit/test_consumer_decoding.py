@@ -2,7 +2,7 @@
 
 import pytest
 
-from consumer.decoding import MAX_DETAIL, decode_batch, printable, refuse_other_log, split
+from consumer.decoding import MAX_DETAIL, decode_batch, printable, refuse_other_log
 from consumer.errors import CannotRun, Hole
 from tests.support.consumer import FakeRecord, Partition, envelope
 from tests.support.http import Exam
@@ -28,21 +28,6 @@ def test_records_come_in_the_order_of_partitions_and_offsets() -> None:
     assert [letter.record for letter in batch.undecodable] == [*zero, *one]
     assert (batch.first_offsets, batch.next_offsets) == ({0: 3, 1: 7}, {0: 4, 1: 9})
     assert batch.partitions == [0, 1]
-
-
-def test_a_partition_stays_together_and_the_shares_are_about_equal() -> None:
-    sizes = {0: 5, 1: 1, 2: 3, 3: 3, 4: 4}
-    records = [record for number, size in sizes.items() for record in Partition(number).records(*[b""] * size)]
-    shares = split(records, 2)
-    assert sorted(len(share) for share in shares) == [8, 8]
-    for number, size in sizes.items():
-        [offsets] = [found for share in shares if (found := [it.offset for it in share if it.partition == number])]
-        assert offsets == list(range(size))
-
-
-def test_there_are_no_more_shares_than_partitions() -> None:
-    assert [len(share) for share in split(Partition(3).records(b"", b""), 4)] == [2]
-    assert split([], 4) == []
 
 
 def test_only_a_start_beyond_the_ledger_is_a_hole() -> None:
