@@ -26,7 +26,7 @@ QUIX = [QUIX_PYTHON, ROOT / "benchmarks/references/quix_sink.py"]
 AT_WORK_WITHIN = 60.0  # seconds
 POLL_INTERVAL = 0.1  # seconds; it is not in the figures, which go by the times of the commits
 PEER_POLL_INTERVAL = 0.5  # seconds; there is no ledger to ask, and counting rows costs
-IN_HAND = 10_000  # records that a worker may have decoded before the clock starts
+IN_HAND = 30_000  # records that a worker may have decoded before the clock starts: stored, waiting and polled
 
 CLOSE_GATE = "LOCK TABLE attempt_events IN SHARE ROW EXCLUSIVE MODE"
 COUNT_AT_GATE = """

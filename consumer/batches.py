@@ -67,6 +67,7 @@ class Batches:
         self._has_rewound = False
         self._partitions: dict[int, int] = {}  # numbered in the order in which they were first seen
         self._lanes: list[deque[asyncio.Task[None]]] = [deque() for _ in stores]
+        metrics.batches_in_hand.set_function(lambda: sum(not storing.done() for storing in chain(*self._lanes)))
 
     async def take(self, records: Iterable[Record], log: Log) -> None:
         """Return when the records are in hand, or will be delivered again, and there is room for the next ones.
@@ -118,11 +119,11 @@ class Batches:
                 lane.popleft()
 
     async def _store(self, store: Writer, batch: Batch, log: Log, before: asyncio.Task[None] | None) -> None:
+        started = time.monotonic()
         if before is not None:
             await before
         if self._stopping.is_set():
             return
-        started = time.monotonic()
         stored = await self._store_or_rewind(store, batch, log)
         if stored is not None:
             self._report(batch, stored, time.monotonic() - started)

@@ -44,6 +44,11 @@ class Metrics:
             "Times the consumer went back in Kafka because the database was behind Kafka's committed offset.",
             registry=self.registry,
         )
+        self.batches_in_hand = Gauge(
+            "attemptlog_consumer_batches_in_hand",
+            "Batches being stored, and one more for each connection that waits for that.",
+            registry=self.registry,
+        )
         self.batch_records = Histogram(
             "attemptlog_consumer_batch_records", "Records in a batch.", buckets=BATCH_BUCKETS, registry=self.registry
         )

@@ -181,9 +181,11 @@ async def test_one_batch_is_in_hand_while_another_is_stored_and_no_more() -> Non
     third = asyncio.create_task(scene.begin(2))
     done, _ = await asyncio.wait({third}, timeout=0.05)
     assert not done, "a fourth would be polled from Kafka"
+    assert scene.metric("batches_in_hand") == 2
     store.goes_on.set()
     await third
     await scene.take(3)
+    assert scene.metric("batches_in_hand") == 0
     assert (store.next_offset, store.attempts, scene.log.committed) == (4, 4, 4)
 
 
