@@ -26,6 +26,7 @@ COMMANDS = {
 }
 FULL_REQUEST = 50  # events
 SIZES = (FULL_REQUEST, 10, 1)  # events a request
+TURNS = 3  # of each side, in each round: the machine's speed may change within seconds
 MOST_REQUESTS = 20_000  # of one kind; then they come again
 
 PER_CORE = "ev/core-s"  # events per second of the process's CPU time
@@ -59,16 +60,16 @@ class Side:
         self._check(uvloop.run(send(self.port, greetings)))
 
     def load(self, requests: Sequence[Request]) -> tuple[float, Answers]:
-        """Send as fast as it answers; return events per second of its CPU time, and the answers."""
+        """Send as fast as it answers, for a turn; return events per second of its CPU time, and the answers."""
         before = cpu_seconds(self.process)
-        answers = uvloop.run(send(self.port, cycle(requests), self.stage.scale.load_seconds))
+        answers = uvloop.run(send(self.port, cycle(requests), self.stage.scale.load_seconds / TURNS))
         cpu = cpu_seconds(self.process) - before
         self._check(answers)
         return answers.events / cpu, answers
 
     def pace(self, requests: Sequence[Request], per_second: float) -> list[float]:
-        """Send at a fixed pace; return the latencies in seconds."""
-        answers = uvloop.run(send_paced(self.port, cycle(requests), per_second, self.stage.scale.pace_seconds))
+        """Send at a fixed pace, for a turn; return the latencies in seconds."""
+        answers = uvloop.run(send_paced(self.port, cycle(requests), per_second, self.stage.scale.pace_seconds / TURNS))
         self._check(answers)
         return answers.latencies
 
@@ -105,15 +106,16 @@ def _round(stage: Stage, database: str, kinds: Kinds, samples: Samples) -> list[
             side.greet(kinds.greetings)
         _measure_efficiency(sides, kinds, samples)
         samples[OURS, "memory"].append(memory.peak / 1e6)
-        for side in sides:
-            latencies = side.pace(kinds.clean[FULL_REQUEST], samples[side.name, "peak"][-1] / 2)
+        peaks = {side.name: middle(samples[side.name, "peak"][-TURNS:]) for side in sides}
+        for side in sides * TURNS:
+            latencies = side.pace(kinds.clean[FULL_REQUEST], peaks[side.name] / 2)
             samples[side.name, "p99"].append(1000 * percentile(latencies, 0.99))
         return [sentence for side in sides for sentence in side.wrong]
 
 
 def _measure_efficiency(sides: Sequence[Side], kinds: Kinds, samples: Samples) -> None:
     for size, requests in kinds.clean.items():
-        for side in sides:
+        for side in [*sides] * TURNS:
             efficiency, answers = side.load(requests)
             samples[side.name, size].append(efficiency)
             if size == FULL_REQUEST:

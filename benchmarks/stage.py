@@ -46,8 +46,8 @@ class Scale:
 FULL = Scale(
     rounds=3,
     candidates=2_000,
-    load_seconds=3,
-    pace_seconds=5,
+    load_seconds=4,
+    pace_seconds=9,
     fresh_seconds=15,
     trickle_seconds=20,
     backlog=1_000_000,

@@ -15,7 +15,7 @@ from aiokafka.errors import KafkaConnectionError, KafkaError
 from aiokafka.partitioner import murmur2
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_exponential_jitter
 
-from publisher.lanes import Lanes
+from publisher.lanes import Lanes, Wait
 from publisher.port import KafkaUnavailable
 from schemas import ATTEMPT_EVENTS, Envelope, encode
 from schemas.kafka import KafkaSecurity, why_refused
@@ -91,14 +91,17 @@ class KafkaPublisher:
         lanes = self._lanes
         if lanes is None:
             raise KafkaUnavailable("not connected to Kafka")
+        for wait in self._put(envelopes, lanes):
+            if (why_not := await wait) is not None:
+                raise KafkaUnavailable(why_not)
+
+    def _put(self, envelopes: Sequence[Envelope], lanes: Lanes) -> list[Wait]:
+        """Encode, and put on the way; what was encoded takes up nearly 4 KiB each until it is."""
         runs = [(id_.encode(), [*map(encode, run)]) for id_, run in groupby(envelopes, attrgetter("session_id"))]
         size = sum(len(value) for _, values in runs for value in values)
         if lanes.buffered_bytes + size > self.max_buffered_bytes:
             raise KafkaUnavailable(f"{lanes.buffered_bytes} bytes already wait for Kafka")
-        waits = [it for key, values in runs for it in lanes.append(partition_for(key, len(lanes)), key, values)]
-        for wait in waits:
-            if (why_not := await wait) is not None:
-                raise KafkaUnavailable(why_not)
+        return [it for key, values in runs for it in lanes.append(partition_for(key, len(lanes)), key, values)]
 
     async def _keep_connected(self) -> None:
         while True:
