@@ -52,7 +52,7 @@ FULL = Scale(
     trickle_seconds=20,
     backlog=1_000_000,
     large_table=10_000_000,
-    large_table_rounds=2,
+    large_table_rounds=3,
 )
 QUICK = Scale(
     rounds=1,

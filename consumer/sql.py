@@ -54,6 +54,8 @@ STAGE = "COPY staged_events FROM STDIN"
 
 # The order is what keeps two consumers that store the same sessions from waiting for each other in a circle, and
 # makes the record that Kafka has first win. Which rows went in is known by id, hence not more than one of each here.
+# The sessions are named once each, and OFFSET 0 keeps a look-up one: the planner knows nothing of a temporary table,
+# and would rather read all sessions or all questions there are.
 STORE_STAGED = """
 WITH stored AS (
     INSERT INTO attempt_events (
@@ -63,12 +65,18 @@ WITH stored AS (
         e.id, e.event_version, e.event_type, e.event_ts, e.client_ts, e.seq, e.session_id, e.user_id, e.question_id,
         e.source, e.payload_json
     FROM staged_events e
-    JOIN test_sessions s ON s.id = e.session_id AND s.user_id = e.user_id
+    JOIN (
+        SELECT s.id, s.user_id, s.exam_id
+        FROM (SELECT DISTINCT session_id FROM staged_events) AS named
+        JOIN test_sessions s ON s.id = named.session_id
+    ) s ON s.id = e.session_id AND s.user_id = e.user_id
     WHERE NOT e.repeated
         AND CASE
             WHEN e.question_id IS NULL THEN true
-            WHEN s.exam_id IS NULL THEN EXISTS (SELECT FROM questions q WHERE q.id = e.question_id)
-            ELSE EXISTS (SELECT FROM exam_questions x WHERE x.exam_id = s.exam_id AND x.question_id = e.question_id)
+            WHEN s.exam_id IS NULL THEN EXISTS (SELECT FROM questions q WHERE q.id = e.question_id OFFSET 0)
+            ELSE EXISTS (
+                SELECT FROM exam_questions x WHERE x.exam_id = s.exam_id AND x.question_id = e.question_id OFFSET 0
+            )
         END
     ORDER BY e.session_id, e.seq, CASE WHEN e.seq IS NULL THEN e.id END, e.place
     ON CONFLICT DO NOTHING
@@ -97,9 +105,11 @@ SELECT DISTINCT ON (e.place)
     END AS outcome,
     known.id::text AS stored_id
 FROM leftover_events e
-LEFT JOIN test_sessions s ON s.id = e.session_id
-LEFT JOIN questions q ON q.id = e.question_id
-LEFT JOIN exam_questions x ON x.exam_id = s.exam_id AND x.question_id = e.question_id
+LEFT JOIN LATERAL (SELECT id, user_id, exam_id FROM test_sessions WHERE id = e.session_id OFFSET 0) s ON true
+LEFT JOIN LATERAL (SELECT id FROM questions WHERE id = e.question_id OFFSET 0) q ON true
+LEFT JOIN LATERAL (
+    SELECT question_id FROM exam_questions WHERE exam_id = s.exam_id AND question_id = e.question_id OFFSET 0
+) x ON true
 LEFT JOIN LATERAL (
     SELECT
         a.id,

@@ -8,9 +8,11 @@ from dataclasses import astuple, replace
 import psycopg
 import pytest
 
+from consumer import sql
 from consumer.decoding import decode_batch
 from consumer.errors import CannotRun, Hole, OffsetGap, StoreUnavailable
-from consumer.store import Store, Stored
+from consumer.store import Store, Stored, store_rows
+from schemas import new_event_id
 from tests.support.consumer import (
     FakeRecord,
     Partition,
@@ -26,6 +28,19 @@ from tests.support.http import Exam, insert_exam
 
 TOPIC = "attempt-events.v1"
 NOBODY = str(uuid.uuid4())
+MANY_PARENTS = """
+    INSERT INTO users (id) SELECT gen_random_uuid() FROM generate_series(1, 100000);
+    INSERT INTO test_sessions (id, user_id) SELECT gen_random_uuid(), id FROM users;
+    INSERT INTO questions (id) SELECT gen_random_uuid() FROM generate_series(1, 20000);
+    INSERT INTO exam_questions (exam_id, question_id)
+    SELECT e.id, q.id FROM exams e, questions q ON CONFLICT DO NOTHING;
+    ANALYZE test_sessions, questions, exam_questions
+"""
+SCANS = """
+    SELECT relname, seq_scan
+    FROM pg_stat_xact_user_tables
+    WHERE relname IN ('test_sessions', 'questions', 'exam_questions', 'attempt_events')
+"""
 
 
 @pytest.fixture
@@ -54,6 +69,22 @@ async def store(role_url: str) -> AsyncIterator[Store]:
 
 async def write(store: Store, records: Sequence[FakeRecord], gone: frozenset[Hole] = frozenset()) -> Stored:
     return await store.write(decode_batch(records), gone)
+
+
+async def test_a_batch_reads_no_table_from_end_to_end_however_many_sessions_there_are(
+    database_url: str, exam: Exam, partition: Partition
+) -> None:
+    with psycopg.connect(database_url) as connection:
+        connection.execute(MANY_PARENTS)
+    events = [envelope(exam, seq=seq) for seq in range(1000)]
+    letters = [replace(events[0], id=new_event_id(), seq=2000 + n, question_id=NOBODY) for n in range(5)]
+    batch = decode_batch(partition.records(*events, *events[:20], *letters))
+    async with await psycopg.AsyncConnection.connect(database_url) as connection:
+        await connection.execute(sql.CREATE_STAGING)
+        outcome = await store_rows(connection, batch.rows)
+        scans = await (await connection.execute(SCANS)).fetchall()
+    assert (len(outcome.duplicates), len(outcome.refused)) == (20, 5)
+    assert dict(scans) == {"attempt_events": 0, "exam_questions": 0, "questions": 0, "test_sessions": 0}
 
 
 async def test_events_are_stored_as_they_were_sent(
