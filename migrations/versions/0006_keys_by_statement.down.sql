@@ -27,4 +27,4 @@ END
 $$;
 
 DROP TABLE event_sessions, event_questions;
-DROP FUNCTION attemptlog_guard_entries();
+DROP FUNCTION attemptlog_lock_entries();

@@ -13,30 +13,36 @@ CREATE TABLE event_questions (question_id uuid PRIMARY KEY REFERENCES questions 
 
 REVOKE ALL ON event_sessions, event_questions FROM PUBLIC;
 
--- An entry is taken away by a purge only. It waits there until whoever is entering or has entered commits, and whoever
--- enters then waits for the purge: the lock of the table conflicts with that of an INSERT, and costs no look at rows.
-CREATE FUNCTION attemptlog_guard_entries() RETURNS trigger
+CREATE TRIGGER event_sessions_append_only
+BEFORE UPDATE OR DELETE OR TRUNCATE ON event_sessions
+FOR EACH STATEMENT
+EXECUTE FUNCTION attemptlog_refuse_change();
+
+CREATE TRIGGER event_questions_append_only
+BEFORE UPDATE OR DELETE OR TRUNCATE ON event_questions
+FOR EACH STATEMENT
+EXECUTE FUNCTION attemptlog_refuse_change();
+
+-- A purge may take entries away. It waits until whoever has entered something commits, and whoever enters then waits for
+-- the purge: this lock of a table conflicts with that of an INSERT, and costs no look at rows.
+CREATE FUNCTION attemptlog_lock_entries() RETURNS trigger
 LANGUAGE plpgsql
 AS $$
 BEGIN
-    IF current_setting('attemptlog.purge', true) IS DISTINCT FROM 'on' THEN
-        RAISE EXCEPTION '% refused: % is append-only', TG_OP, TG_TABLE_NAME
-        USING ERRCODE = 'ATL01', HINT = 'To delete the events of one person, use `attemptlog purge`.';
-    END IF;
     LOCK TABLE event_sessions, event_questions IN SHARE ROW EXCLUSIVE MODE;
     RETURN NULL;
 END
 $$;
 
-CREATE TRIGGER event_sessions_append_only
+CREATE TRIGGER event_sessions_locked
 BEFORE UPDATE OR DELETE OR TRUNCATE ON event_sessions
 FOR EACH STATEMENT
-EXECUTE FUNCTION attemptlog_guard_entries();
+EXECUTE FUNCTION attemptlog_lock_entries();
 
-CREATE TRIGGER event_questions_append_only
+CREATE TRIGGER event_questions_locked
 BEFORE UPDATE OR DELETE OR TRUNCATE ON event_questions
 FOR EACH STATEMENT
-EXECUTE FUNCTION attemptlog_guard_entries();
+EXECUTE FUNCTION attemptlog_lock_entries();
 
 -- It runs as its owner, because whoever may store events may not touch these tables otherwise. The order keeps two
 -- writers from waiting in a circle.
@@ -66,7 +72,7 @@ $$;
 DO $$
 BEGIN
     EXECUTE format('ALTER FUNCTION attemptlog_enter_parents() SET search_path = %I, pg_temp', current_schema());
-    EXECUTE format('ALTER FUNCTION attemptlog_guard_entries() SET search_path = %I, pg_temp', current_schema());
+    EXECUTE format('ALTER FUNCTION attemptlog_lock_entries() SET search_path = %I, pg_temp', current_schema());
 END
 $$;
 
