@@ -150,8 +150,7 @@ async def _finish(batches: Batches, ending: Ending) -> None:
     finishing = asyncio.create_task(batches.finish())
     await asyncio.wait({finishing}, timeout=GRACE)
     if not finishing.done():
-        finishing.cancel()
-        batches.cancel()
+        batches.cancel()  # which ends the waiting for them, too
     elif isinstance(error := finishing.exception(), Exception):
         await ending.fail(error)
 

@@ -87,9 +87,12 @@ class Batches:
             self._has_rewound = False
 
     async def finish(self) -> None:
-        """Return when nothing is in hand any more; raise what went wrong."""
-        for number in range(len(self._lanes)):
-            await self._shorten(number, 0)
+        """Return when nothing is in hand any more; raise what went wrong with a store once the others are through."""
+        lanes = range(len(self._lanes))
+        outcomes = await asyncio.gather(*(self._shorten(number, 0) for number in lanes), return_exceptions=True)
+        for outcome in outcomes:
+            if outcome is not None:
+                raise outcome
 
     def cancel(self) -> None:
         """Leave to Kafka what is not stored yet."""

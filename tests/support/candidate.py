@@ -95,7 +95,7 @@ class Candidate:
         await self.sees(self.pos)
 
     async def leave(self, seq_before: int = 0) -> None:
-        """Close the tab, once the events tracked in it have their numbers; `seq_before` is another device's last."""
+        """Close the tab, once the events tracked in it have their numbers; `seq_before` is the last of others."""
         key, last = f"attemptlog:{self.session}", seq_before + len(self.tracked)
         read = "([key, last]) => JSON.parse(localStorage.getItem(key)).next > last"
         await eventually(lambda: self.page.evaluate(read, [key, last]))

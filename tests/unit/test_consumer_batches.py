@@ -114,8 +114,6 @@ class MeetingStore(FakeStore):
     async def write(self, batch: Batch, gone: Set[Hole] = frozenset()) -> Stored:
         async with asyncio.timeout(5):
             await self.barrier.wait()
-        if self.errors:
-            raise self.errors.pop(0)
         return Stored(len(batch), 0, Counter(), 0, batch.next_offsets)
 
 
@@ -154,14 +152,6 @@ async def test_a_partition_keeps_to_its_store_and_stores_have_as_many_partitions
     assert stores[1].partitions == [[2, 6], [6], [2], [6]]
 
 
-async def test_what_goes_wrong_with_one_share_is_raised() -> None:
-    barrier = asyncio.Barrier(2)
-    with pytest.raises(RuntimeError, match="broken"):
-        await take_two_partitions(
-            MeetingStore(barrier=barrier), MeetingStore(errors=[RuntimeError("broken")], barrier=barrier)
-        )
-
-
 @dataclass
 class SlowStore(FakeStore):
     """Writes when `goes_on` is set."""
@@ -171,6 +161,20 @@ class SlowStore(FakeStore):
     async def write(self, batch: Batch, gone: Set[Hole] = frozenset()) -> Stored:
         await self.goes_on.wait()
         return await super().write(batch, gone)
+
+
+async def test_what_goes_wrong_with_one_share_is_raised_once_the_other_is_stored() -> None:
+    failing, slow = FakeStore(errors=[RuntimeError("broken")]), SlowStore()
+    batches = Batches([failing, slow], "t", Metrics(), asyncio.Event())
+    # the store keeps the ledger of partition 0, which is the second one here
+    await batches.take([*Partition(1).records(b""), *Partition(0).records(b"")], FakeLog())
+    finishing = asyncio.create_task(batches.finish())
+    await eventually(lambda: failing.attempts == 1)
+    assert not finishing.done()
+    slow.goes_on.set()
+    with pytest.raises(RuntimeError, match="broken"):
+        await finishing
+    assert slow.next_offset == 1
 
 
 async def test_one_batch_is_in_hand_while_another_is_stored_and_no_more() -> None:
@@ -208,8 +212,8 @@ async def test_a_batch_in_hand_goes_after_what_is_read_again() -> None:
     await scene.begin(20, count=5)
     await scene.take(25, count=5)  # polled before the first was found to have a hole before it
     assert (scene.log.position, scene.store.next_offset) == (10, 10)
-    for first_offset in (10, 20, 25):
-        await scene.take(first_offset, count=10 if first_offset == 10 else 5)
+    for first_offset, count in ((10, 10), (20, 5), (25, 5)):
+        await scene.take(first_offset, count)
     assert scene.store.next_offset == 30
     assert scene.metric("records_lost_total") == 0
 
