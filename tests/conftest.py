@@ -6,12 +6,17 @@ from uuid import uuid4
 
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient
+from hypothesis import HealthCheck, settings
 from testcontainers.community.kafka import KafkaContainer
 from testcontainers.community.postgres import PostgresContainer
 
 from local_stack import LocalStack
 from migrations import upgrade
 from tests.support.services import create_topic, docker_answers, temporary_database, with_database
+
+# For all property tests: a machine that is busy is no fault of theirs.
+settings.register_profile("attemptlog", deadline=None, suppress_health_check=list(HealthCheck), print_blob=True)
+settings.load_profile("attemptlog")
 
 
 @pytest.fixture(scope="session")

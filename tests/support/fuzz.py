@@ -14,7 +14,7 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from hypothesis import HealthCheck, settings
+from hypothesis import settings
 from hypothesis import strategies as st
 
 from schemas import new_event_id
@@ -38,10 +38,7 @@ def fuzz(examples: int) -> Callable[[Callable[..., object]], Callable[..., objec
         max_examples=int(by_hand or examples),
         derandomize=not by_hand,
         database=None,
-        deadline=None,
-        print_blob=True,
         report_multiple_bugs=False,
-        suppress_health_check=list(HealthCheck),
     )
 
 
