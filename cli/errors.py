@@ -36,8 +36,9 @@ def _(error: ValidationError) -> str | None:
 
 
 def _setting(loc: tuple[int | str, ...], kind: str, message: str) -> str:
+    message = message.removeprefix("Value error, ")
     if not loc:
-        return message.removeprefix("Value error, ")
+        return message
     name = f"ATTEMPTLOG_{loc[0]}".upper()
     return f"{name} is not set" if kind == "missing" else f"{name}: {message}"
 

@@ -8,7 +8,8 @@ from pydantic_settings import SettingsConfigDict
 
 from cli.errors import OperatorError
 from schemas import ATTEMPT_EVENTS
-from schemas.kafka import KafkaSecurity
+from schemas.kafka import BootstrapServers, KafkaSecurity
+from schemas.topics import TopicName
 
 STACK_DIRECTORY = Path(".attemptlog")
 ENVIRONMENT_FILE = STACK_DIRECTORY / "env"  # `attemptlog up` leaves its addresses here for the other commands
@@ -20,9 +21,9 @@ class CliSettings(KafkaSecurity):
     model_config = SettingsConfigDict(env_file=ENVIRONMENT_FILE)
 
     kafka_bootstrap_servers: Annotated[
-        str | None, Field(description="Kafka addresses, host:port, comma-separated.")
+        BootstrapServers | None, Field(description="Kafka addresses, host:port, comma-separated.")
     ] = None
-    topic: Annotated[str, Field(description="Topic of the envelopes.")] = ATTEMPT_EVENTS.name
+    topic: Annotated[TopicName, Field(description="Topic of the envelopes.")] = ATTEMPT_EVENTS.name
     database_url: Annotated[SecretStr | None, Field(description="PostgreSQL, as the role that owns the tables.")] = None
     gateway_url: Annotated[str | None, Field(description="Address of the gateway.")] = None
     consumer_url: Annotated[str | None, Field(description="Address of the consumer's health and metrics.")] = None

@@ -7,15 +7,18 @@ from pydantic import Field
 
 from schemas import ATTEMPT_EVENTS
 from schemas.fields import Seconds
-from schemas.kafka import KafkaSecurity
+from schemas.kafka import BootstrapServers, KafkaSecurity
 from schemas.postgres import DatabaseUrl
+from schemas.topics import TopicName
 
 
 class ConsumerSettings(KafkaSecurity):
     """Settings of the consumer, `ATTEMPTLOG_` in front; durations are seconds or ISO 8601."""
 
-    kafka_bootstrap_servers: Annotated[str, Field(description="Kafka addresses, host:port, comma-separated.")]
-    topic: Annotated[str, Field(description="Topic the envelopes are read from.")] = ATTEMPT_EVENTS.name
+    kafka_bootstrap_servers: Annotated[
+        BootstrapServers, Field(description="Kafka addresses, host:port, comma-separated.")
+    ]
+    topic: Annotated[TopicName, Field(description="Topic the envelopes are read from.")] = ATTEMPT_EVENTS.name
     consumer_group: Annotated[
         str, Field(description="Kafka consumer group; the consumers that name the same one share the partitions.")
     ] = "attemptlog-consumer"

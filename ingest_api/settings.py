@@ -9,8 +9,9 @@ from pydantic_settings import NoDecode
 
 from schemas import ATTEMPT_EVENTS, MAX_EVENTS_PER_BATCH
 from schemas.fields import Seconds
-from schemas.kafka import KafkaSecurity
+from schemas.kafka import BootstrapServers, KafkaSecurity
 from schemas.postgres import DatabaseUrl
+from schemas.topics import TopicName
 
 
 def _split(value: object) -> object:
@@ -20,8 +21,10 @@ def _split(value: object) -> object:
 class IngestSettings(KafkaSecurity):
     """Settings of the gateway, `ATTEMPTLOG_` in front; durations are seconds or ISO 8601."""
 
-    kafka_bootstrap_servers: Annotated[str, Field(description="Kafka addresses, host:port, comma-separated.")]
-    topic: Annotated[str, Field(description="Topic for the envelopes.")] = ATTEMPT_EVENTS.name
+    kafka_bootstrap_servers: Annotated[
+        BootstrapServers, Field(description="Kafka addresses, host:port, comma-separated.")
+    ]
+    topic: Annotated[TopicName, Field(description="Topic for the envelopes.")] = ATTEMPT_EVENTS.name
     delivery_deadline: Annotated[
         Seconds, Field(description="Longest wait for Kafka's acknowledgement; then 503.", gt=timedelta(0))
     ] = timedelta(seconds=5)

@@ -18,7 +18,8 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wai
 from publisher.lanes import Lanes, Wait
 from publisher.port import KafkaUnavailable
 from schemas import ATTEMPT_EVENTS, Envelope, encode
-from schemas.kafka import KafkaSecurity, why_refused
+from schemas.kafka import KafkaSecurity, addresses, why_refused
+from schemas.topics import topic_name
 
 logger = logging.getLogger(__name__)
 
@@ -41,7 +42,8 @@ class KafkaPublisher:
 
     It connects in the background and again after every failure, so a process can start, and go on, without Kafka.
     At most `max_buffered_bytes` of records wait for an acknowledgement; over that `publish` refuses at once.
-    Without `security`, TLS and login are as the environment says.
+    Without `security`, TLS and login are as the environment says. Raises ValueError for an address or a topic's name
+    that cannot be one.
     """
 
     def __init__(
@@ -54,9 +56,9 @@ class KafkaPublisher:
         security: KafkaSecurity | None = None,
     ) -> None:
         self.max_buffered_bytes = max_buffered_bytes
-        self._bootstrap_servers = bootstrap_servers
+        self._bootstrap_servers = addresses(bootstrap_servers)
         self._security = security or KafkaSecurity()
-        self._topic = topic
+        self._topic = topic_name(topic)
         self._deadline = delivery_deadline
         self._lanes: Lanes | None = None
         self._keeper: asyncio.Task[None] | None = None

@@ -1,8 +1,10 @@
 """How Kafka lets us in: the settings that gateway, consumer and command share, and what to say when it does not."""
 
+import re
 import ssl
+from ipaddress import IPv6Address
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, get_origin
 
 from aiokafka.conn import collect_hosts, create_conn
 from aiokafka.errors import (
@@ -12,10 +14,41 @@ from aiokafka.errors import (
     UnsupportedSaslMechanismError,
 )
 from aiokafka.protocol.metadata import MetadataRequest
-from pydantic import Field, FilePath, SecretStr, model_validator
+from pydantic import AfterValidator, Field, FilePath, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 ANSWER_TIMEOUT_MS = 5_000
+MAX_PORT = 65_535
+ADDRESS = re.compile(r"(?:\[(?P<ipv6>[^\[\]]*)\]|(?P<host>[A-Za-z0-9._-]+)):(?P<port>[0-9]{1,5})", re.ASCII)
+
+
+def addresses(text: str) -> str:
+    """Return Kafka's addresses without spaces around them; raise ValueError for what is not host:port,host:port."""
+    found = [address.strip() for address in text.split(",")]
+    for place, address in enumerate(found, 1):
+        if not _is_address(address):  # which is not shown: it may be a URL with a password
+            raise ValueError(
+                f"address {place} of {len(found)} is not host:port with a port from 1 to {MAX_PORT}; "
+                "write kafka-1:9092,kafka-2:9092, and [::1]:9092 for IPv6"
+            )
+    return ",".join(found)
+
+
+def _is_address(text: str) -> bool:
+    found = ADDRESS.fullmatch(text)
+    if found is None or not 1 <= int(found["port"]) <= MAX_PORT:
+        return False
+    return found["host"] is not None or _is_ipv6(found["ipv6"])
+
+
+def _is_ipv6(text: str) -> bool:
+    try:
+        return bool(IPv6Address(text))
+    except ValueError:
+        return False
+
+
+BootstrapServers = Annotated[str, AfterValidator(addresses)]
 
 
 class KafkaSecurity(BaseSettings):
@@ -75,6 +108,15 @@ class KafkaSecurity(BaseSettings):
             context.load_cert_chain(self.kafka_client_cert_file, self.kafka_client_key_file, password="")
         return context
 
+    @model_validator(mode="before")
+    @classmethod
+    def _nothing_is_empty(cls, given: dict[str, Any]) -> dict[str, Any]:
+        """Refuse an empty text, which is a variable that somebody forgot to fill in; a list may be empty."""
+        for name, value in given.items():
+            if isinstance(value, str) and not value.strip() and name in cls.model_fields and not _is_list(cls, name):
+                raise ValueError(f"set ATTEMPTLOG_{name.upper()}, or leave it out: it is empty")
+        return given
+
     @model_validator(mode="after")
     def _nothing_is_missing_or_unused(self) -> Self:
         protocol = f"ATTEMPTLOG_KAFKA_SECURITY_PROTOCOL is {self.kafka_security_protocol}"
@@ -96,6 +138,10 @@ class KafkaSecurity(BaseSettings):
             names = _shown(self.kafka_ca_file, self.kafka_client_cert_file, self.kafka_client_key_file)
             raise ValueError(f"TLS cannot be set up with {names}: {error.strerror or error}") from error
         return self
+
+
+def _is_list(settings: type[BaseSettings], name: str) -> bool:
+    return get_origin(settings.model_fields[name].annotation) is list
 
 
 def _shown(*files: Path | None) -> str:

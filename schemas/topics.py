@@ -1,7 +1,29 @@
 """Kafka topics and how they are laid out."""
 
+import re
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Annotated
+
+from pydantic import AfterValidator
+
+MAX_TOPIC_LENGTH = 249  # Kafka's own: a folder's name, with the partition's number behind it
+TOPIC = re.compile(r"[A-Za-z0-9._-]+", re.ASCII)
+KAFKAS_OWN = ("__consumer_offsets", "__transaction_state", "__share_group_state", "__cluster_metadata")
+
+
+def topic_name(text: str) -> str:
+    """Return a topic's name as it is; raise ValueError when Kafka would not take it, or has it for itself."""
+    if len(text) > MAX_TOPIC_LENGTH or not TOPIC.fullmatch(text) or text in {".", ".."}:
+        raise ValueError(
+            f"is not a topic's name: use 1 to {MAX_TOPIC_LENGTH} ASCII letters, digits, dots, underscores and hyphens"
+        )
+    if text in KAFKAS_OWN:
+        raise ValueError("is a topic of Kafka's own: choose another")
+    return text
+
+
+TopicName = Annotated[str, AfterValidator(topic_name)]
 
 
 @dataclass(frozen=True, slots=True)

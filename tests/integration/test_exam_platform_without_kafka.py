@@ -148,7 +148,7 @@ def start(environment: dict[str, str], *arguments: str) -> "subprocess.Popen[str
     [
         ({}, [], "EXAM_PLATFORM_DATABASE_URL: Field required"),
         (
-            {"DATABASE_URL": "postgresql:///x", "KAFKA_BOOTSTRAP_SERVERS": "x", "JWT_SECRET": "short"},
+            {"DATABASE_URL": "postgresql:///x", "KAFKA_BOOTSTRAP_SERVERS": "x:1", "JWT_SECRET": "short"},
             [],
             "EXAM_PLATFORM_JWT_SECRET: Value error, must be 32 bytes or more",
         ),

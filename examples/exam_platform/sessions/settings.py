@@ -7,7 +7,9 @@ from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from schemas import ATTEMPT_EVENTS
+from schemas.kafka import BootstrapServers
 from schemas.postgres import DatabaseUrl
+from schemas.topics import TopicName
 
 MIN_SECRET_BYTES = 32  # RFC 7518, 3.2
 
@@ -29,8 +31,10 @@ class DatabaseSettings(BaseSettings):
 class PlatformSettings(DatabaseSettings):
     """Settings of the service, `EXAM_PLATFORM_` in front; TLS and login for Kafka are the publisher's own settings."""
 
-    kafka_bootstrap_servers: Annotated[str, Field(description="Kafka addresses, host:port, comma-separated.")]
-    topic: Annotated[str, Field(description="Topic for the events.")] = ATTEMPT_EVENTS.name
+    kafka_bootstrap_servers: Annotated[
+        BootstrapServers, Field(description="Kafka addresses, host:port, comma-separated.")
+    ]
+    topic: Annotated[TopicName, Field(description="Topic for the events.")] = ATTEMPT_EVENTS.name
     max_queued_events: Annotated[int, Field(description="Events that may wait for Kafka, about 1 KiB each.", ge=1)] = (
         10_000
     )
