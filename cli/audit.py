@@ -10,7 +10,7 @@ from psycopg.rows import scalar_row
 from rich.table import Table
 
 from cli.console import out, print_json, working_on
-from cli.kafka import offsets
+from cli.kafka import no_such_topic, offsets
 from cli.ledger import NOTHING, Audit, Counts, PartitionAccount
 from cli.settings import CliSettings
 
@@ -95,9 +95,14 @@ async def settled_audit(bootstrap_servers: str, database_url: str, topic: str, w
 
 
 async def take_audit(bootstrap_servers: str, database_url: str, topic: str) -> Audit:
-    """Audit now. PostgreSQL is read first, so that a live topic shows pending records and never a ledger ahead."""
+    """Audit now; raise OperatorError for a topic that neither Kafka nor the ledger knows.
+
+    PostgreSQL is read first, so that a live topic shows pending records and never a ledger ahead.
+    """
     counts, inserted, replayed, events = await _read_database(database_url, topic)
     in_kafka = await offsets(bootstrap_servers, topic)
+    if not in_kafka and not counts:
+        raise no_such_topic(topic)
     partitions = sorted(counts.keys() | in_kafka.keys())
     accounts = [PartitionAccount(each, in_kafka.get(each), counts.get(each, NOTHING)) for each in partitions]
     return Audit(topic, accounts, inserted, events, replayed)

@@ -6,12 +6,14 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaConnectionError
 
 from cli.errors import OperatorError
 from cli.ledger import Offsets
 from cli.settings import CliSettings
 from schemas.kafka import why_refused
+from schemas.metadata import look_only
 
 REQUEST_TIMEOUT_MS = 10_000
 
@@ -35,6 +37,18 @@ async def describe(client: AIOKafkaAdminClient, topic: str) -> dict[str, Any] | 
     return next((found for found in everything if found["topic"] == topic), None)
 
 
+async def topic_configs(client: AIOKafkaAdminClient, topic: str) -> dict[str, str]:
+    """Return the topic's settings by Kafka's names, those included that it has from its broker."""
+    [answer] = await client.describe_configs([ConfigResource(ConfigResourceType.TOPIC, topic)])
+    entries = answer.resources[0][-1]
+    return {name: value for name, value, *_ in entries}
+
+
+def no_such_topic(topic: str) -> OperatorError:
+    """Return what to raise when Kafka does not know the topic."""
+    return OperatorError(f"There is no topic {topic}: run `attemptlog topics`, or mend ATTEMPTLOG_TOPIC.")
+
+
 async def offsets(bootstrap_servers: str, topic: str) -> dict[int, Offsets]:
     """Return the first and the next offset of every partition; empty when there is no such topic."""
     async with admin_client(bootstrap_servers) as client:
@@ -45,6 +59,7 @@ async def offsets(bootstrap_servers: str, topic: str) -> dict[int, Offsets]:
     consumer = AIOKafkaConsumer(
         bootstrap_servers=bootstrap_servers, request_timeout_ms=REQUEST_TIMEOUT_MS, **CliSettings().client_arguments()
     )
+    look_only(consumer._client)
     try:
         await _start(consumer, bootstrap_servers)
         begin = await consumer.beginning_offsets(partitions)

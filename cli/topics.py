@@ -2,19 +2,18 @@
 
 import asyncio
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from datetime import timedelta
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
-from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import TopicAlreadyExistsError, for_code
 
 from cli.console import out, print_json, working_on
 from cli.errors import OperatorError
-from cli.kafka import admin_client, describe
+from cli.kafka import admin_client, describe, no_such_topic, topic_configs
 from cli.settings import CliSettings
 from schemas import ATTEMPT_EVENTS
 
@@ -130,17 +129,11 @@ async def _wait_until_known(client: AIOKafkaAdminClient, topic: str) -> None:
 async def _layout(client: AIOKafkaAdminClient, topic: str) -> Layout:
     found = await describe(client, topic)
     if found is None:
-        raise OperatorError(f"There is no topic {topic}: run `attemptlog topics`.")
-    configs = await _configs(client, topic)
+        raise no_such_topic(topic)
+    configs = await topic_configs(client, topic)
     return Layout(
         partitions=len(found["partitions"]),
         replication=min(len(partition["replicas"]) for partition in found["partitions"]),
         retention_ms=int(configs["retention.ms"]),
         min_insync_replicas=int(configs["min.insync.replicas"]),
     )
-
-
-async def _configs(client: AIOKafkaAdminClient, topic: str) -> Mapping[str, Any]:
-    [answer] = await client.describe_configs([ConfigResource(ConfigResourceType.TOPIC, topic)])
-    entries = answer.resources[0][-1]
-    return {name: value for name, value, *_ in entries}

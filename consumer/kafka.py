@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
@@ -18,6 +19,7 @@ from consumer.batches import pauses
 from consumer.errors import KafkaUnavailable, StoreUnavailable
 from consumer.settings import ConsumerSettings
 from schemas.kafka import KafkaSecurity, why_refused
+from schemas.metadata import METADATA_MAX_AGE_MS, look_only
 
 logger = logging.getLogger(__name__)
 
@@ -46,7 +48,8 @@ class PatientBroker(KafkaBroker):
             settings.kafka_bootstrap_servers.split(","),
             client_id="attemptlog-consumer",
             consumer_only=True,
-            allow_auto_create_topics=False,
+            allow_auto_create_topics=False,  # by an admin client; see _connect for the rest
+            metadata_max_age_ms=METADATA_MAX_AGE_MS,
             apply_types=False,
             graceful_timeout=GRACE,
             security=_security(settings),
@@ -63,6 +66,11 @@ class PatientBroker(KafkaBroker):
             await self._join()
         except Exception as error:  # FastStream would go on serving without consuming
             await self._failed(error)
+
+    async def _connect(self) -> Callable[..., AIOKafkaConsumer]:
+        build = await super()._connect()
+        self.config.broker_config.builder = partial(_looking, build)
+        return self.config.broker_config.builder
 
     async def _join(self) -> None:
         for pause in pauses():
@@ -81,6 +89,12 @@ class PatientBroker(KafkaBroker):
             await asyncio.wait_for(super().stop(*exc_info), STOP_DEADLINE)
         except TimeoutError:
             logger.warning("Kafka did not let go in time; it will notice", extra={"action": "stop_cut_short"})
+
+
+def _looking(build: Callable[..., AIOKafkaConsumer], **arguments: Any) -> AIOKafkaConsumer:
+    consumer = build(**arguments)
+    look_only(consumer._client)
+    return consumer
 
 
 def _security(settings: KafkaSecurity) -> BaseSecurity:
@@ -172,11 +186,14 @@ async def end_offsets(settings: ConsumerSettings) -> dict[int, int]:
         enable_auto_commit=False,
         **settings.client_arguments(),
     )
+    look_only(consumer._client)
     try:
         await consumer.start()
         return await ends_known_to(consumer, settings.topic)
     except UnknownTopicOrPartitionError as error:
-        raise KafkaUnavailable(f"there is no topic {settings.topic}: run `attemptlog topics`") from error
+        raise KafkaUnavailable(
+            f"there is no topic {settings.topic}: run `attemptlog topics`, or mend ATTEMPTLOG_TOPIC"
+        ) from error
     except KafkaConnectionError as error:
         raise KafkaUnavailable(await why_refused(settings.kafka_bootstrap_servers, settings)) from error
     except KafkaError as error:

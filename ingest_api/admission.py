@@ -1,6 +1,6 @@
 """Which events of a batch are taken. Pure: what it needs to know is passed in."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -20,6 +20,21 @@ class Admission:
     def is_forbidden(self) -> bool:
         """True when an event was refused for its session or its question."""
         return any(it.code in {"session_not_owned", "question_not_in_session"} for it in self.rejections)
+
+
+def without(admission: Admission, too_large: Collection[str]) -> Admission:
+    """Return an admission in which the envelopes with these ids are refused, for the topic does not take them."""
+    refused = {rejection.index for rejection in admission.rejections}
+    places = [place for place in range(len(admission.envelopes) + len(refused)) if place not in refused]
+    rejections = [
+        Rejection(index=place, code="payload_too_large", message="the event is larger than Kafka's topic takes")
+        for place, envelope in zip(places, admission.envelopes, strict=True)
+        if envelope.id in too_large
+    ]
+    return Admission(
+        [it for it in admission.envelopes if it.id not in too_large],
+        sorted(admission.rejections + rejections, key=lambda it: it.index),
+    )
 
 
 def session_ids(batch: IngestRequest) -> set[str]:

@@ -16,6 +16,7 @@ from ingest_api.body import BodyLimits
 from ingest_api.intake import Intake
 from ingest_api.metrics import Metrics
 from ingest_api.openapi import SECURITY_SCHEMES
+from ingest_api.process import Ending
 from ingest_api.rate import TokenBuckets
 from ingest_api.routes import INGEST_PATH, router, serve_batch
 from ingest_api.services import Services, State
@@ -54,8 +55,9 @@ def create_app(
     settings = settings or IngestSettings()
     metrics = Metrics()
     gate = Gate(_bounds(settings), metrics.shed)
-    publisher = publisher or _publisher(settings)
-    sessions = sessions or _sessions(settings)
+    ending = Ending()
+    publisher = publisher or _publisher(settings, ending)
+    sessions = sessions or _sessions(settings, ending)
     metrics.watch(publisher, sessions, gate)
     services = _services(settings, metrics, gate, publisher, sessions)
 
@@ -65,6 +67,7 @@ def create_app(
             gc.freeze()
             gc.set_threshold(GC_THRESHOLD)
             yield {"services": services}
+        ending.leave()
 
     app = Gateway(title="attemptlog gateway", lifespan=lifespan, telemetry=NO_TELEMETRY)
     app.include_router(router)
@@ -78,22 +81,24 @@ def _bounds(settings: IngestSettings) -> Bounds:
     return Bounds(settings.max_requests_in_flight, settings.max_bytes_in_flight, settings.max_body_bytes)
 
 
-def _publisher(settings: IngestSettings) -> Publisher:
+def _publisher(settings: IngestSettings, ending: Ending) -> Publisher:
     return KafkaPublisher(
         settings.kafka_bootstrap_servers,
         topic=settings.topic,
         delivery_deadline=settings.delivery_deadline,
         max_buffered_bytes=settings.max_buffered_bytes,
         security=settings,
+        failed=ending.fail,
     )
 
 
-def _sessions(settings: IngestSettings) -> SessionDirectory:
+def _sessions(settings: IngestSettings, ending: Ending) -> SessionDirectory:
     return PostgresSessions(
         settings.database_url.get_secret_value(),
         lookup_timeout=settings.session_lookup_timeout,
         cache_size=settings.session_cache_size,
         cache_ttl=settings.session_cache_ttl,
+        watch=ending.watch,
     )
 
 

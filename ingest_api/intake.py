@@ -3,13 +3,13 @@
 import time
 from datetime import UTC, datetime
 
-from ingest_api.admission import Admission, admit, session_ids
+from ingest_api.admission import Admission, admit, session_ids, without
 from ingest_api.auth import Caller
 from ingest_api.metrics import Metrics
 from ingest_api.problems import EveryEventInvalid, NothingAllowed, TooManyEvents, Unavailable, reply_of
 from ingest_api.rate import TokenBuckets
 from ingest_api.sessions import SessionDirectory
-from publisher import KafkaUnavailable, Publisher
+from publisher import EnvelopeTooLarge, KafkaUnavailable, Publisher
 from schemas import IngestReply, IngestRequest
 
 KAFKA_RETRY_AFTER = 2.0  # seconds: a broker's restart or a new leader takes about that
@@ -35,7 +35,13 @@ class Intake:
         admission = admit(batch, caller.user_id, sessions, datetime.now(UTC))
         if not admission.envelopes:
             raise self._refused(admission)
-        await self._publish(admission)
+        try:
+            await self._publish(admission)
+        except EnvelopeTooLarge as error:
+            admission = without(admission, error.ids)
+            if not admission.envelopes:
+                raise self._refused(admission) from error
+            await self._publish(admission)
         self._count(admission)
         if len(sessions) < len(asked):
             self._metrics.unchecked.inc(sum(it.session_id not in sessions for it in admission.envelopes))

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Protocol, Self
@@ -99,10 +99,19 @@ class PostgresSessions:
     """Looks sessions up, one query at a time for all the batches that came in meanwhile; see SessionDirectory.
 
     A batch waits `lookup_timeout` at most, and not at all behind a query that already takes longer. A query that is
-    late goes on and fills the cache for the next batch.
+    late goes on and fills the cache for the next batch. `watch` gets each task that asks PostgreSQL: what such a task
+    dies of is a fault.
     """
 
-    def __init__(self, database_url: str, *, lookup_timeout: timedelta, cache_size: int, cache_ttl: timedelta) -> None:
+    def __init__(
+        self,
+        database_url: str,
+        *,
+        lookup_timeout: timedelta,
+        cache_size: int,
+        cache_ttl: timedelta,
+        watch: Callable[["asyncio.Task[None]"], None] = lambda _: None,
+    ) -> None:
         self._pool = AsyncConnectionPool(
             database_url,
             min_size=0,
@@ -116,6 +125,7 @@ class PostgresSessions:
                 "application_name": "attemptlog gateway",
             },
         )
+        self._watch = watch
         self._lookup_timeout = lookup_timeout.total_seconds()
         self._sessions: TTLCache[str, Session] = TTLCache(cache_size, cache_ttl.total_seconds())
         self._exams: TTLCache[str, frozenset[str]] = TTLCache(MAX_EXAMS, cache_ttl.total_seconds())
@@ -165,6 +175,7 @@ class PostgresSessions:
         lookup.ids.update(ids)
         if self._worker is None:
             self._worker = asyncio.create_task(self._work())
+            self._watch(self._worker)
         # not wait_for: cancelling a query would wait for the server to answer the cancellation
         await asyncio.wait({lookup.found}, timeout=self._lookup_timeout)
         found = lookup.found.result() if lookup.found.done() else {}

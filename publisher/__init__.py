@@ -3,6 +3,14 @@
 from publisher.kafka import KafkaPublisher
 from publisher.logger import EventLogger
 from publisher.memory import MemoryPublisher
-from publisher.port import KafkaUnavailable, Publisher, PublisherError
+from publisher.port import EnvelopeTooLarge, KafkaUnavailable, Publisher, PublisherError
 
-__all__ = ["EventLogger", "KafkaPublisher", "KafkaUnavailable", "MemoryPublisher", "Publisher", "PublisherError"]
+__all__ = [
+    "EnvelopeTooLarge",
+    "EventLogger",
+    "KafkaPublisher",
+    "KafkaUnavailable",
+    "MemoryPublisher",
+    "Publisher",
+    "PublisherError",
+]

@@ -3,7 +3,8 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from functools import lru_cache
 from itertools import groupby
@@ -11,23 +12,24 @@ from operator import attrgetter
 from typing import Self
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaConnectionError, KafkaError
+from aiokafka.errors import KafkaError
 from aiokafka.partitioner import murmur2
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_exponential_jitter
 
+from publisher.destination import Destination, stop
 from publisher.lanes import Lanes, Wait
-from publisher.port import KafkaUnavailable
+from publisher.limits import Limits
+from publisher.port import EnvelopeTooLarge, KafkaUnavailable
 from schemas import ATTEMPT_EVENTS, Envelope, encode
-from schemas.kafka import KafkaSecurity, addresses, why_refused
+from schemas.kafka import KafkaSecurity, addresses
 from schemas.topics import topic_name
 
 logger = logging.getLogger(__name__)
 
-MAX_BATCH_BYTES = 512 * 1024  # half of the broker's default message.max.bytes: one record more never passes it
 PARTITION_CACHE_SIZE = 65_536  # sessions; murmur2 in Python costs 8 µs, a hit 0.1 µs
-STOP_DEADLINE = timedelta(seconds=4)  # a process manager kills after 10 s, and the rest of a stop needs some of them
-ABANDON_DEADLINE = timedelta(seconds=1)  # what then still waits for Kafka is cancelled
-LATENESS_INTERVAL = timedelta(milliseconds=100)  # how much longer than the delivery deadline anybody waits
+LATENESS_INTERVAL = timedelta(milliseconds=50)  # how much longer than the delivery deadline anybody waits
+FAILURE_PAUSE = timedelta(seconds=1)  # before connecting again after what nobody expected
+LOOK_INTERVAL = timedelta(seconds=30)  # until a changed max.message.bytes is known
 RETRY_PAUSE = wait_exponential_jitter(multiplier=0.1, max=2)  # seconds
 
 
@@ -42,7 +44,8 @@ class KafkaPublisher:
 
     It connects in the background and again after every failure, so a process can start, and go on, without Kafka.
     At most `max_buffered_bytes` of records wait for an acknowledgement; over that `publish` refuses at once.
-    Without `security`, TLS and login are as the environment says. Raises ValueError for an address or a topic's name
+    Without `security`, TLS and login are as the environment says. What connecting fails of unexpectedly is logged and
+    handed to `failed`, once; without it, connecting is tried again. Raises ValueError for an address or a topic's name
     that cannot be one.
     """
 
@@ -54,12 +57,14 @@ class KafkaPublisher:
         delivery_deadline: timedelta = timedelta(seconds=5),
         max_buffered_bytes: int = 32 * 1024 * 1024,
         security: KafkaSecurity | None = None,
+        failed: Callable[[BaseException], None] | None = None,
     ) -> None:
         self.max_buffered_bytes = max_buffered_bytes
-        self._bootstrap_servers = addresses(bootstrap_servers)
-        self._security = security or KafkaSecurity()
-        self._topic = topic_name(topic)
-        self._deadline = delivery_deadline
+        self._destination = Destination(
+            addresses(bootstrap_servers), topic_name(topic), security or KafkaSecurity(), delivery_deadline
+        )
+        self._failed = failed
+        self._limits = Limits()
         self._lanes: Lanes | None = None
         self._keeper: asyncio.Task[None] | None = None
 
@@ -86,7 +91,8 @@ class KafkaPublisher:
     async def publish(self, envelopes: Sequence[Envelope]) -> None:
         """Return when every envelope is acknowledged by all in-sync replicas; raise KafkaUnavailable otherwise.
 
-        Takes at most the delivery deadline, and no time at all while Kafka is known to be away.
+        Takes at most the delivery deadline, and no time at all while Kafka is known to be away. Raises EnvelopeTooLarge
+        for what the topic is known not to take.
         """
         if not envelopes:
             return
@@ -100,6 +106,8 @@ class KafkaPublisher:
     def _put(self, envelopes: Sequence[Envelope], lanes: Lanes) -> list[Wait]:
         """Encode, and put on the way; what was encoded takes up nearly 4 KiB each until it is."""
         runs = [(id_.encode(), [*map(encode, run)]) for id_, run in groupby(envelopes, attrgetter("session_id"))]
+        if lanes.limits.record_bytes is not None:
+            _refuse_too_large(envelopes, lanes.limits)
         size = sum(len(value) for _, values in runs for value in values)
         if lanes.buffered_bytes + size > self.max_buffered_bytes:
             raise KafkaUnavailable(f"{lanes.buffered_bytes} bytes already wait for Kafka")
@@ -107,14 +115,37 @@ class KafkaPublisher:
 
     async def _keep_connected(self) -> None:
         while True:
-            producer, lanes = await self._connect()
+            try:
+                await self._serve(*await self._connect())
+            except (Exception, asyncio.CancelledError) as error:
+                if _is_told_to_end():
+                    raise
+                logger.critical("the connection to Kafka failed", exc_info=error, extra={"action": "keeper_failed"})
+                if self._failed is not None:
+                    self._failed(error)
+                    return
+                await asyncio.sleep(FAILURE_PAUSE.total_seconds())
+
+    async def _serve(self, producer: AIOKafkaProducer, lanes: Lanes) -> None:
+        """Publish until the producer has to be replaced; it is stopped then, and nobody waits for it any more."""
+        async with asyncio.TaskGroup() as group:
+            watches = [group.create_task(it) for it in (self._watch_limits(producer, lanes), _give_up_late(lanes))]
+            producer.client.cluster.add_listener(lanes.follow)
             self._lanes = lanes
             try:
-                await _until_broken(lanes)
+                await lanes.broken.wait()
             finally:
-                self._lanes = None
-                await _stop(producer)  # lets what is on its way arrive, within STOP_DEADLINE
+                self._lanes, self._limits = None, lanes.limits
+                await stop(producer)  # lets what is on its way arrive, within STOP_DEADLINE
                 lanes.close()
+                for watch in watches:
+                    watch.cancel()
+
+    async def _watch_limits(self, producer: AIOKafkaProducer, lanes: Lanes) -> None:
+        while True:
+            await asyncio.sleep(LOOK_INTERVAL.total_seconds())
+            with contextlib.suppress(KafkaError):
+                lanes.limits = await self._destination.limits(producer) or replace(lanes.limits, record_bytes=None)
 
     async def _connect(self) -> tuple[AIOKafkaProducer, Lanes]:
         async for attempt in AsyncRetrying(
@@ -126,43 +157,33 @@ class KafkaPublisher:
         return producer, lanes
 
     async def _open(self) -> tuple[AIOKafkaProducer, Lanes]:
-        producer = AIOKafkaProducer(
-            bootstrap_servers=self._bootstrap_servers,
-            acks="all",
-            enable_idempotence=True,
-            max_batch_size=MAX_BATCH_BYTES,
-            request_timeout_ms=int(self._deadline.total_seconds() * 1000),
-            **self._security.client_arguments(),
-        )
+        producer, partitions = await self._destination.open()
         try:
-            await producer.start()
-            partitions = await producer.partitions_for(self._topic)
+            limits = await self._destination.limits(producer) or self._limits
         except BaseException:
-            await _stop(producer)
+            await stop(producer)
             raise
-        return producer, Lanes(producer, self._topic, len(partitions), self._deadline)
+        return producer, Lanes(producer, self._destination.topic, partitions, self._destination.deadline, limits)
 
     async def _log_failure(self, state: RetryCallState) -> None:
         error = state.outcome.exception() if state.outcome else None
-        why = type(error).__name__
-        if isinstance(error, KafkaConnectionError):
-            why = await why_refused(self._bootstrap_servers, self._security)
-        logger.warning("Kafka is away: %s", why, extra={"action": "kafka_away", "error": type(error).__name__})
+        why = await self._destination.why_away(error)
+        logger.warning("%s", why, extra={"action": "kafka_away", "error": type(error).__name__})
 
 
-async def _until_broken(lanes: Lanes) -> None:
-    while not lanes.broken.is_set():
+def _is_told_to_end() -> bool:
+    """Whether the running task is being cancelled; a CancelledError of aiokafka's own says nothing about that."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
+
+
+def _refuse_too_large(envelopes: Sequence[Envelope], limits: Limits) -> None:
+    ids = frozenset(it.id for it in envelopes if not limits.takes(it.session_id.encode(), encode(it)))
+    if ids:
+        raise EnvelopeTooLarge(ids)
+
+
+async def _give_up_late(lanes: Lanes) -> None:
+    while True:
         lanes.give_up_late()
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(LATENESS_INTERVAL.total_seconds()):
-                await lanes.broken.wait()
-
-
-async def _stop(producer: AIOKafkaProducer) -> None:
-    try:
-        await asyncio.wait_for(producer.stop(), STOP_DEADLINE.total_seconds())
-    except TimeoutError:  # stop() flushes first, and an idempotent producer tries for ever
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(ABANDON_DEADLINE.total_seconds()):
-                await producer.client.close()
-                await producer._sender.close()
+        await asyncio.sleep(LATENESS_INTERVAL.total_seconds())

@@ -15,12 +15,16 @@ from functools import partial
 from typing import Any
 
 from aiokafka import AIOKafkaProducer
+from aiokafka.cluster import ClusterMetadata
+from aiokafka.errors import MessageSizeTooLargeError
 from aiokafka.producer.message_accumulator import BatchBuilder
 
+from publisher.limits import Limits
 from publisher.port import KafkaUnavailable
 
 logger = logging.getLogger(__name__)
 
+NO_COMPRESSION = 0
 LINGER = timedelta(milliseconds=5)  # Kafka's own default since 4.0 (KIP-1030)
 
 Wait = asyncio.Future[str | None]  # resolved once what it stands for is acknowledged, or with why it will not be
@@ -59,10 +63,19 @@ class Lane:
 class Lanes:
     """The way to all partitions of a topic over one producer; `broken` is set when that has to be replaced.
 
-    `buffered_bytes` is what was appended and is not settled.
+    `buffered_bytes` is what was appended and is not settled. `limits` may be replaced at any time; Lanes itself narrows
+    them when Kafka refuses a batch for its size.
     """
 
-    def __init__(self, producer: AIOKafkaProducer, topic: str, partitions: int, deadline: timedelta) -> None:
+    def __init__(
+        self,
+        producer: AIOKafkaProducer,
+        topic: str,
+        partitions: int,
+        deadline: timedelta,
+        limits: Limits | None = None,
+    ) -> None:
+        self.limits = limits or Limits()
         self.broken = asyncio.Event()
         self.buffered_bytes = 0
         self._producer = producer
@@ -81,6 +94,14 @@ class Lanes:
     def is_stalled(self) -> bool:
         """True when a batch on its way is older than the delivery deadline; it is still being tried."""
         return any(map(self._is_stalled, self._lanes))
+
+    def follow(self, cluster: ClusterMetadata) -> None:
+        """Write to added partitions as well, as every client does from then on; break when there are fewer."""
+        partitions = len(cluster.partitions_for_topic(self._topic) or ())
+        if partitions < len(self._lanes):
+            logger.warning("%s is gone or was made anew", self._topic, extra={"action": "topic_gone"})
+            self.broken.set()
+        self._lanes += [Lane(number) for number in range(len(self._lanes), partitions)]
 
     def append(self, partition: int, key: bytes, values: Sequence[bytes]) -> list[Wait]:
         """Put records into the collecting batch, or several, and return what to wait for; raise KafkaUnavailable."""
@@ -117,7 +138,7 @@ class Lanes:
             lane.waiting.clear()
 
     def _open(self, lane: Lane) -> OpenBatch:
-        batch = OpenBatch(self._producer.create_batch(), self._loop.time())
+        batch = OpenBatch(BatchBuilder(self.limits.batch_bytes, NO_COMPRESSION), self._loop.time())
         lane.waiting.append(batch)
         return batch
 
@@ -141,7 +162,13 @@ class Lanes:
         self._departure, self._departed_at = None, self._loop.time()
         sender = self._loop.create_task(self._send_all())
         self._senders.add(sender)
-        sender.add_done_callback(self._senders.discard)
+        sender.add_done_callback(self._sender_ended)
+
+    def _sender_ended(self, sender: "asyncio.Task[None]") -> None:
+        self._senders.discard(sender)
+        if not sender.cancelled() and (error := sender.exception()) is not None:
+            logger.error("sending ended unexpectedly", exc_info=error, extra={"action": "sender_failed"})
+            self.broken.set()
 
     async def _send_all(self) -> None:
         for lane in self._lanes:
@@ -169,11 +196,24 @@ class Lanes:
         if error is None:
             self._settle(batch, None)
         else:  # whatever it was, the producer's sequence numbers are in doubt: a new one is needed
-            logger.error("a batch was not delivered", exc_info=error, extra={"action": "batch_failed"})
+            self._note(batch, error)
             self.broken.set()
             self._settle(batch, f"partition {lane.partition}: {type(error).__name__}")
         if lane.waiting:
             self._schedule_departure()
+
+    def _note(self, batch: OpenBatch, error: BaseException) -> None:
+        if not isinstance(error, MessageSizeTooLargeError):
+            logger.error("a batch was not delivered", exc_info=error, extra={"action": "batch_failed"})
+            return
+        size, records = batch.builder.size(), batch.builder.record_count()
+        self.limits = self.limits.without(size, records)
+        logger.error(
+            "%s takes no batch of %d bytes: raise its max.message.bytes (`attemptlog topics` says to what)",
+            self._topic,
+            size,
+            extra={"action": "batch_too_large", "bytes": size, "records": records},
+        )
 
     def _settle(self, batch: OpenBatch, why_not: str | None) -> None:
         self.buffered_bytes -= batch.size

@@ -19,7 +19,7 @@ from tenacity import (
 from publisher.backlog import Backlog
 from publisher.drops import Drops
 from publisher.metrics import Metrics
-from publisher.port import KafkaUnavailable, Publisher
+from publisher.port import EnvelopeTooLarge, KafkaUnavailable, Publisher
 from schemas import Envelope, EventType, Source, new_event_id
 from schemas.codec import ENVELOPE, explain
 
@@ -29,6 +29,7 @@ MAX_BATCH_EVENTS = 200  # with the largest payloads still under 1 MiB, the least
 MAX_TRIES = 5  # of a batch at which the publisher fails in a way that it does not promise: about a second
 RETRY_PAUSE = wait_random_exponential(multiplier=0.1, max=2)  # seconds; full jitter
 TELL_EVERY = timedelta(minutes=1)
+FAILURE_PAUSE = timedelta(seconds=1)  # before the same batch is taken again after a fault of ours
 ABANDON_DEADLINE = timedelta(seconds=1)  # for a publish that is cancelled at the stop to end
 
 
@@ -107,26 +108,45 @@ class EventLogger:
 
     async def _drain(self) -> None:
         while batch := await self._backlog.oldest(MAX_BATCH_EVENTS):
-            await self._deliver(batch)
+            try:
+                await self._deliver(batch)
+            except Exception:  # a fault of ours: the service goes on, and so do its events
+                logger.exception("delivering events failed", extra={"action": "drainer_failed"})
+                await asyncio.sleep(FAILURE_PAUSE.total_seconds())
 
     async def _deliver(self, batch: list[Envelope]) -> None:
         try:
-            await self._publish(batch)
+            too_large = await self._publish(batch)
         except Exception:
             self._drops.count("failed", self._backlog.remove(len(batch)))
             logger.exception("a batch was not delivered", extra={"action": "batch_failed", "events": len(batch)})
         else:
-            self._metrics.published.inc(self._backlog.remove(len(batch)))
+            removed = self._backlog.remove(len(batch))
+            too_large = min(too_large, removed)
+            self._metrics.published.inc(removed - too_large)
+            self._drops.count("failed", too_large, fault="larger than the topic's max.message.bytes")
 
-    async def _publish(self, batch: list[Envelope]) -> None:
-        """Return once Kafka has the batch, however long it is away; raise what else the publisher raises again."""
+    async def _publish(self, batch: list[Envelope]) -> int:
+        """Return once Kafka has the batch, however long it is away; raise what else the publisher raises again.
+
+        What is too large for the topic is left out; the result is how many these are.
+        """
         until_kafka_is_there = AsyncRetrying(
             retry=retry_if_exception_type(KafkaUnavailable), wait=RETRY_PAUSE, before_sleep=self._count_retry
         )
         a_few_times = AsyncRetrying(
             stop=stop_after_attempt(MAX_TRIES), wait=RETRY_PAUSE, before_sleep=self._count_retry, reraise=True
         )
-        await a_few_times(until_kafka_is_there, self._publisher.publish, batch)
+        left_out: int = await a_few_times(until_kafka_is_there, self._publish_what_fits, batch)
+        return left_out
+
+    async def _publish_what_fits(self, batch: list[Envelope]) -> int:
+        try:
+            await self._publisher.publish(batch)
+        except EnvelopeTooLarge as error:
+            await self._publisher.publish([it for it in batch if it.id not in error.ids])
+            return len(error.ids)
+        return 0
 
     def _count_retry(self, _: RetryCallState) -> None:
         self._metrics.retries.inc()

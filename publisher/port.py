@@ -17,6 +17,14 @@ class KafkaUnavailable(PublisherError):
     """
 
 
+class EnvelopeTooLarge(PublisherError):
+    """Some envelopes are larger than the topic takes, and none was published: leave out those with `ids`."""
+
+    def __init__(self, ids: frozenset[str]) -> None:
+        super().__init__(f"{len(ids)} envelopes are larger than the topic's max.message.bytes")
+        self.ids = ids
+
+
 class Publisher(Protocol):
     """Use as `async with`; opening never fails and never waits for Kafka."""
 
@@ -37,6 +45,6 @@ class Publisher(Protocol):
     async def publish(self, envelopes: Sequence[Envelope]) -> None:
         """Return when every envelope is durable in Kafka; order within a session is kept.
 
-        Raises KafkaUnavailable when that is not so within the delivery deadline.
+        Raises KafkaUnavailable when that is not so within the delivery deadline, and EnvelopeTooLarge at once.
         """
         ...

@@ -88,8 +88,13 @@ def free_port() -> int:
 
 
 @contextmanager
-def gateway(bootstrap_servers: str, database_url: str, topic: str, **settings: str) -> Iterator[str]:
-    """Run a gateway process and yield its URL once it serves; `settings` are environment variables without prefix."""
+def gateway(
+    bootstrap_servers: str, database_url: str, topic: str, *, serving: str = "/readyz", **settings: str
+) -> Iterator[str]:
+    """Run a gateway process and yield its URL once it answers `serving` with 200.
+
+    `settings` are environment variables without prefix.
+    """
     port = free_port()
     environment = {
         "ATTEMPTLOG_KAFKA_BOOTSTRAP_SERVERS": bootstrap_servers,
@@ -100,7 +105,7 @@ def gateway(bootstrap_servers: str, database_url: str, topic: str, **settings: s
     command = [sys.executable, "-m", "cli", "ingest"]
     process = subprocess.Popen([*command, "--port", str(port)], env=os.environ | environment)
     try:
-        _wait_until_serving(f"http://127.0.0.1:{port}", process)
+        _wait_until_serving(f"http://127.0.0.1:{port}{serving}", process)
         yield f"http://127.0.0.1:{port}"
     finally:
         end(process)
@@ -121,7 +126,7 @@ def _wait_until_serving(url: str, process: "subprocess.Popen[bytes]") -> None:
     deadline = time.monotonic() + START_DEADLINE
     while process.poll() is None and time.monotonic() < deadline:
         try:
-            if httpx.get(f"{url}/readyz").status_code == httpx.codes.OK:
+            if httpx.get(url).status_code == httpx.codes.OK:
                 return
         except httpx.TransportError:
             continue

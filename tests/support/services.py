@@ -29,9 +29,9 @@ def docker_answers() -> bool:
             return False
 
 
-async def create_topic(bootstrap_servers: str, partitions: int = 12) -> str:
-    """Create a topic of the caller's own and return its name."""
-    name = f"attempt-events.v1.{uuid4().hex[:12]}"
+async def create_topic(bootstrap_servers: str, partitions: int = 12, name: str | None = None) -> str:
+    """Create a topic, of the caller's own unless it has a name, and return its name."""
+    name = name or f"attempt-events.v1.{uuid4().hex[:12]}"
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap_servers)
     await admin.start()
     try:
