@@ -60,7 +60,7 @@ async def _finding(name: str, check: Awaitable[str]) -> Finding:
 async def _topic(settings: CliSettings) -> str:
     state = await check_topic(settings.kafka, settings.topic)
     if state.differences:
-        raise OperatorError(f"{settings.topic}: {', '.join(state.differences)}; change it with Kafka's own tools.")
+        raise OperatorError(f"{settings.topic}: {', '.join(state.differences)}; run {' and '.join(state.commands)}")
     return f"{settings.topic} at {settings.kafka}, {state.layout.partitions} partitions"
 
 

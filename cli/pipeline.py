@@ -158,7 +158,7 @@ def _prepare(bootstrap_servers: str, database_url: str, topic: str) -> None:
         migrations.upgrade(database_url)
         state = asyncio.run(ensure_topic(bootstrap_servers, topic))
     for difference in state.differences:
-        err.print(f"{topic}: {difference}", style="yellow")
+        err.print(f"{topic}: {difference} (`attemptlog topics` says how to mend it)", style="yellow")
 
 
 def _consumer(addresses: Addresses, directory: Path, ports: Ports, *, has_own_login: bool) -> Service:

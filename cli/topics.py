@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 from typing import Annotated
@@ -14,56 +13,22 @@ from aiokafka.errors import TopicAlreadyExistsError, for_code
 from cli.console import out, print_json, working_on
 from cli.errors import OperatorError
 from cli.kafka import admin_client, describe, no_such_topic, topic_configs
+from cli.layout import Layout, wanted_layout
 from cli.settings import CliSettings
-from schemas import ATTEMPT_EVENTS
-
-REPLICATION = 3
-MIN_INSYNC_REPLICAS = 2  # one broker may be away and what is acknowledged is still on two
 
 KNOWN_WITHIN = timedelta(seconds=10)
 POLL_SECONDS = 0.05
 
 
 @dataclass(frozen=True, slots=True)
-class Layout:
-    """How a topic is laid out in Kafka."""
-
-    partitions: int
-    replication: int
-    retention_ms: int
-    min_insync_replicas: int
-
-    @property
-    def configs(self) -> dict[str, str]:
-        """The settings by Kafka's names."""
-        return {"retention.ms": str(self.retention_ms), "min.insync.replicas": str(self.min_insync_replicas)}
-
-    def differences(self, wanted: "Layout") -> Iterator[str]:
-        """Yield a sentence for everything that is not as wanted."""
-        for name, found in asdict(self).items():
-            if found != (expected := getattr(wanted, name)):
-                yield f"{name.replace('_', ' ')} is {found} instead of {expected}"
-
-
-@dataclass(frozen=True, slots=True)
 class TopicState:
-    """A topic after it was created or checked."""
+    """A topic after it was created or checked; `commands` mend the differences."""
 
     topic: str
     is_new: bool
     layout: Layout
     differences: list[str]
-
-
-def wanted_layout(brokers: int) -> Layout:
-    """Return the layout for a cluster: three replicas, two of them in sync, or what so many brokers can hold."""
-    replication = min(REPLICATION, brokers)
-    return Layout(
-        partitions=ATTEMPT_EVENTS.partitions,
-        replication=replication,
-        retention_ms=int(ATTEMPT_EVENTS.retention.total_seconds() * 1000),
-        min_insync_replicas=min(MIN_INSYNC_REPLICAS, max(1, replication - 1)),
-    )
+    commands: list[str]
 
 
 def topics(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
@@ -83,6 +48,8 @@ def _print(state: TopicState) -> None:
     out.print(f"{state.topic} {'created' if state.is_new else 'is there'}: {layout}", soft_wrap=True)
     for difference in state.differences:
         out.print(f"• {difference}", style="red")
+    for command in state.commands:
+        out.print(f"  {command}", markup=False, soft_wrap=True)
 
 
 async def ensure_topic(bootstrap_servers: str, topic: str) -> TopicState:
@@ -94,7 +61,7 @@ async def ensure_topic(bootstrap_servers: str, topic: str) -> TopicState:
             is_new = await _create(client, topic, wanted)
             await _wait_until_known(client, topic)
         layout = await _layout(client, topic)
-    return TopicState(topic, is_new, layout, list(layout.differences(wanted)))
+    return _state(topic, bootstrap_servers, layout, wanted, is_new=is_new)
 
 
 async def check_topic(bootstrap_servers: str, topic: str) -> TopicState:
@@ -102,7 +69,12 @@ async def check_topic(bootstrap_servers: str, topic: str) -> TopicState:
     async with admin_client(bootstrap_servers) as client:
         wanted = wanted_layout(len((await client.describe_cluster())["brokers"]))
         layout = await _layout(client, topic)
-    return TopicState(topic, False, layout, list(layout.differences(wanted)))
+    return _state(topic, bootstrap_servers, layout, wanted, is_new=False)
+
+
+def _state(topic: str, bootstrap_servers: str, layout: Layout, wanted: Layout, *, is_new: bool) -> TopicState:
+    commands = layout.commands(wanted, topic, bootstrap_servers)
+    return TopicState(topic, is_new, layout, list(layout.differences(wanted)), list(commands))
 
 
 async def _create(client: AIOKafkaAdminClient, topic: str, layout: Layout) -> bool:
@@ -130,10 +102,5 @@ async def _layout(client: AIOKafkaAdminClient, topic: str) -> Layout:
     found = await describe(client, topic)
     if found is None:
         raise no_such_topic(topic)
-    configs = await topic_configs(client, topic)
-    return Layout(
-        partitions=len(found["partitions"]),
-        replication=min(len(partition["replicas"]) for partition in found["partitions"]),
-        retention_ms=int(configs["retention.ms"]),
-        min_insync_replicas=int(configs["min.insync.replicas"]),
-    )
+    replication = min(len(partition["replicas"]) for partition in found["partitions"])
+    return Layout.found(len(found["partitions"]), replication, await topic_configs(client, topic))

@@ -33,10 +33,12 @@ class TopicSpec:
     name: str
     partitions: int
     retention: timedelta
+    max_message_bytes: int
 
 
 ATTEMPT_EVENTS = TopicSpec(
     name="attempt-events.v1",
     partitions=12,  # divides among 1, 2, 3, 4, 6 and 12 consumers
     retention=timedelta(days=7),  # longer than any outage of the database that operators let pass
+    max_message_bytes=1024 * 1024,  # twice the publisher's batches, and Kafka's own default
 )

@@ -4,11 +4,15 @@ from uuid import uuid4
 import pytest
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
+from cli.doctor import examine
 from cli.errors import OperatorError
 from cli.kafka import admin_client, describe, offsets
+from cli.layout import wanted_layout
 from cli.ledger import Offsets
+from cli.settings import CliSettings
 from cli.topics import check_topic, ensure_topic
 from tests.support.eventually import eventually
+from tests.support.services import create_topic
 
 
 @pytest.fixture
@@ -39,6 +43,64 @@ async def test_a_topic_that_differs_is_left_as_it_is(kafka_bootstrap: str, topic
 
     assert "retention ms is 60000 instead of 604800000" in await eventually(differences)
     assert not (await ensure_topic(kafka_bootstrap, topic)).is_new
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        ("cleanup.policy", "compact", "cleanup policy is compact instead of delete"),
+        ("cleanup.policy", "compact,delete", "cleanup policy is compact,delete instead of delete"),
+        ("retention.bytes", "1000000", "retention bytes is 1000000 instead of -1"),
+        ("unclean.leader.election.enable", "true", "unclean leader election is true instead of false"),
+        ("max.message.bytes", "100000", "max message bytes is 100000 instead of 1048576"),
+        ("retention.ms", "60000", "retention ms is 60000 instead of 604800000"),
+        ("min.insync.replicas", "2", "min insync replicas is 2 instead of 1"),
+    ],
+)
+async def test_what_makes_kafka_lose_records_is_told_with_the_command_that_mends_it(
+    name: str, value: str, told: str, kafka_bootstrap: str, topic: str
+) -> None:
+    async with admin_client(kafka_bootstrap) as client:
+        await client.alter_configs([ConfigResource(ConfigResourceType.TOPIC, topic, {name: value})])
+
+    async def differences() -> list[str]:
+        return (await check_topic(kafka_bootstrap, topic)).differences
+
+    assert await eventually(differences) == [told]
+    [command] = (await check_topic(kafka_bootstrap, topic)).commands
+    wanted = wanted_layout(1).configs[name]
+    assert command == (
+        f"kafka-configs.sh --bootstrap-server {kafka_bootstrap} --alter --entity-type topics "
+        f"--entity-name {topic} --add-config {name}={wanted}"
+    )
+    [finding] = [
+        it
+        for it in await examine(CliSettings(kafka_bootstrap_servers=kafka_bootstrap, topic=topic))
+        if it.check == "topic"
+    ]
+    assert not finding.is_ok
+    assert told in finding.detail
+    assert command in finding.detail
+
+    async with admin_client(kafka_bootstrap) as client:  # what the command does
+        await client.alter_configs([ConfigResource(ConfigResourceType.TOPIC, topic, {name: wanted})])
+    await eventually(lambda: _is_as_it_should_be(kafka_bootstrap, topic))
+
+
+async def _is_as_it_should_be(bootstrap_servers: str, topic: str) -> bool:
+    return (await check_topic(bootstrap_servers, topic)).differences == []
+
+
+async def test_too_few_partitions_are_told_and_more_are_fine(kafka_bootstrap: str) -> None:
+    few, many = await create_topic(kafka_bootstrap, 3), await create_topic(kafka_bootstrap, 24)
+    state = await eventually(lambda: check_topic(kafka_bootstrap, few))
+    assert state.differences == ["partitions is 3 instead of 12"]
+    assert state.commands == [
+        f"kafka-topics.sh --bootstrap-server {kafka_bootstrap} --alter --topic {few} --partitions 12"
+    ]
+    assert (await eventually(lambda: check_topic(kafka_bootstrap, many))).differences == []
+    async with admin_client(kafka_bootstrap) as client:
+        await client.delete_topics([few, many])
 
 
 async def test_looking_for_a_topic_does_not_create_it(kafka_bootstrap: str) -> None:

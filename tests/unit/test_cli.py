@@ -10,8 +10,8 @@ from typer.testing import CliRunner
 
 from cli.app import EXAMPLES, app
 from cli.errors import PLAIN_ERRORS, OperatorError, sentence
+from cli.layout import wanted_layout
 from cli.tokens import TokenMint
-from cli.topics import wanted_layout
 
 SECRET = "a secret of the tests, 32 bytes or more"
 
