@@ -147,6 +147,35 @@ async def test_a_candidate_sits_an_exam(hall: Hall) -> None:
     assert ada.console.complaints == []
 
 
+async def test_each_opening_of_the_overview_and_the_result_is_told_once(hall: Hall) -> None:
+    ada = await hall.candidate()
+    await ada.jump(ITEMS)
+    await ada.review()
+    await ada.page.reload()
+    await ada.has_heading("Review your answers")
+    await ada.button("Back to questions").click()
+    await ada.sees(ITEMS)
+    await ada.page.go_back()
+    await ada.has_heading("Review your answers")
+    await ada.button("Back to questions").click()
+    await ada.sees(ITEMS)
+    await ada.review()
+    await ada.submit()
+    for _ in range(4):
+        await ada.page.reload()
+        await ada.has_heading("Your exam is handed in")
+    twin = await Candidate.enter(ada.page.context)
+    await twin.page.goto(ada.page.url)
+    await expect(twin.page.get_by_text("of 8 right")).to_be_visible()
+
+    def told() -> list[str]:
+        return [kind for _, kind, _ in hall.events(ada, BY_THE_SERVICE)]
+
+    opened = ["REVIEW_OPENED"]
+    expected = ["SESSION_CREATED", *opened * 2, "SESSION_SUBMITTED", *opened]
+    await eventually(lambda: told() == expected, timeout=PATIENCE)
+
+
 async def test_a_reload_goes_on_counting(hall: Hall) -> None:
     ada = await hall.candidate()
     await ada.next()

@@ -16,6 +16,7 @@ import pytest
 
 from consumer.decoding import decode_batch
 from consumer.store import Store
+from examples.exam_platform.sessions import store
 from examples.exam_platform.sessions.attempts import MAX_OPEN_SESSIONS
 from examples.exam_platform.sessions.exam import DURATION, EXAM_ID, QUESTIONS, TITLE, question_id
 from examples.exam_platform.sessions.prepare import prepare
@@ -291,6 +292,46 @@ async def test_a_whole_attempt_is_told_in_order_and_as_it_was(platform_url: str,
     assert [it["choice"] for it in looked_back["questions"]] == [None, 1, 3, None, None, None, None, None]
 
 
+async def test_an_opening_of_the_overview_is_told_once_however_often_it_is_loaded(
+    platform_url: str, publisher: MemoryPublisher
+) -> None:
+    async with platform(settings(platform_url), publisher) as service:
+        guest = await Guest.enter(service)
+        await guest.begin()
+        first, second = str(uuid.uuid4()), str(uuid.uuid4())
+        for opening in (first, first, second, first, second):
+            assert (await guest.review(opening=opening)).status_code == httpx.codes.OK
+        assert (await guest.review(opening="mine")).status_code == httpx.codes.BAD_REQUEST
+    assert counted(publisher.envelopes, guest.session)["REVIEW_OPENED"] == 2
+
+
+async def test_the_result_is_opened_once_by_whatever_tabs_and_processes(
+    platform_url: str, publisher: MemoryPublisher
+) -> None:
+    given = settings(platform_url)
+    async with platform(given, publisher) as one, platform(given, other := MemoryPublisher()) as two:
+        guest = await Guest.enter(one)
+        await guest.begin()
+        await guest.review(opening=str(uuid.uuid4()))
+        await guest.submit()
+        twin = Guest(browser(two, cookies=guest.client.cookies), guest.user, guest.session)
+        await asyncio.gather(*(it.review(opening=str(uuid.uuid4())) for _ in range(5) for it in (guest, twin)))
+        await guest.review()
+    assert counted(publisher.envelopes + other.envelopes, guest.session)["REVIEW_OPENED"] == 2
+
+
+async def test_the_openings_of_a_session_are_bounded(
+    platform_url: str, publisher: MemoryPublisher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store, "MAX_OPENINGS", 2)
+    async with platform(settings(platform_url), publisher) as service:
+        guest = await Guest.enter(service)
+        await guest.begin()
+        for _ in range(4):
+            assert (await guest.review(opening=str(uuid.uuid4()))).status_code == httpx.codes.OK
+    assert counted(publisher.envelopes, guest.session)["REVIEW_OPENED"] == 2
+
+
 async def test_events_are_of_the_documented_shape_and_hold_no_text(
     platform_url: str, owner_url: str, publisher: MemoryPublisher
 ) -> None:
@@ -442,7 +483,7 @@ async def test_a_session_expires_once_however_many_requests_touch_it_in_however_
             )
         )
     counts = counted(publisher.envelopes + other.envelopes, guest.session)
-    assert counts == {"SESSION_CREATED": 1, "SESSION_EXPIRED": 1, "REVIEW_OPENED": 10}
+    assert counts == {"SESSION_CREATED": 1, "SESSION_EXPIRED": 1, "REVIEW_OPENED": 1}
 
 
 async def test_a_session_is_either_handed_in_or_expired(

@@ -79,8 +79,8 @@ class Guest:
     async def submit(self) -> httpx.Response:
         return await self.client.post(f"/v1/sessions/{self.session}/submit")
 
-    async def review(self) -> httpx.Response:
-        return await self.client.get(f"/v1/sessions/{self.session}/review")
+    async def review(self, **opening: str) -> httpx.Response:
+        return await self.client.get(f"/v1/sessions/{self.session}/review", params=opening)
 
     async def events(self) -> httpx.Response:
         return await self.client.get(f"/v1/sessions/{self.session}/events")

@@ -27,6 +27,9 @@ from publisher import EventLogger
 MAX_OPEN_SESSIONS = 10  # of one candidate; a person sits one exam at a time
 MAX_EVENTS_SHOWN = 50
 
+UNNAMED = UUID(int=0)
+RESULT = UUID(int=1)
+
 
 @dataclass(slots=True)
 class Touched:
@@ -81,11 +84,15 @@ class Attempts:
             raise _over(touched.attempt)
         return Submitted(answered=touched.attempt.answered)
 
-    async def review(self, session_id: UUID, user_id: UUID) -> Review:
-        """Look over all questions; which answers are right is told only when the session is over."""
+    async def review(self, session_id: UUID, user_id: UUID, opening: UUID = UNNAMED) -> Review:
+        """Look over all questions; which answers are right is told only when the session is over.
+
+        Each `opening` is logged once. That of the result, after the end, is one, whatever it is called.
+        """
         async with self._touch(session_id, user_id) as touched:
             items = await touched.store.items(touched.attempt)
-            touched.happenings.append(events.review_opened(touched.attempt.marked))
+            if await touched.store.add_opening(touched.attempt, opening if touched.attempt.state == "open" else RESULT):
+                touched.happenings.append(events.review_opened(touched.attempt.marked))
         return review(touched.attempt, items)
 
     async def stored_events(self, session_id: UUID, user_id: UUID) -> Events:

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import PlainTextResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-from examples.exam_platform.sessions.attempts import Attempts
+from examples.exam_platform.sessions.attempts import UNNAMED, Attempts
 from examples.exam_platform.sessions.models import (
     Answer,
     AnswerBody,
@@ -104,9 +104,9 @@ async def submit(session_id: UUID, user_id: UserDep, attempts: AttemptsDep) -> S
 
 
 @api.get("/sessions/{session_id}/review")
-async def review(session_id: UUID, user_id: UserDep, attempts: AttemptsDep) -> Review:
-    """Look over all questions: REVIEW_OPENED."""
-    return await attempts.review(session_id, user_id)
+async def review(session_id: UUID, user_id: UserDep, attempts: AttemptsDep, opening: UUID = UNNAMED) -> Review:
+    """Look over all questions: REVIEW_OPENED, once for each opening that the page names and once for the result."""
+    return await attempts.review(session_id, user_id, opening)
 
 
 @api.get("/sessions/{session_id}/events")

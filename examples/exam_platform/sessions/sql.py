@@ -92,6 +92,15 @@ VALUES (%(session_id)s, %(question_id)s, %(choice)s, %(marked)s)
 ON CONFLICT (session_id, question_id) DO UPDATE SET choice = EXCLUDED.choice, marked = EXCLUDED.marked
 """
 
+# Of requests that race one adds the row, and that one logs the event.
+ADD_OPENING = """
+INSERT INTO exam_platform.openings (session_id, opening)
+SELECT %(session_id)s, %(opening)s
+WHERE (SELECT count(*) FROM exam_platform.openings WHERE session_id = %(session_id)s) < %(limit)s
+ON CONFLICT DO NOTHING
+RETURNING opening
+"""
+
 SUBMIT = "UPDATE exam_platform.attempts SET submitted_at = now() WHERE session_id = %(session_id)s"
 
 READ_LAST_SEQ = "SELECT coalesce(max(seq), 0) FROM public.attempt_events WHERE session_id = %(session_id)s"

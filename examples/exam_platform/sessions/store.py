@@ -17,6 +17,7 @@ Row = TypeVar("Row")
 MAX_CONNECTIONS = 10
 MAX_WAITING = 200  # requests for a connection; over it 503 at once
 CONNECTION_TIMEOUT = timedelta(seconds=2)  # then 503: a page tries again sooner than a person gives up
+MAX_OPENINGS = 1000  # of one session; a page that names more is no person's
 STATEMENT_TIMEOUT = timedelta(seconds=5)
 
 
@@ -100,6 +101,11 @@ class Store:
     async def submit(self, attempt: Attempt) -> None:
         """Hand in; the caller holds the lock and has seen that the session is open."""
         await self._connection.execute(sql.SUBMIT, {"session_id": attempt.id})
+
+    async def add_opening(self, attempt: Attempt, opening: UUID) -> bool:
+        """Return True when nobody has named this opening before; False over MAX_OPENINGS, too."""
+        ids = {"session_id": attempt.id, "opening": opening}
+        return bool(await self._value(sql.ADD_OPENING, **ids, limit=MAX_OPENINGS))
 
     async def last_seq(self, attempt: Attempt) -> int:
         """Return the highest seq stored for the session, 0 when there is none."""

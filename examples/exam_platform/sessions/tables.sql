@@ -46,6 +46,13 @@ CREATE TABLE IF NOT EXISTS exam_platform.answers (
     PRIMARY KEY (session_id, question_id)
 );
 
+-- Each opening of the overview, and that of the result, is told once, however often the page is loaded.
+CREATE TABLE IF NOT EXISTS exam_platform.openings (
+    session_id uuid REFERENCES exam_platform.attempts (session_id),
+    opening uuid,
+    PRIMARY KEY (session_id, opening)
+);
+
 -- Roles belong to the whole cluster: it may be there already, or be made for another database at the same time.
 DO $$
 BEGIN
@@ -67,6 +74,6 @@ GRANT INSERT ON public.users, public.test_sessions TO exam_platform;
 GRANT SELECT ON public.attempt_events TO exam_platform;
 
 GRANT SELECT ON exam_platform.exams, exam_platform.questions TO exam_platform;
-GRANT SELECT, INSERT ON exam_platform.candidates TO exam_platform;
+GRANT SELECT, INSERT ON exam_platform.candidates, exam_platform.openings TO exam_platform;
 GRANT SELECT, INSERT, UPDATE (submitted_at, expired_at) ON exam_platform.attempts TO exam_platform;
 GRANT SELECT, INSERT, UPDATE (choice, marked) ON exam_platform.answers TO exam_platform;

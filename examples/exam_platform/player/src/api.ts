@@ -113,7 +113,8 @@ export function createApi(send: typeof fetch = (...request) => fetch(...request)
     answer: (id: string, questionId: string, change: AnswerChange) =>
       call<Answer>("POST", `${session(id)}/answer`, { question_id: questionId, ...change }),
     submit: (id: string) => call<{ state: SessionState; answered: number }>("POST", `${session(id)}/submit`),
-    review: (id: string) => call<Review>("GET", `${session(id)}/review`),
+    review: (id: string, opening?: string) =>
+      call<Review>("GET", `${session(id)}/review${opening ? `?opening=${opening}` : ""}`),
     events: (id: string) => call<StoredEvents>("GET", `${session(id)}/events`),
   };
 }

@@ -2,6 +2,7 @@ import { useEffect } from "react";
 import type { Answers, AnswersSnapshot } from "../answers";
 import type { Question, Session } from "../api";
 import { useApi } from "../api-context";
+import { openingOfPage } from "../opening";
 import { untilAnswered } from "../retry";
 import { Heading } from "./heading";
 import { FlagIcon } from "./icons";
@@ -52,7 +53,7 @@ function useReview(sessionId: string, { settle, adopt }: Answers, refresh: () =>
     const stop = new AbortController();
     async function open(): Promise<void> {
       await settle();
-      const review = await untilAnswered(() => api.review(sessionId), stop.signal);
+      const review = await untilAnswered(() => api.review(sessionId, openingOfPage()), stop.signal);
       if (!review) return;
       if (review.ok && review.value.state === "open") adopt(review.value.questions);
       else refresh();
