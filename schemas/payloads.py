@@ -57,7 +57,7 @@ class Navigated(_Payload):
 
     from_pos: Position
     to_pos: Position
-    dwell_ms: Milliseconds
+    dwell_ms: NotRequired[Milliseconds]
 
 
 class AnswerSelected(_Payload):
@@ -81,7 +81,7 @@ class MarkForReviewToggled(_Payload):
 
 
 class PauseBlur(_Payload):
-    """The window loses the focus, or has it again and how long it was away."""
+    """The candidate is away, or back; how long that was, left out where nobody can say."""
 
     state: Literal["blur", "focus"]
     away_ms: NotRequired[Milliseconds]

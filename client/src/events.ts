@@ -13,18 +13,18 @@ export interface Payloads {
   /** A question is on the screen; its position from 1. */
   QUESTION_VIEWED: { pos: number };
   /** To another question; positions from 1, and how long the one left was on the screen. */
-  NAVIGATE_NEXT: { from_pos: number; to_pos: number; dwell_ms: number };
+  NAVIGATE_NEXT: { from_pos: number; to_pos: number; dwell_ms?: number };
   /** To another question; positions from 1, and how long the one left was on the screen. */
-  NAVIGATE_PREV: { from_pos: number; to_pos: number; dwell_ms: number };
+  NAVIGATE_PREV: { from_pos: number; to_pos: number; dwell_ms?: number };
   /** To another question; positions from 1, and how long the one left was on the screen. */
-  NAVIGATE_JUMP: { from_pos: number; to_pos: number; dwell_ms: number };
+  NAVIGATE_JUMP: { from_pos: number; to_pos: number; dwell_ms?: number };
   /** The first answer to a question; its position from 1, the choice from 0. */
   ANSWER_SELECTED: { pos: number; choice: number };
   /** Another answer to it; the choice before, from 0. */
   ANSWER_CHANGED: { pos: number; choice: number; prev_choice: number };
   /** A mark is set or taken away; the question's position from 1. */
   MARK_FOR_REVIEW_TOGGLED: { pos: number; marked: boolean };
-  /** The window loses the focus, or has it again and how long it was away. */
+  /** The candidate is away, or back; how long that was, left out where nobody can say. */
   PAUSE_BLUR: { state: "blur" | "focus"; away_ms?: number };
 }
 

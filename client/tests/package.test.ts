@@ -1,10 +1,12 @@
 import { execFileSync } from "node:child_process";
+import { existsSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
 import { build, type Plugin, type Rolldown } from "vite";
 import { beforeAll, describe, expect, it } from "vitest";
 
 const PACKAGE = fileURLToPath(new URL("..", import.meta.url));
+const README = readFileSync(`${PACKAGE}README.md`, "utf8");
 const MAX_BYTES = 3 * 1024;
 
 beforeAll(() => {
@@ -109,6 +111,26 @@ describe("the built package", () => {
 
   it("is free of side effects: what is not used is not shipped", async () => {
     expect((await bundled('import "attemptlog-client";', distrusting)).trim()).toBe("");
+  });
+
+  it("has a README whose links lead somewhere within the package", () => {
+    const packed = execFileSync("npm", ["pack", "--dry-run", "--json"], { cwd: PACKAGE, encoding: "utf8" });
+    const files = (JSON.parse(packed) as [{ files: { path: string }[] }])[0].files.map(({ path }) => path);
+    const headings = [...README.matchAll(/^#+ (.*)$/gm)].map(([, title = ""]) =>
+      title.toLowerCase().replaceAll(" ", "-"),
+    );
+    const links = [...README.matchAll(/\]\(([^)\s]+)\)/g)].map(([, link = ""]) => link);
+    const isThere = (link: string) => (link[0] === "#" ? headings.includes(link.slice(1)) : files.includes(link));
+
+    expect(files).toContain("README.md");
+    expect(links.filter((link) => !/^https:/.test(link) && !isThere(link))).toEqual([]);
+  }, 20_000);
+
+  it("exports nothing that is not in it", async () => {
+    const { default: manifest } = await import("../package.json", { with: { type: "json" } });
+    const files = Object.values(manifest.exports).flatMap((entry) => Object.values(entry));
+
+    expect(files.filter((file) => !existsSync(`${PACKAGE}${file}`))).toEqual([]);
   });
 
   it("brings no dependencies along", async () => {

@@ -85,10 +85,20 @@ class Candidate:
         await expect(saved).to_be_visible(timeout=PATIENCE_MS)
 
     async def look_away(self) -> None:
-        """Leave the window and come back."""
-        for event in ("blur", "focus"):
-            await self.page.evaluate(f"window.dispatchEvent(new FocusEvent('{event}'))")
-            self.tracked.append(("PAUSE_BLUR", {"state": event}))
+        """Go to another tab and come back."""
+        emulation = await self.page.context.new_cdp_session(self.page)  # Playwright lets every page have the focus
+        await emulation.send("Emulation.setFocusEmulationEnabled", {"enabled": False})
+        other = await self.page.context.new_page()
+        await self._is_away(True)
+        await other.close()
+        await self.page.bring_to_front()
+        await self._is_away(False)
+        self.tracked += [("PAUSE_BLUR", {"state": "blur"}), ("PAUSE_BLUR", {"state": "focus"})]
+
+    async def _is_away(self, expected: bool) -> None:
+        key = f"attemptlog-away:{self.session}"
+        read = "([key, expected]) => (sessionStorage.getItem(key) !== null) === expected"
+        await self.page.wait_for_function(read, arg=[key, expected])
 
     async def reload(self) -> None:
         await self.page.reload()

@@ -1,5 +1,5 @@
+import { watchAbsence } from "attemptlog-client/absence";
 import { useCallback, useEffect, useState, useSyncExternalStore } from "react";
-import { watchAbsence } from "./absence";
 import { type Answers, type AnswersSnapshot, createAnswers } from "./answers";
 import type { Question, Session } from "./api";
 import { useApi } from "./api-context";
@@ -51,5 +51,5 @@ export function useJourney(track: Track, shown: Question | undefined): void {
 }
 
 export function useAbsence(track: Track, sessionId: string): void {
-  useEffect(() => watchAbsence(track, slot("sessionStorage", `away:${sessionId}`)), [track, sessionId]);
+  useEffect(() => watchAbsence(track, sessionId), [track, sessionId]);
 }

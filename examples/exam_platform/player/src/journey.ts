@@ -1,4 +1,5 @@
 import type { TelemetryClient } from "attemptlog-client";
+import { stopwatch } from "attemptlog-client/stopwatch";
 
 export type Track = TelemetryClient["track"];
 
@@ -13,29 +14,31 @@ export interface Journey {
 interface Visit {
   id: string;
   pos: number;
-  since: number;
-  left?: number;
+  dwelt: () => number | undefined; // milliseconds; undefined when nobody can say
+  isOver: boolean;
 }
 
-/** `now` returns milliseconds of a clock that never runs backwards. */
-export function createJourney(track: Track, now: () => number = () => performance.now()): Journey {
+export function createJourney(track: Track): Journey {
   let visit: Visit | undefined;
 
   function move(from: Visit, to: number): void {
-    const dwell = Math.round((from.left ?? now()) - from.since);
-    track(kindOfMove(from.pos, to), { from_pos: from.pos, to_pos: to, dwell_ms: dwell }, from.id);
+    const dwell = from.dwelt();
+    const payload = { from_pos: from.pos, to_pos: to, ...(dwell === undefined ? {} : { dwell_ms: dwell }) };
+    track(kindOfMove(from.pos, to), payload, from.id);
   }
 
   return {
     show(question) {
-      const isShown = visit?.id === question.id && visit.left === undefined;
+      const isShown = visit?.id === question.id && !visit.isOver;
       if (isShown) return;
       if (visit && visit.id !== question.id) move(visit, question.pos);
       track("QUESTION_VIEWED", { pos: question.pos }, question.id);
-      visit = { id: question.id, pos: question.pos, since: now() };
+      visit = { id: question.id, pos: question.pos, dwelt: stopwatch(), isOver: false };
     },
     leave() {
-      if (visit) visit.left ??= now();
+      if (!visit || visit.isOver) return;
+      const dwelt = visit.dwelt();
+      visit = { ...visit, dwelt: () => dwelt, isOver: true };
     },
   };
 }

@@ -1,19 +1,21 @@
-import { expect, it, vi } from "vitest";
+import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import { createJourney, kindOfMove, type Track } from "../src/journey";
 
 function travel() {
   const track = vi.fn<Track>();
-  let time = 1_000;
-  const journey = createJourney(track, () => time);
+  const journey = createJourney(track);
   return {
     track,
     journey,
     after(ms: number) {
-      time += ms;
+      vi.advanceTimersByTime(ms);
       return journey;
     },
   };
 }
+
+beforeEach(() => void vi.useFakeTimers({ toFake: ["Date", "performance"] }));
+afterEach(() => void vi.useRealTimers());
 
 const [first, second, fifth] = [
   { id: "q1", pos: 1 },
@@ -68,4 +70,12 @@ it("does not count the time on another page as time on the question", () => {
   after(60_000).leave();
   after(60_000).show(fifth);
   expect(track.mock.calls[1]).toEqual(["NAVIGATE_JUMP", { from_pos: 1, to_pos: 5, dwell_ms: 500 }, "q1"]);
+});
+
+it("does not say how long a question was on the screen when the clock was set meanwhile", () => {
+  const { journey, track, after } = travel();
+  journey.show(first);
+  vi.setSystemTime(Date.now() - 3_600_000);
+  after(2_000).show(second);
+  expect(track.mock.calls[1]).toEqual(["NAVIGATE_NEXT", { from_pos: 1, to_pos: 2 }, "q1"]);
 });
