@@ -9,7 +9,9 @@ import re
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from schemas import EVENT_TYPES, MAX_PAYLOAD_BYTES, SOURCES, Envelope, decode
+import orjson
+
+from schemas import EVENT_TYPES, MAX_PAYLOAD_BYTES, PAGE_DROP_REASONS, SOURCES, Envelope, decode
 
 NULL = b"\\N"
 ID_LENGTH = 36  # a line begins with the id
@@ -31,6 +33,12 @@ class Columns(NamedTuple):
     question_id: bytes
     source: bytes
     payload_json: bytes
+    stream_id: bytes
+    sent_at: bytes
+    dropped: bytes
+
+
+PAYLOAD = Columns._fields.index("payload_json")
 
 
 def _one_of(names: tuple[str, ...]) -> str:
@@ -45,10 +53,13 @@ _TEXT = r'"[ !#-\[\]-~]*+"'  # printable ASCII without quotes and backslashes
 _NUMBER = r"-?+(?>0|[1-9]\d{0,14}+)(?:\.\d{1,6}+)?+"
 _MEMBER = rf"{_TEXT}:(?>{_NUMBER}|{_TEXT}|true|false|null)"
 _FLAT_OBJECT = rf"\{{(?:{_MEMBER}(?:,{_MEMBER})*+)?+\}}"
+_COUNT = r"(?:0|[1-9]\d{0,8}+)"
+_DROP = rf'"(?:{_one_of(PAGE_DROP_REASONS)})":{_COUNT}'
 _USUAL = re.compile(
     rf'\{{"id":"({_UUID})","event_version":(1),"event_type":"({_one_of(EVENT_TYPES)})","event_ts":"({_TIME})",'
-    rf'"client_ts":(?:null|"({_TIME})"),"seq":(?:null|(0|[1-9]\d{{0,8}}+)),"session_id":"({_UUID})","user_id":"({_UUID})",'
-    rf'"question_id":(?:null|"({_UUID})"),"source":(?:null|"({_one_of(SOURCES)})"),"payload_json":({_FLAT_OBJECT})\}}'.encode()
+    rf'"client_ts":(?:null|"({_TIME})"),"seq":(?:null|({_COUNT})),"session_id":"({_UUID})","user_id":"({_UUID})",'
+    rf'"question_id":(?:null|"({_UUID})"),"source":(?:null|"({_one_of(SOURCES)})"),"payload_json":({_FLAT_OBJECT})'
+    rf'(?:,"stream_id":"({_UUID})")?+(?:,"sent_at":"({_TIME})")?+(?:,"dropped":(\{{{_DROP}(?:,{_DROP})*+\}}))?+\}}'.encode()
 ).fullmatch
 
 
@@ -56,7 +67,7 @@ def line_of(value: bytes | None) -> Line:
     """Return the line of the envelope in a Kafka value; raise Undecodable."""
     if value is not None and (usual := _USUAL(value)) is not None:
         fields = usual.groups(NULL)
-        if len(fields[-1]) <= MAX_PAYLOAD_BYTES:
+        if len(fields[PAYLOAD]) <= MAX_PAYLOAD_BYTES:
             return b"\t".join(fields)
     return b"\t".join(_columns_of_envelope(decode(value)))
 
@@ -84,6 +95,9 @@ def _columns_of_envelope(it: Envelope) -> Columns:
         NULL if it.question_id is None else it.question_id.encode(),
         NULL if it.source is None else it.source.encode(),
         it.payload_json.replace(b"\\", b"\\\\"),
+        NULL if it.stream_id is None else it.stream_id.encode(),
+        NULL if it.sent_at is None else _time(it.sent_at),
+        NULL if it.dropped is None else orjson.dumps(it.dropped),
     )
 
 

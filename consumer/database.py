@@ -108,8 +108,9 @@ class Database:
         }.items():
             milliseconds = str(int(timeout.total_seconds() * 1000))
             await connection.execute("SELECT set_config(%s, %s, false)", [name, milliseconds])
-        missing = await (await connection.execute(sql.MISSING_TABLES, [sql.REQUIRED_TABLES])).fetchall()
+        required = {"tables": sql.REQUIRED_TABLES, "columns": sql.REQUIRED_COLUMNS}
+        missing = await (await connection.execute(sql.MISSING, required)).fetchall()
         if missing:
-            tables = ", ".join(name for (name,) in missing)
-            raise CannotRun(f"the database lacks {tables}: run `attemptlog migrate`")
+            names = ", ".join(name for (name,) in missing)
+            raise CannotRun(f"the database lacks {names}: run `attemptlog migrate`")
         await connection.execute(sql.CREATE_STAGING)

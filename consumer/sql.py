@@ -10,7 +10,20 @@ REQUIRED_TABLES = [
     "exam_questions",
 ]
 
-MISSING_TABLES = "SELECT name FROM unnest(%s::text[]) AS name WHERE to_regclass(name) IS NULL"
+REQUIRED_COLUMNS = ["stream_id", "sent_at", "dropped"]  # of attempt_events, which older databases have without them
+
+MISSING = """
+SELECT name
+FROM unnest(%(tables)s::text[]) AS name
+WHERE to_regclass(name) IS NULL
+UNION ALL
+SELECT 'attempt_events.' || name
+FROM unnest(%(columns)s::text[]) AS name
+WHERE to_regclass('attempt_events') IS NOT NULL
+    AND NOT EXISTS (
+        SELECT FROM pg_attribute WHERE attrelid = to_regclass('attempt_events') AND attname = name AND NOT attisdropped
+    )
+"""
 
 # One pair of temporary tables per connection: emptying them at commit costs less than making them for every batch.
 CREATE_STAGING = """
@@ -27,7 +40,10 @@ CREATE TEMPORARY TABLE staged_events (
     user_id uuid NOT NULL,
     question_id uuid,
     source text,
-    payload_json jsonb NOT NULL
+    payload_json jsonb NOT NULL,
+    stream_id uuid,
+    sent_at timestamptz,
+    dropped jsonb
 ) ON COMMIT DELETE ROWS;
 CREATE TEMPORARY TABLE leftover_events (LIKE staged_events) ON COMMIT DELETE ROWS
 """
@@ -59,11 +75,12 @@ STAGE = "COPY staged_events FROM STDIN"
 STORE_STAGED = """
 WITH stored AS (
     INSERT INTO attempt_events (
-        id, event_version, event_type, event_ts, client_ts, seq, session_id, user_id, question_id, source, payload_json
+        id, event_version, event_type, event_ts, client_ts, seq, session_id, user_id, question_id, source, payload_json,
+        stream_id, sent_at, dropped
     )
     SELECT
         e.id, e.event_version, e.event_type, e.event_ts, e.client_ts, e.seq, e.session_id, e.user_id, e.question_id,
-        e.source, e.payload_json
+        e.source, e.payload_json, e.stream_id, e.sent_at, e.dropped
     FROM staged_events e
     JOIN (
         SELECT s.id, s.user_id, s.exam_id
@@ -78,7 +95,7 @@ WITH stored AS (
                 SELECT FROM exam_questions x WHERE x.exam_id = s.exam_id AND x.question_id = e.question_id OFFSET 0
             )
         END
-    ORDER BY e.session_id, e.seq, CASE WHEN e.seq IS NULL THEN e.id END, e.place
+    ORDER BY e.session_id, e.stream_id, e.seq, CASE WHEN e.seq IS NULL THEN e.id END, e.place
     ON CONFLICT DO NOTHING
     RETURNING id
 )
@@ -89,7 +106,9 @@ WHERE e.repeated OR NOT EXISTS (SELECT FROM stored WHERE stored.id = e.id)
 """
 
 # 'unstored': nothing is wrong with it and yet it is not there, so it has to be stored after all. That is a repeated id
-# whose first record was refused, or a session that was created between the two statements.
+# whose first record was refused, or a session that was created between the two statements. The id is given anew where
+# an event enters, its time too, and a page tells with each request when it made it and what it has dropped: none of
+# these makes another event. A stream's numbers are its own, and those of events without one are the session's.
 CLASSIFY_LEFTOVERS = """
 SELECT DISTINCT ON (e.place)
     e.place,
@@ -113,11 +132,17 @@ LEFT JOIN LATERAL (
 LEFT JOIN LATERAL (
     SELECT
         a.id,
-        (a.event_type, a.client_ts, a.session_id, a.seq, a.user_id, a.question_id, a.source, a.payload_json)
-            IS NOT DISTINCT FROM
-        (e.event_type, e.client_ts, e.session_id, e.seq, e.user_id, e.question_id, e.source, e.payload_json) AS is_same
+        (
+            a.event_type, a.client_ts, a.session_id, a.stream_id, a.seq, a.user_id, a.question_id, a.source,
+            a.payload_json
+        ) IS NOT DISTINCT FROM (
+            e.event_type, e.client_ts, e.session_id, e.stream_id, e.seq, e.user_id, e.question_id, e.source,
+            e.payload_json
+        ) AS is_same
     FROM attempt_events a
-    WHERE a.id = e.id OR (a.session_id = e.session_id AND a.seq = e.seq)
+    WHERE a.id = e.id
+        OR (a.session_id = e.session_id AND a.stream_id = e.stream_id AND a.seq = e.seq)
+        OR (a.session_id = e.session_id AND a.stream_id IS NULL AND e.stream_id IS NULL AND a.seq = e.seq)
     ORDER BY is_same DESC
     LIMIT 1
 ) known ON true

@@ -9,10 +9,13 @@ from schemas import IngestReply, IngestRequest, Rejection
 
 SESSION = "01890a5d-ac96-774b-bcce-b302099a8057"
 QUESTION = "01890a5d-ac96-774b-bcce-b302099a8001"
+STREAM = "0192f3a1-52c4-4d21-9d3e-8a1f6c0b7e55"
 
 EXAMPLES: dict[str, dict[str, Any]] = {
     "one answer": {
         "source": "web",
+        "stream_id": STREAM,
+        "sent_at": "2026-03-02T09:14:06.004Z",
         "events": [
             {
                 "event_type": "ANSWER_SELECTED",

@@ -1,7 +1,9 @@
 """The database schema and its history.
 
 Every function takes a libpq connection URL (`postgresql://…`) and raises `MigrationError` when the database cannot be
-reached or refuses. An upgrade or downgrade is one transaction: it happens as a whole or not at all.
+reached or refuses. An upgrade or downgrade is one transaction: it happens as a whole or not at all. Only where there
+are events already, 0009 ends the transaction to make its indexes while events are stored, and begins another; what is
+interrupted in between goes on where it was when it is run again.
 """
 
 from pathlib import Path

@@ -1,13 +1,14 @@
 """A connection for Alembic, and its failures in one sentence."""
 
 import logging
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import psycopg
 from alembic.util import CommandError
 from psycopg.conninfo import conninfo_to_dict
-from sqlalchemy import Connection, NullPool, create_engine
+from sqlalchemy import Connection, NullPool, create_engine, text
 from sqlalchemy.exc import DBAPIError
 
 VERSION_TABLE = "attemptlog_version"
@@ -15,6 +16,18 @@ VERSION_TABLE = "attemptlog_version"
 
 CONNECT_TIMEOUT = 10
 """Seconds, unless the URL says otherwise; libpq's own default is to wait for ever."""
+
+# An ALTER TABLE that queues behind a long query holds up everything that comes after it: rather fail and be run again.
+# Who wants to wait longer says so in the URL: ?options=-c%20lock_timeout%3D60s
+DO_NOT_QUEUE = "SELECT set_config('lock_timeout', '10s', true) WHERE current_setting('lock_timeout') = '0'"
+
+TRY_TURN = text("""
+SELECT
+    set_config('idle_in_transaction_session_timeout', '0', true),
+    pg_try_advisory_xact_lock(hashtextextended('attemptlog migrations', 0))
+""")
+TURN_PAUSE = 0.2
+"""Seconds between two looks whether it is our turn."""
 
 logger = logging.getLogger(__name__)
 
@@ -36,6 +49,21 @@ def connect(database_url: str) -> Iterator[Connection]:
             yield connection
     except DBAPIError as error:
         raise MigrationError(_reason(error)) from error
+
+
+@contextmanager
+def turn(database_url: str) -> Iterator[None]:
+    """Wait until no other migration of this database runs, and let none begin before the end.
+
+    On a connection of its own, and without a statement that waits: an index that is made concurrently waits for every
+    statement that is under way.
+    """
+    with connect(database_url) as connection:
+        connection.execution_options(isolation_level="READ COMMITTED")  # or its snapshot would be waited for, too
+        while not connection.execute(TRY_TURN).one()[1]:
+            connection.rollback()
+            time.sleep(TURN_PAUSE)
+        yield
 
 
 def _open(database_url: str) -> psycopg.Connection:

@@ -4,19 +4,11 @@ import os
 
 from alembic import context
 
-from migrations.database import VERSION_TABLE, MigrationError, connect
-
-# Waits for a migration that is already running; lock_timeout comes after it because this wait is meant to be long.
-TAKE_TURNS = "SELECT pg_advisory_xact_lock(hashtextextended('attemptlog migrations', 0))"
-
-# An ALTER TABLE that queues behind a long query holds up everything that comes after it: rather fail and be run again.
-# Who wants to wait longer says so in the URL: ?options=-c%20lock_timeout%3D60s
-DO_NOT_QUEUE = "SELECT set_config('lock_timeout', '10s', true) WHERE current_setting('lock_timeout') = '0'"
+from migrations.database import DO_NOT_QUEUE, VERSION_TABLE, MigrationError, connect, turn
 
 
 def migrate() -> None:
     with context.begin_transaction():
-        context.execute(TAKE_TURNS)
         context.execute(DO_NOT_QUEUE)
         context.run_migrations()
 
@@ -32,6 +24,7 @@ if context.is_offline_mode():
     context.configure(dialect_name="postgresql", dialect_opts={"paramstyle": "named"}, version_table=VERSION_TABLE)
     migrate()
 else:
-    with connect(database_url()) as connection:
+    url = database_url()
+    with turn(url), connect(url) as connection:
         context.configure(connection=connection, version_table=VERSION_TABLE)
         migrate()

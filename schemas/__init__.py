@@ -4,9 +4,11 @@ from schemas.codec import Undecodable, decode, encode
 from schemas.events import (
     EVENT_TYPES,
     EVENT_VERSION,
+    PAGE_DROP_REASONS,
     SOURCES,
     Envelope,
     EventType,
+    PageDropReason,
     Source,
     new_event_id,
 )
@@ -30,6 +32,7 @@ __all__ = [
     "MAX_EVENTS_PER_BATCH",
     "MAX_PAYLOAD_BYTES",
     "MAX_REASONS_IN_REPLY",
+    "PAGE_DROP_REASONS",
     "SOURCES",
     "Envelope",
     "EventIn",
@@ -37,6 +40,7 @@ __all__ = [
     "IngestReply",
     "IngestRequest",
     "Malformed",
+    "PageDropReason",
     "Rejection",
     "RejectionCode",
     "Source",

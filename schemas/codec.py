@@ -1,5 +1,7 @@
 """Envelope to Kafka value and back."""
 
+from typing import Any
+
 import orjson
 from pydantic import TypeAdapter, ValidationError
 
@@ -14,21 +16,26 @@ class Undecodable(ValueError):
 
 def encode(envelope: Envelope) -> bytes:
     """Return the envelope as compact UTF-8 JSON; `payload_json` goes in as it is."""
-    return orjson.dumps(  # field by field takes two thirds of the time of the dataclass as a whole
-        {
-            "id": envelope.id,
-            "event_version": envelope.event_version,
-            "event_type": envelope.event_type,
-            "event_ts": envelope.event_ts,
-            "client_ts": envelope.client_ts,
-            "seq": envelope.seq,
-            "session_id": envelope.session_id,
-            "user_id": envelope.user_id,
-            "question_id": envelope.question_id,
-            "source": envelope.source,
-            "payload_json": orjson.Fragment(envelope.payload_json),
-        }
-    )
+    fields: dict[str, Any] = {  # field by field takes two thirds of the time of the dataclass as a whole
+        "id": envelope.id,
+        "event_version": envelope.event_version,
+        "event_type": envelope.event_type,
+        "event_ts": envelope.event_ts,
+        "client_ts": envelope.client_ts,
+        "seq": envelope.seq,
+        "session_id": envelope.session_id,
+        "user_id": envelope.user_id,
+        "question_id": envelope.question_id,
+        "source": envelope.source,
+        "payload_json": orjson.Fragment(envelope.payload_json),
+    }
+    if envelope.stream_id is not None:
+        fields["stream_id"] = envelope.stream_id
+    if envelope.sent_at is not None:
+        fields["sent_at"] = envelope.sent_at
+    if envelope.dropped is not None:
+        fields["dropped"] = envelope.dropped
+    return orjson.dumps(fields)
 
 
 def decode(value: bytes | None) -> Envelope:

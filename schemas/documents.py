@@ -131,6 +131,8 @@ def _envelope_example(event_type: EventType) -> Json:
         "question_id": None if event_type in _SESSION_WIDE else _example_uuid(4, 3),
         "source": "web",
         "payload_json": PAYLOAD_EXAMPLES[event_type],
+        "stream_id": _example_uuid(4, 4),
+        "sent_at": f"2026-03-02T09:{number:02}:00.091Z",
     }
 
 
@@ -138,7 +140,8 @@ def _request_example() -> Json:
     envelopes = [_envelope_example(event_type) for event_type in EVENT_TYPES]
     kept = ("event_type", "client_ts", "seq", "session_id", "question_id")
     events = [{name: each[name] for name in kept} | {"payload": each["payload_json"]} for each in envelopes]
-    return {"source": "web", "events": events}
+    told = {"stream_id": _example_uuid(4, 4), "sent_at": "2026-03-02T09:13:00.091Z", "dropped": {"too_large": 1}}
+    return {"source": "web"} | told | {"events": events}
 
 
 def _example_uuid(version: int, number: int) -> str:

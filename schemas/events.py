@@ -6,7 +6,7 @@ from typing import Annotated, Literal, get_args
 from pydantic import ConfigDict, Field
 from uuid_utils import uuid7
 
-from schemas.fields import PayloadJson, Seq, Timestamp, UuidText
+from schemas.fields import MAX_SEQ, PayloadJson, Seq, Timestamp, UuidText
 
 EVENT_VERSION: Literal[1] = 1
 
@@ -29,6 +29,18 @@ EVENT_TYPES: tuple[EventType, ...] = get_args(EventType)
 Source = Literal["web", "mobile", "api"]
 SOURCES: tuple[Source, ...] = get_args(Source)
 
+PageDropReason = Literal["invalid", "too_large", "queue_full", "rejected", "expired", "closed"]
+PAGE_DROP_REASONS: tuple[PageDropReason, ...] = get_args(PageDropReason)
+
+StreamId = Annotated[
+    UuidText, Field(description="One load of a page, or one device; `seq` counts within session and stream.")
+]
+SentAt = Annotated[Timestamp, Field(description="The sender's clock when it made the request.")]
+Drops = Annotated[
+    dict[PageDropReason, Annotated[int, Field(strict=True, ge=0, le=MAX_SEQ)]],
+    Field(description="Events that the page has given up, by reason, since its stream began."),
+]
+
 
 def new_event_id() -> str:
     """Return a UUIDv7 (RFC 9562) as text: ids given later sort later, which keeps the primary key's index compact."""
@@ -40,7 +52,7 @@ class Envelope:
     """One event as it travels: fields in the order of the columns of `attempt_events`.
 
     Building one does not validate; `schemas.decode` does. UUIDs are lower-case text, timestamps are aware,
-    `payload_json` is compact UTF-8 JSON text of an object.
+    `payload_json` is compact UTF-8 JSON text of an object. What follows it is left out of the JSON when it is null.
     """
 
     __pydantic_config__ = ConfigDict(extra="forbid")
@@ -52,9 +64,14 @@ class Envelope:
     client_ts: Annotated[
         Timestamp | None, Field(description="As the browser said it; may run backwards, never used for order.")
     ] = None
-    seq: Annotated[Seq | None, Field(description="Per session, from the client; null from a service.")] = None
+    seq: Annotated[Seq | None, Field(description="Per session and stream, from the client; null from a service.")] = (
+        None
+    )
     session_id: UuidText
     user_id: Annotated[UuidText, Field(description="From the token or the service, never from a browser's body.")]
     question_id: UuidText | None = None
     source: Source | None = None
     payload_json: PayloadJson = field(default=b"{}")
+    stream_id: StreamId | None = None
+    sent_at: SentAt | None = None
+    dropped: Drops | None = None

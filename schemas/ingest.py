@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic.json_schema import SkipJsonSchema
 
-from schemas.events import EventType, Source
+from schemas.events import Drops, EventType, SentAt, Source, StreamId
 from schemas.fields import PayloadJson, Seq, Timestamp, UuidText
 
 MAX_EVENTS_PER_BATCH = 50
@@ -29,9 +29,10 @@ class EventIn(BaseModel):
     event_type: EventType
     session_id: UuidText
     client_ts: Timestamp | None = None
-    seq: Annotated[Seq | None, Field(description="Counts up per session; without it a repeated POST stores twice.")] = (
-        None
-    )
+    seq: Annotated[
+        Seq | None,
+        Field(description="Counts up per session, or per stream of it; without it a repeated POST stores twice."),
+    ] = None
     question_id: UuidText | None = None
     payload: PayloadJson = b"{}"
 
@@ -52,6 +53,9 @@ class IngestRequest(BaseModel):
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
     source: Source | None = None
+    stream_id: StreamId | None = None
+    sent_at: SentAt | None = None
+    dropped: Drops | None = None
     events: Annotated[
         list[
             Annotated[

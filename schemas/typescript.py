@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal, NotRequired, get_args, get_origin, get_type_hints
 
-from schemas.events import SOURCES
+from schemas.events import PAGE_DROP_REASONS, SOURCES
 from schemas.fields import MAX_PAYLOAD_BYTES, MAX_SEQ
 from schemas.ingest import MAX_EVENTS_PER_BATCH
 from schemas.payloads import PAYLOAD_SHAPES
@@ -22,6 +22,9 @@ export interface Payloads {{
 export type EventType = keyof Payloads;
 
 export type Source = {_union(SOURCES)};
+
+/** Why a page gives up events, as it tells the gateway beside its batches. */
+export type DropReason = {_union(PAGE_DROP_REASONS)};
 
 /** The gateway refuses a batch of more. */
 export const MAX_EVENTS_PER_BATCH = {MAX_EVENTS_PER_BATCH};

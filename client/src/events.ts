@@ -32,6 +32,9 @@ export type EventType = keyof Payloads;
 
 export type Source = "web" | "mobile" | "api";
 
+/** Why a page gives up events, as it tells the gateway beside its batches. */
+export type DropReason = "invalid" | "too_large" | "queue_full" | "rejected" | "expired" | "closed";
+
 /** The gateway refuses a batch of more. */
 export const MAX_EVENTS_PER_BATCH = 50;
 

@@ -7,6 +7,7 @@ DROP FUNCTION attemptlog_refuse_change();
 DO $$
 DECLARE
     is_in_use boolean;
+    added_later text;
 BEGIN
     LOCK TABLE attempt_events;
     SELECT EXISTS (SELECT FROM attempt_events) INTO is_in_use;
@@ -22,6 +23,15 @@ BEGIN
             DROP CONSTRAINT attempt_events_event_type_check,
             DROP CONSTRAINT attempt_events_session_id_fkey,
             DROP CONSTRAINT attempt_events_user_id_fkey;
+        FOR added_later IN
+            SELECT attname
+            FROM pg_attribute
+            WHERE attrelid = 'attempt_events'::regclass
+                AND NOT attisdropped
+                AND col_description(attrelid, attnum) = 'created by attemptlog'
+        LOOP
+            EXECUTE format('ALTER TABLE attempt_events DROP COLUMN %I', added_later);
+        END LOOP;
         DROP INDEX
             attempt_events_session_id_event_ts_idx,
             attempt_events_user_id_event_ts_idx,

@@ -111,8 +111,16 @@ ALTER TABLE attempt_events
     DROP CONSTRAINT IF EXISTS attempt_events_user_id_fkey,
     DROP CONSTRAINT IF EXISTS attempt_events_question_id_fkey;
 
+-- Events of streams that a later revision left here may share their numbers; then its index is still there.
+DO $$
+BEGIN
+    IF to_regclass('attempt_events_session_id_seq_idx') IS NULL THEN
+        ALTER TABLE attempt_events ADD CONSTRAINT attempt_events_session_id_seq_key UNIQUE (session_id, seq);
+    END IF;
+END
+$$;
+
 ALTER TABLE attempt_events
-    ADD CONSTRAINT attempt_events_session_id_seq_key UNIQUE (session_id, seq),
     ADD CONSTRAINT attempt_events_event_type_check CHECK (
         event_type IN (
             'SESSION_CREATED', 'SESSION_SUBMITTED', 'SESSION_EXPIRED', 'REVIEW_OPENED',

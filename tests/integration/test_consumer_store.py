@@ -4,15 +4,19 @@ import asyncio
 import uuid
 from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import astuple, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import psycopg
 import pytest
 
+import migrations
 from consumer import sql
 from consumer.decoding import decode_batch
 from consumer.errors import CannotRun, Hole, OffsetGap, StoreUnavailable
 from consumer.store import Store, Stored, store_rows
 from schemas import new_event_id
+from tests.support import sql_before_streams
 from tests.support.consumer import (
     FakeRecord,
     Partition,
@@ -28,6 +32,8 @@ from tests.support.http import Exam, insert_exam
 
 TOPIC = "attempt-events.v1"
 NOBODY = str(uuid.uuid4())
+MONDAY = datetime(2026, 3, 2, 9, 14, 5, tzinfo=UTC)
+ONE_DEVICE, OTHER_DEVICE = str(uuid.uuid4()), str(uuid.uuid4())
 MANY_PARENTS = """
     INSERT INTO users (id) SELECT gen_random_uuid() FROM generate_series(1, 100000);
     INSERT INTO test_sessions (id, user_id) SELECT gen_random_uuid(), id FROM users;
@@ -76,7 +82,8 @@ async def test_a_batch_reads_no_table_from_end_to_end_however_many_sessions_ther
 ) -> None:
     with psycopg.connect(database_url) as connection:
         connection.execute(MANY_PARENTS)
-    events = [envelope(exam, seq=seq) for seq in range(1000)]
+    devices = [None, str(uuid.uuid4()), str(uuid.uuid4())]
+    events = [envelope(exam, seq=seq, stream_id=devices[seq % 3]) for seq in range(1000)]
     letters = [replace(events[0], id=new_event_id(), seq=2000 + n, question_id=NOBODY) for n in range(5)]
     batch = decode_batch(partition.records(*events, *events[:20], *letters))
     async with await psycopg.AsyncConnection.connect(database_url) as connection:
@@ -90,16 +97,17 @@ async def test_a_batch_reads_no_table_from_end_to_end_however_many_sessions_ther
 async def test_events_are_stored_as_they_were_sent(
     store: Store, database_url: str, exam: Exam, partition: Partition
 ) -> None:
-    event = envelope(exam, payload_json='{"text":"é \\\\ \\n","deep":{"a":[1,2.5,null]}}'.encode())
+    told: dict[str, Any] = {"stream_id": str(uuid.uuid4()), "sent_at": MONDAY, "dropped": {"invalid": 2, "closed": 1}}
+    event = envelope(exam, payload_json='{"text":"é \\\\ \\n","deep":{"a":[1,2.5,null]}}'.encode(), **told)
     stored = await write(store, partition.records(event))
     assert (stored.inserted, stored.duplicates, stored.skipped) == (1, 0, 0)
     statement = """
         SELECT id::text, event_version, event_type, event_ts, client_ts, seq, session_id::text, user_id::text,
-            question_id::text, source, payload_json
+            question_id::text, source, payload_json, stream_id::text, sent_at, dropped
         FROM attempt_events
     """
-    as_sent = astuple(event)[:-1]
-    assert query(database_url, statement) == [(*as_sent, {"text": "é \\ \n", "deep": {"a": [1, 2.5, None]}})]
+    as_sent = astuple(replace(event, payload_json={"text": "é \\ \n", "deep": {"a": [1, 2.5, None]}}))  # type: ignore[arg-type]
+    assert query(database_url, statement) == [as_sent]
     assert_accounted(database_url, partition)
 
 
@@ -114,6 +122,31 @@ async def test_an_event_that_comes_again_is_a_duplicate_whatever_id_and_server_t
     assert (later.inserted, later.duplicates) == (0, 3)
     assert stored_ids(database_url) == {first.id, second.id}
     assert ledger(database_url)[0]["duplicates"] == 5
+    assert_accounted(database_url, partition)
+
+
+async def test_numbers_of_two_devices_of_a_session_are_their_own(
+    store: Store, database_url: str, exam: Exam, partition: Partition
+) -> None:
+    devices = [ONE_DEVICE, OTHER_DEVICE, None]
+    events = [envelope(exam, seq, stream_id=device) for device in devices for seq in range(1, 21)]
+    stored = await write(store, partition.records(*events))
+    assert (stored.inserted, stored.duplicates, stored.dead_letters) == (60, 0, {})
+    again = [replace(event, id=new_event_id()) for event in events]
+    assert (await write(store, partition.records(*again))).duplicates == 60
+    assert_accounted(database_url, partition)
+
+
+async def test_a_repeat_is_told_by_its_content_whenever_it_was_sent_and_whatever_was_dropped_meanwhile(
+    store: Store, database_url: str, exam: Exam, partition: Partition
+) -> None:
+    first = envelope(exam, 1, stream_id=ONE_DEVICE, sent_at=MONDAY)
+    repeat = replace(first, id=new_event_id(), sent_at=MONDAY + timedelta(hours=1), dropped={"queue_full": 3})
+    changed = replace(first, id=new_event_id(), payload_json=b'{"choice":3}')
+    of_another_device = replace(first, stream_id=OTHER_DEVICE)
+    stored = await write(store, partition.records(first, repeat, changed, of_another_device))
+    assert (stored.inserted, stored.duplicates) == (1, 1)
+    assert dead_letters(database_url) == {(0, 2): "seq_conflict", (0, 3): "seq_conflict"}
     assert_accounted(database_url, partition)
 
 
@@ -273,7 +306,12 @@ async def test_two_consumers_that_store_the_same_events_at_once_neither_deadlock
     stores, partitions = (Store(role_url, TOPIC), Store(role_url, TOPIC)), (Partition(0), Partition(1))
     sent: set[str] = set()
     for start in range(0, 100, 10):
-        with_seq = [envelope(exam, seq) for exam in exams for seq in range(start, start + 10)]
+        with_seq = [
+            envelope(exam, seq, stream_id=device)
+            for exam in exams
+            for seq in range(start, start + 10)
+            for device in (OTHER_DEVICE, None, ONE_DEVICE)
+        ]
         without_seq = [envelope(exams[0], None) for _ in range(1_000)]
         events = without_seq if start % 20 else with_seq
         batches = partitions[0].records(*events), partitions[1].records(*reversed(events))
@@ -327,6 +365,32 @@ async def test_without_the_tables_it_says_what_to_run(empty_database_url: str) -
     with pytest.raises(CannotRun, match="run `attemptlog migrate`"):
         await store.ledger()
     await store.close()
+
+
+async def test_with_the_tables_from_before_streams_it_says_what_to_run(empty_database_url: str) -> None:
+    migrations.upgrade(empty_database_url, "0006")
+    store = Store(empty_database_url, TOPIC)
+    with pytest.raises(CannotRun, match=r"lacks attempt_events\.stream_id, .*: run `attemptlog migrate`"):
+        await store.ledger()
+    await store.close()
+
+
+async def test_a_consumer_from_before_streams_goes_on_with_the_new_tables_beside_a_new_one(
+    role_url: str, store: Store, database_url: str, exam: Exam, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    zero, one = Partition(0), Partition(1)
+    of_new_pages = [envelope(exam, seq, stream_id=ONE_DEVICE) for seq in range(1, 6)]
+    await write(store, zero.records(*of_new_pages))
+    older = Store(role_url, TOPIC)
+    for name in ("CREATE_STAGING", "STORE_STAGED", "CLASSIFY_LEFTOVERS"):
+        monkeypatch.setattr(sql, name, getattr(sql_before_streams, name))
+    events = [envelope(exam, seq) for seq in range(1, 6)]
+    repeat, conflict = envelope(exam, 2), envelope(exam, 3, payload_json=b"{}")
+    stored = await write(older, one.records(*events, repeat, conflict))
+    assert (stored.inserted, stored.duplicates) == (5, 1)
+    assert dead_letters(database_url) == {(1, 6): "seq_conflict"}
+    assert_accounted(database_url, zero, one)
+    await older.close()
 
 
 async def test_an_error_that_waiting_does_not_mend_is_raised_as_it_is(

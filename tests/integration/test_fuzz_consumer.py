@@ -35,6 +35,9 @@ ENVELOPE: dict[str, fuzz.Text] = {
     "question_id": st.sampled_from(['"@question@"', "null"]),
     "source": fuzz.any_of({'"web"', '"mobile"', '"api"', "null"}),
     "payload_json": fuzz.valid_payloads,
+    "stream_id": st.sampled_from(['"@one id@"', "null"]),
+    "sent_at": fuzz.valid_times | st.just("null"),
+    "dropped": fuzz.any_of({"null", "{}", '{"invalid":1,"closed":2147483647}'}),
 }
 CLASHES: dict[str, fuzz.Text] = ENVELOPE | {
     "id": st.sampled_from(['"@id@"', '"@one id@"']),

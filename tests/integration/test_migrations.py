@@ -1,5 +1,6 @@
 """The schema on every kind of database that it meets, and the promises that the database itself keeps."""
 
+import asyncio
 import multiprocessing
 import os
 import subprocess
@@ -20,7 +21,9 @@ from psycopg.types.multirange import Multirange
 from psycopg.types.range import Range
 
 import migrations
+from local_stack.postgres import BINARIES
 from migrations import MigrationError
+from tests.support.eventually import eventually
 
 ROOT = Path(migrations.__file__).parents[1]
 
@@ -72,6 +75,16 @@ INSERT_EVENT: LiteralString = """
     ON CONFLICT DO NOTHING
 """
 
+INSERT_OF_STREAM: LiteralString = """
+    INSERT INTO attempt_events (id, event_version, event_type, event_ts, seq, session_id, user_id, stream_id, dropped)
+    VALUES (
+        gen_random_uuid(), 1, 'PAUSE_BLUR', now(), %(seq)s, '00000000-0000-0000-0000-000000000004',
+        '00000000-0000-0000-0000-000000000001', %(stream)s, %(dropped)s::jsonb
+    )
+    ON CONFLICT DO NOTHING
+"""
+ONE_DEVICE, OTHER_DEVICE = uuid.UUID(int=21), uuid.UUID(int=22)
+
 
 @contextmanager
 def connected(database_url: str, role: str | None = None) -> Iterator[psycopg.Connection[dict[str, Any]]]:
@@ -105,6 +118,12 @@ def store(connection: psycopg.Connection[dict[str, Any]], **fields: Any) -> None
         "question_id": QUESTION,
     }
     connection.execute(INSERT_EVENT, event | fields)
+
+
+def store_streams(database_url: str, *events: tuple[uuid.UUID | None, int], dropped: str | None = None) -> None:
+    with connected(database_url) as connection:
+        for stream, seq in events:
+            connection.execute(INSERT_OF_STREAM, {"stream": stream, "seq": seq, "dropped": dropped})
 
 
 def shape(database_url: str) -> list[dict[str, Any]]:
@@ -338,6 +357,108 @@ def test_an_upgrade_behind_a_long_query_gives_up_and_changes_nothing(empty_datab
     assert tables(empty_database_url) == {"users", "questions", "test_sessions"}
 
 
+# Numbers by stream, in a database that is in use
+
+
+@pytest.fixture
+def used_database_url(empty_database_url: str) -> str:
+    """A database as it was before streams, with an event in it."""
+    migrations.upgrade(empty_database_url, "0006")
+    run(empty_database_url, SEATED)
+    with connected(empty_database_url) as connection:
+        store(connection)
+    return empty_database_url
+
+
+@contextmanager
+def report_of_the_platform(database_url: str) -> Iterator[psycopg.Connection[dict[str, Any]]]:
+    """A query that takes long, and reads nothing of attemptlog's."""
+    with connected(database_url) as connection:
+        connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+        with connection.transaction():
+            connection.execute("SELECT FROM users")
+            yield connection
+
+
+def makes_an_index(database_url: str) -> bool:
+    query: LiteralString = """
+        SELECT datname = current_database() FROM pg_stat_progress_create_index WHERE phase LIKE 'waiting%'
+    """
+    return True in values(database_url, query)
+
+
+async def test_events_are_stored_while_an_upgrade_makes_its_indexes(used_database_url: str) -> None:
+    with report_of_the_platform(used_database_url):
+        upgrade = asyncio.create_task(asyncio.to_thread(migrations.upgrade, used_database_url))
+        await eventually(lambda: makes_an_index(used_database_url))
+        with connected(make_conninfo(used_database_url, options="-c lock_timeout=1s")) as connection:
+            for seq in (1, 2, 2):  # the first number is stored already
+                store(connection, seq=seq)
+    await upgrade
+    assert migrations.current(used_database_url) == migrations.head()
+    assert values(used_database_url, "SELECT seq FROM attempt_events ORDER BY seq") == [1, 2]
+
+
+def test_an_upgrade_that_was_interrupted_goes_on_when_it_is_run_again(
+    used_database_url: str, database_url: str
+) -> None:
+    impatient = make_conninfo(used_database_url, options="-c statement_timeout=500ms")
+    with report_of_the_platform(used_database_url), pytest.raises(MigrationError, match="statement timeout"):
+        migrations.upgrade(impatient)
+    assert values(used_database_url, "SELECT count(*) FROM pg_index WHERE NOT indisvalid") == [1]
+    with connected(used_database_url) as connection:
+        store(connection, seq=1)
+    migrations.upgrade(used_database_url)
+    assert shape(used_database_url) == shape(database_url)
+    assert values(used_database_url, "SELECT seq FROM attempt_events") == [1]
+
+
+def test_upgrades_of_a_database_in_use_take_turns_under_any_isolation_level(used_database_url: str) -> None:
+    strict = make_conninfo(used_database_url, options="-c default_transaction_isolation=serializable")
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(max_workers=3, mp_context=spawn) as processes:
+        assert list(processes.map(migrations.upgrade, [strict] * 3)) == [None] * 3
+    assert migrations.current(used_database_url) == migrations.head()
+
+
+def test_a_column_of_the_platforms_that_is_in_the_way_is_named(empty_database_url: str) -> None:
+    run(empty_database_url, PLATFORM, LEGACY, "ALTER TABLE attempt_events ADD sent_at date")
+    with pytest.raises(MigrationError, match="column sent_at is date and must be timestamp with time zone: Rename"):
+        migrations.upgrade(empty_database_url)
+
+
+def test_a_column_of_the_platforms_that_fits_is_used_and_stays_its_own(empty_database_url: str) -> None:
+    run(empty_database_url, PLATFORM, LEGACY, "ALTER TABLE attempt_events ADD sent_at timestamptz")
+    migrations.upgrade(empty_database_url)
+    migrations.downgrade(empty_database_url, "base")
+    columns = values(
+        empty_database_url,
+        "SELECT attname FROM pg_attribute"
+        " WHERE attrelid = 'attempt_events'::regclass AND attnum > 0 AND NOT attisdropped",
+    )
+    assert "sent_at" in columns
+    assert not {"stream_id", "dropped"} & set(columns)
+
+
+@pytest.mark.parametrize("revision", ["0006", "base"])
+def test_events_of_streams_outlive_a_downgrade_and_another_upgrade(database_url: str, revision: str) -> None:
+    run(database_url, SEATED)
+    store_streams(database_url, (ONE_DEVICE, 1), (OTHER_DEVICE, 1), (None, 1))
+    schema, events = shape(database_url), rows(database_url, "SELECT * FROM attempt_events")
+    migrations.downgrade(database_url, revision)
+    assert rows(database_url, "SELECT * FROM attempt_events") == events
+    migrations.upgrade(database_url)
+    assert rows(database_url, "SELECT * FROM attempt_events") == events
+    assert shape(database_url) == schema
+
+
+def test_who_may_read_the_completeness_of_sessions_may_read_that_of_streams(used_database_url: str) -> None:
+    run(used_database_url, "GRANT SELECT ON session_completeness TO attemptlog_gateway")
+    migrations.upgrade(used_database_url)
+    with connected(used_database_url, role="attemptlog_gateway") as connection:
+        assert len(connection.execute("SELECT * FROM stream_completeness").fetchall()) == 1
+
+
 # Errors and output
 
 
@@ -379,8 +500,8 @@ def test_the_alembic_commands_script_for_an_administrator_does_the_same(
     empty_database_url: str, database_url: str
 ) -> None:
     script = alembic("", "upgrade", "head", "--sql")
-    with connected(empty_database_url) as connection:
-        connection.execute(script.encode())
+    psql = [str(BINARIES / "psql"), empty_database_url, "--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1"]
+    subprocess.run(psql, input=script, check=True, stdout=subprocess.DEVNULL, text=True)
     assert shape(empty_database_url) == shape(database_url)
 
 
@@ -402,7 +523,8 @@ def test_the_indexes_are_those_of_the_contract(database_url: str) -> None:
     assert sorted(found) == sorted(
         [
             "UNIQUE INDEX (id)",
-            "UNIQUE INDEX (session_id, seq)",
+            "UNIQUE INDEX (session_id, seq) WHERE (stream_id IS NULL)",
+            "UNIQUE INDEX (session_id, stream_id, seq) WHERE (stream_id IS NOT NULL)",
             "INDEX (session_id, event_ts)",
             "INDEX (user_id, event_ts)",
             "INDEX (event_type, event_ts)",
@@ -503,6 +625,41 @@ def test_missing_are_the_numbers_from_1_to_the_last_that_are_not_stored(
     ]
 
 
+def test_a_number_is_stored_once_per_session_and_stream(database_url: str) -> None:
+    run(database_url, SEATED)
+    store_streams(database_url, *[(stream, seq) for stream in (ONE_DEVICE, OTHER_DEVICE, None) for seq in (1, 2, 2)])
+    stored = "SELECT stream_id, seq FROM attempt_events ORDER BY stream_id, seq"
+    assert [tuple(row.values()) for row in rows(database_url, stored)] == [
+        (stream, seq) for stream in (ONE_DEVICE, OTHER_DEVICE, None) for seq in (1, 2)
+    ]
+
+
+def test_missing_numbers_are_those_of_each_stream_and_of_a_session_all_of_them(database_url: str) -> None:
+    run(database_url, SEATED)
+    store_streams(database_url, (ONE_DEVICE, 1), (ONE_DEVICE, 4), (OTHER_DEVICE, 2), (OTHER_DEVICE, 3), (None, 1))
+    streams = "SELECT stream_id, first_seq, last_seq, events_stored, missing_seq FROM stream_completeness ORDER BY 1"
+    assert [tuple(row.values()) for row in rows(database_url, streams)] == [
+        (ONE_DEVICE, 1, 4, 2, Multirange([Range(2, 4)])),
+        (OTHER_DEVICE, 2, 3, 2, Multirange([Range(1, 2)])),
+        (None, 1, 1, 1, Multirange()),
+    ]
+    [session] = rows(database_url, "SELECT * FROM session_completeness")
+    assert (session["first_seq"], session["last_seq"], session["events_stored"]) == (1, 4, 5)
+    assert session["missing_seq"] == Multirange([Range(1, 4)])
+
+
+def test_of_what_a_page_tells_it_has_dropped_the_greatest_figure_counts(database_url: str) -> None:
+    run(database_url, SEATED)
+    for seq, dropped in enumerate(['{"invalid": 2}', '{"invalid": 10, "closed": 1}', None, '{"invalid": 9}'], start=1):
+        store_streams(database_url, (ONE_DEVICE, seq), dropped=dropped)
+    store_streams(database_url, (OTHER_DEVICE, 1), (None, 1))
+    assert values(database_url, "SELECT dropped FROM stream_completeness ORDER BY stream_id") == [
+        {"invalid": 10, "closed": 1},
+        None,
+        None,
+    ]
+
+
 def test_a_session_is_submitted_once_its_event_says_so(database_url: str) -> None:
     run(database_url, SEATED)
     with connected(database_url) as connection:
@@ -511,7 +668,8 @@ def test_a_session_is_submitted_once_its_event_says_so(database_url: str) -> Non
     assert values(database_url, "SELECT is_submitted FROM session_completeness") == [True]
 
 
-def test_one_session_is_looked_up_by_index(database_url: str) -> None:
+@pytest.mark.parametrize("view", ["session_completeness", "stream_completeness"])
+def test_one_session_is_looked_up_by_index(database_url: str, view: str) -> None:
     run(
         database_url,
         SEATED,
@@ -526,10 +684,9 @@ def test_one_session_is_looked_up_by_index(database_url: str) -> None:
         """,
         "ANALYZE attempt_events",
     )
-    plan = values(
-        database_url,
-        "EXPLAIN SELECT * FROM session_completeness WHERE session_id = '00000000-0000-0000-0000-000000000004'",
-    )
+    explain = sql.SQL("EXPLAIN SELECT * FROM {} WHERE session_id = {}").format(sql.Identifier(view), SESSION)
+    with connected(database_url) as connection:
+        plan = [line for row in connection.execute(explain).fetchall() for line in row.values()]
     assert any("Index Cond: (session_id = " in line for line in plan), plan
     assert not any("Seq Scan" in line for line in plan), plan
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas import EVENT_TYPES, SOURCES, Envelope, Undecodable, decode, encode, new_event_id
+from schemas import EVENT_TYPES, PAGE_DROP_REASONS, SOURCES, Envelope, Undecodable, decode, encode, new_event_id
 from schemas.fields import MAX_SEQ, compact
 
 UUID = "01890a5d-ac96-774b-bcce-b302099a8057"
@@ -33,6 +33,9 @@ ENVELOPES = st.builds(
     question_id=st.none() | st.uuids().map(str),
     source=st.none() | st.sampled_from(SOURCES),
     payload_json=st.dictionaries(TEXT, JSON, max_size=3).map(compact),
+    stream_id=st.none() | st.uuids().map(str),
+    sent_at=st.none() | MOMENTS,
+    dropped=st.none() | st.dictionaries(st.sampled_from(PAGE_DROP_REASONS), st.integers(0, MAX_SEQ)),
 )
 
 
@@ -53,6 +56,16 @@ def test_what_is_encoded_decodes_to_itself(it: Envelope) -> None:
     assert decode(encode(it)) == it
 
 
+def test_a_record_without_a_stream_is_the_record_that_it_always_was() -> None:
+    it = decode(json.dumps(envelope(seq=7, source="web", payload_json={"pos": 3})).encode())
+    assert encode(it) == (
+        b'{"id":"01890a5d-ac96-774b-bcce-b302099a8057","event_version":1,"event_type":"PAUSE_BLUR",'
+        b'"event_ts":"2026-03-02T09:14:05.123456Z","client_ts":null,"seq":7,'
+        b'"session_id":"01890a5d-ac96-774b-bcce-b302099a8057","user_id":"01890a5d-ac96-774b-bcce-b302099a8057",'
+        b'"question_id":null,"source":"web","payload_json":{"pos":3}}'
+    ).replace(b"456Z", b"456+00:00")
+
+
 @pytest.mark.parametrize("value", [None, b"", b"x", b"\xff", b"null", b"[]", b"{}", b'{"id": NaN}', b"[" * 10_000])
 def test_what_is_no_envelope_is_undecodable(value: bytes | None) -> None:
     with pytest.raises(Undecodable):
@@ -70,6 +83,15 @@ def test_what_is_no_envelope_is_undecodable(value: bytes | None) -> None:
         {"payload_json": "{}"},
         {"source": "fax"},
         {"more": 1},
+        {"stream_id": "first"},
+        {"sent_at": "2026-03-02T09:14:05"},
+        {"sent_at": 1772442845},
+        {"dropped": {"bored": 1}},
+        {"dropped": {"invalid": -1}},
+        {"dropped": {"invalid": 2**31}},
+        {"dropped": {"invalid": True}},
+        {"dropped": {"invalid": "1"}},
+        {"dropped": [1]},
     ],
 )
 def test_an_envelope_with_a_wrong_field_is_undecodable(fields: dict[str, Any]) -> None:

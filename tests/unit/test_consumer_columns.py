@@ -2,7 +2,7 @@
 
 import random
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import orjson
@@ -11,12 +11,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from consumer.columns import ID_LENGTH, NULL, Columns, columns_of, event_ts_of, line_of
-from schemas import Envelope, Undecodable, decode, encode
+from schemas import Envelope, Undecodable, decode, encode, new_event_id
 from tests.support.consumer import envelope
 from tests.support.http import Exam
 from tests.unit.test_codec import ENVELOPES
 
-USUAL = envelope(Exam(), client_ts=datetime(2026, 3, 2, 9, 14, 5, 123456, tzinfo=UTC))
+MOMENT = datetime(2026, 3, 2, 9, 14, 5, 123456, tzinfo=UTC)
+USUAL = envelope(Exam(), client_ts=MOMENT)
+OF_A_PAGE = replace(
+    USUAL, stream_id=new_event_id(), sent_at=MOMENT + timedelta(seconds=1), dropped={"invalid": 3, "closed": 12}
+)
 FLAT = [
     {},
     {"pos": 3},
@@ -30,7 +34,8 @@ FLAT = [
 def text_of(columns: Columns) -> dict[str, Any]:
     """Return what COPY makes of the columns."""
     plain = {name: None if it == NULL else it.decode() for name, it in columns._asdict().items()}
-    return plain | {"payload_json": orjson.loads(columns.payload_json.replace(b"\\\\", b"\\"))}
+    payload = orjson.loads(columns.payload_json.replace(b"\\\\", b"\\"))
+    return plain | {"payload_json": payload, "dropped": plain["dropped"] and orjson.loads(plain["dropped"])}
 
 
 def fields_of(it: Envelope) -> dict[str, Any]:
@@ -42,7 +47,9 @@ def fields_of(it: Envelope) -> dict[str, Any]:
 
 def with_moments(row: dict[str, Any]) -> dict[str, Any]:
     """Return the row with its times as moments: one may be written in several ways."""
-    times = {name: row[name] and datetime.fromisoformat(str(row[name])) for name in ("event_ts", "client_ts")}
+    times = {
+        name: row[name] and datetime.fromisoformat(str(row[name])) for name in ("event_ts", "client_ts", "sent_at")
+    }
     return row | times
 
 
@@ -111,9 +118,10 @@ def test_what_is_over_the_limit_is_refused() -> None:
         line_of(encode(replace(USUAL, payload_json=b'{"a":"%s"}' % (b"x" * 4096))))
 
 
-def test_a_value_with_changed_bytes_is_refused_or_read_just_as_the_codec_does() -> None:
+@pytest.mark.parametrize("it", [USUAL, OF_A_PAGE], ids=["usual", "of-a-page"])
+def test_a_value_with_changed_bytes_is_refused_or_read_just_as_the_codec_does(it: Envelope) -> None:
     dice = random.Random(7)  # noqa: S311 - no secret
-    value = encode(replace(USUAL, payload_json=b'{"pos":3,"dwell_ms":12,"name":"a"}'))
+    value = encode(replace(it, payload_json=b'{"pos":3,"dwell_ms":12,"name":"a"}'))
     taken = 0
     for _ in range(20_000):
         changed = bytearray(value)
@@ -134,6 +142,13 @@ def both_take(value: bytes) -> bool:
         return False
     assert is_same_row(columns_of(line_of(value)), expected), value
     return True
+
+
+@pytest.mark.parametrize("left_out", [{}, {"dropped": None}, {"sent_at": None}, {"stream_id": None, "sent_at": None}])
+def test_records_of_pages_take_the_short_way(left_out: dict[str, None], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("consumer.columns.decode", None)
+    it = replace(OF_A_PAGE, **left_out)  # type: ignore[arg-type]
+    assert is_same_row(columns_of(line_of(encode(it))), it)
 
 
 @given(st.binary(max_size=60))
