@@ -6,7 +6,7 @@ from datetime import datetime
 
 from ingest_api.body import reason
 from ingest_api.sessions import Session
-from schemas import Envelope, EventIn, IngestRequest, Malformed, Rejection, Source, new_event_id
+from schemas import Envelope, EventIn, IngestRequest, Malformed, Rejection, new_event_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,14 +45,19 @@ def session_ids(batch: IngestRequest) -> set[str]:
 def admit(
     batch: IngestRequest, user_id: str, sessions: Mapping[str, Session | None], received_at: datetime
 ) -> Admission:
-    """Decide on every event. One whose session is not in `sessions` is taken: the consumer checks again."""
+    """Decide on every event. One whose session is not in `sessions` is taken: the consumer checks again.
+
+    What the page has dropped goes with the first event that is taken.
+    """
     admission = Admission([], [])
     for index, event in enumerate(batch.events):
         refusal = _refusal(index, event, user_id, sessions)
         if refusal is not None:
             admission.rejections.append(refusal)
         elif isinstance(event, EventIn):
-            admission.envelopes.append(_envelope(event, user_id, batch.source, received_at))
+            admission.envelopes.append(_envelope(event, user_id, batch, received_at))
+    if batch.dropped and admission.envelopes:
+        admission.envelopes[0].dropped = batch.dropped
     return admission
 
 
@@ -71,7 +76,7 @@ def _refusal(
     return Rejection(index=index, code="question_not_in_session", message="the session's exam has no such question")
 
 
-def _envelope(event: EventIn, user_id: str, source: Source | None, received_at: datetime) -> Envelope:
+def _envelope(event: EventIn, user_id: str, batch: IngestRequest, received_at: datetime) -> Envelope:
     return Envelope(
         id=new_event_id(),
         event_type=event.event_type,
@@ -81,6 +86,8 @@ def _envelope(event: EventIn, user_id: str, source: Source | None, received_at: 
         session_id=event.session_id,
         user_id=user_id,
         question_id=event.question_id,
-        source=source,
+        source=batch.source,
         payload_json=event.payload,
+        stream_id=batch.stream_id,
+        sent_at=batch.sent_at,
     )

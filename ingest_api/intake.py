@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 from ingest_api.admission import Admission, admit, session_ids, without
 from ingest_api.auth import Caller
+from ingest_api.drops import PageDrops
 from ingest_api.metrics import Metrics
 from ingest_api.problems import EveryEventInvalid, NothingAllowed, TooManyEvents, Unavailable, reply_of
 from ingest_api.rate import TokenBuckets
@@ -16,7 +17,7 @@ KAFKA_RETRY_AFTER = 2.0  # seconds: a broker's restart or a new leader takes abo
 
 
 class Intake:
-    """Takes batches; holds no state of its own."""
+    """Takes batches; holds no state of its own but what pages said they dropped."""
 
     def __init__(
         self, publisher: Publisher, sessions: SessionDirectory, buckets: TokenBuckets, metrics: Metrics
@@ -25,6 +26,8 @@ class Intake:
         self._sessions = sessions
         self._buckets = buckets
         self._metrics = metrics
+        self._drops = PageDrops(metrics.dropped_by_pages)
+        metrics.dropping_streams.set_function(lambda: self._drops.streams)
 
     async def take(self, batch: IngestRequest, caller: Caller) -> IngestReply:
         """Return when every event that is taken is durable in Kafka; raise a Problem when none is."""
@@ -75,3 +78,6 @@ class Intake:
         self._metrics.accepted.inc(len(admission.envelopes))
         for rejection in admission.rejections:
             self._metrics.rejected.labels(rejection.code).inc()
+        for first in admission.envelopes[:1]:
+            if first.dropped:
+                self._drops.count((first.session_id, first.stream_id), first.dropped)

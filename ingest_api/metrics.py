@@ -2,6 +2,7 @@
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from ingest_api.drops import MAX_STREAMS
 from ingest_api.sessions import SessionDirectory
 from ingest_api.shedding import Gate
 from publisher import Publisher
@@ -48,6 +49,18 @@ class Metrics:
         self.unchecked = Counter(
             "attemptlog_ingest_events_unchecked",
             "Events let through to the consumer's check because their session could not be looked up.",
+            registry=self.registry,
+        )
+        self.dropped_by_pages = Counter(
+            "attemptlog_ingest_events_dropped_by_pages",
+            "Events that pages say they gave up, by reason. What no batch told is not in it, and what one stream tells "
+            "several processes, or one after a restart, each counts: the exact figures are in stream_completeness.",
+            ["reason"],
+            registry=self.registry,
+        )
+        self.dropping_streams = Gauge(
+            "attemptlog_ingest_dropping_streams",
+            f"Streams remembered because they dropped events, of {MAX_STREAMS:,}.",
             registry=self.registry,
         )
         self.buffered_bytes = Gauge(

@@ -54,8 +54,14 @@ events = st.fixed_dictionaries(EVENT).map(fuzz.json_object)
 nearly_events = fuzz.nearly(EVENT)
 batches = st.lists(events | nearly_events | fuzz.odd, max_size=5).map(lambda some: f'{{"events":{fuzz.array(some)}}}')
 nearly_batches = fuzz.nearly(
-    {"source": st.sampled_from(['"web"', "null"]), "events": st.lists(events, min_size=1, max_size=3).map(fuzz.array)},
-    fuzz.odd,
+    {
+        "source": st.sampled_from(['"web"', "null"]),
+        "stream_id": st.sampled_from(['"@one id@"', "null"]),
+        "sent_at": fuzz.valid_times | st.just("null"),
+        "dropped": fuzz.any_of({"null", "{}", '{"invalid":1,"closed":2147483647}'}),
+        "events": st.lists(events, min_size=1, max_size=3).map(fuzz.array),
+    },
+    fuzz.odd | fuzz.any_of({'{"invalid":-1}', '{"invalid":2147483648}', '{"bored":1}', '{"invalid":1,"invalid":2}'}),
 )
 
 
