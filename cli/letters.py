@@ -20,8 +20,18 @@ from schemas import Envelope, Undecodable, decode
 READABLE_BYTES = 2_000
 
 # What two versions of an event have in common when they are the same event; the consumer compares these.
-CONTENT = ("event_type", "client_ts", "session_id", "seq", "user_id", "question_id", "source", "payload_json")
-FIELDS = ("id", "event_version", "event_type", "event_ts", *CONTENT[1:])
+CONTENT = (
+    "event_type",
+    "client_ts",
+    "session_id",
+    "stream_id",
+    "seq",
+    "user_id",
+    "question_id",
+    "source",
+    "payload_json",
+)
+FIELDS = ("id", "event_version", "event_type", "event_ts", *CONTENT[1:], "sent_at", "dropped")
 
 MATCHES = sql.SQL("""
     (%(ids)s::bigint[] IS NULL OR id = ANY(%(ids)s))
@@ -76,13 +86,15 @@ WHERE dead_letter_id = %(id)s
 ORDER BY replay_id
 """
 
-# At most two: one with the same id, and one with the same number in the session.
+# At most two: one with the same id, and one with the same number in the stream.
 READ_STORED = """
 SELECT
-    id::text, event_version, event_type, event_ts, client_ts, session_id::text, seq, user_id::text, question_id::text,
-    source, payload_json
+    id::text, event_version, event_type, event_ts, client_ts, session_id::text, stream_id::text, seq, user_id::text,
+    question_id::text, source, payload_json, sent_at, dropped
 FROM attempt_events
-WHERE id = %(id)s OR (session_id = %(session_id)s AND seq = %(seq)s)
+WHERE id = %(id)s
+    OR (session_id = %(session_id)s AND stream_id = %(stream_id)s AND seq = %(seq)s)
+    OR (session_id = %(session_id)s AND stream_id IS NULL AND %(stream_id)s::uuid IS NULL AND seq = %(seq)s)
 ORDER BY id <> %(id)s
 """
 
@@ -205,4 +217,4 @@ def field_text(name: str, event: Mapping[str, Any]) -> str:
         return ""
     if isinstance(value, datetime):
         return shown(value)
-    return visible(orjson.dumps(value).decode() if name == "payload_json" else str(value))
+    return visible(orjson.dumps(value).decode() if isinstance(value, dict) else str(value))

@@ -5,7 +5,7 @@ import json
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -13,7 +13,7 @@ import psycopg
 import pytest
 
 from consumer.replay import BATCH_LETTERS, Replays
-from schemas import Envelope
+from schemas import Envelope, encode
 from tests.support.consumer import (
     Partition,
     consumer_role,
@@ -64,6 +64,29 @@ class Letters:
 @pytest.fixture
 def letters(database_url: str) -> Letters:
     return Letters(database_url)
+
+
+def test_what_an_older_consumer_could_not_read_is_stored_by_a_replay(
+    database_url: str, exam: Exam, letters: Letters
+) -> None:
+    [letter] = letters.make(b"{}")
+    event = envelope(exam, 1, stream_id=str(uuid4()), sent_at=datetime(2026, 3, 2, 9, tzinfo=UTC))
+    query(database_url, "UPDATE dead_letters SET value = %s WHERE id = %s RETURNING id", encode(event), letter)
+    found = data(database_url, "dead-letters", "replay", "--reason", "undecodable", "--apply")
+    assert found["outcomes"] == {"inserted": 1}
+    assert query(database_url, "SELECT stream_id::text FROM attempt_events") == [event.stream_id]
+
+
+def test_a_conflict_is_shown_beside_the_event_of_its_own_stream(
+    database_url: str, exam: Exam, letters: Letters
+) -> None:
+    stream = str(uuid4())
+    stored = envelope(exam, 1, stream_id=stream)
+    store_records(database_url, Partition(1).records(envelope(exam, 1), stored))
+    [letter] = letters.make(envelope(exam, 1, stream_id=stream, payload_json=b"{}"))
+    found = data(database_url, "dead-letters", "show", letter)
+    assert [it["id"] for it in found["stored"]] == [stored.id]
+    assert found["differences"] == ["payload_json"]
 
 
 def retry(url: str, within: timedelta = HOUR, consumers: int = 1) -> Counter[str]:

@@ -7,10 +7,12 @@ from uuid import uuid4
 import psycopg
 import pytest
 
-from cli.sessions import SELECT_EVENTS, SELECT_LETTERS, SELECT_SESSIONS_WITH_GAPS
+from cli.completeness import SELECT_EVENTS, SELECT_LETTERS, SELECT_STREAMS, SELECT_STREAMS_WITH_GAPS
 from tests.support.consumer import Partition, envelope
 from tests.support.http import Exam, insert_exam
 from tests.support.letters import attemptlog, data, store_records
+
+FIRST_DEVICE, SECOND_DEVICE = "f192f3a1-52c4-4d21-9d3e-8a1f6c0b7e01", "0292f3a1-52c4-4d21-9d3e-8a1f6c0b7e02"
 
 # 500 sessions of 20 events, one a minute, the last of them now; each tenth session lacks the number 7.
 MANY_SESSIONS: LiteralString = """
@@ -60,6 +62,50 @@ def test_a_sessions_timeline_has_its_events_gaps_and_dead_letters(database_url: 
     assert all(each in shown for each in ("3-5", "missing", "09:00:00.000", "08:59:58.000", "seq_conflict", "yes"))
 
 
+@pytest.fixture
+def two_devices(database_url: str, exam: Exam) -> Exam:
+    """A session that was begun at one device and went on at another; both lack numbers, and one dropped events."""
+    clock = datetime(2026, 3, 2, 9, tzinfo=UTC)
+    first = [envelope(exam, seq, event_ts=clock, stream_id=FIRST_DEVICE) for seq in (1, 2, 5)]
+    first[0].dropped = {"too_large": 2}
+    later = clock + timedelta(minutes=5)
+    second = [envelope(exam, seq, event_ts=later, stream_id=SECOND_DEVICE) for seq in range(3, 60, 3)]
+    second.append(envelope(exam, 3, payload_json=b"{}", stream_id=SECOND_DEVICE))
+    store_records(database_url, Partition().records(*second, *first))
+    return exam
+
+
+def test_the_devices_of_a_session_are_shown_one_after_the_other(database_url: str, two_devices: Exam) -> None:
+    found = data(database_url, "sessions", "show", two_devices.session)
+    entries = [(entry["stream_id"], entry["kind"], entry.get("seq")) for entry in found["timeline"]]
+    assert entries[:5] == [
+        (FIRST_DEVICE, "event", 1),
+        (FIRST_DEVICE, "event", 2),
+        (FIRST_DEVICE, "gap", 3),
+        (FIRST_DEVICE, "event", 5),
+        (FIRST_DEVICE, "drop", None),
+    ]
+    assert [entry[1:] for entry in entries[5:8]] == [("gap", 1), ("event", 3), ("dead letter", 3)]
+    assert (found["timeline"][4]["reason"], found["timeline"][4]["count"]) == ("too_large", 2)
+    assert [row["stream_id"] for row in found["streams"]] == [FIRST_DEVICE, SECOND_DEVICE]
+    assert found["streams"][0]["missing_seq"] == [[3, 4]]
+    assert found["dropped"] == {"too_large": 2}
+    shown = attemptlog(database_url, "sessions", "show", two_devices.session).output
+    assert all(each in shown for each in (FIRST_DEVICE, SECOND_DEVICE, "too_large 2", "3-4", "seq_conflict"))
+
+
+def test_what_is_missing_is_readable_on_a_terminal_of_80_columns(database_url: str, two_devices: Exam) -> None:
+    gaps = attemptlog(database_url, "sessions", "gaps", "--since", "2026-03-01", columns=80).output
+    shown = attemptlog(database_url, "sessions", "show", two_devices.session, columns=80).output
+    assert max(map(len, (gaps + shown).splitlines())) <= 80
+    first, second = (line.split() for line in gaps.splitlines() if line.startswith(two_devices.session))
+    assert first == [two_devices.session, FIRST_DEVICE[:8], "03-02", "09:05", "no", "3-4"]
+    assert second[1] == SECOND_DEVICE[:8]
+    assert " ".join(gaps.split()).endswith("1-2, 4-5, 7-8, 10-11, 13-14, 16-17, …")
+    assert all(FIRST_DEVICE in text or FIRST_DEVICE[:8] in text for text in (gaps, shown))
+    assert "09:00:00.000" in shown
+
+
 def test_a_long_session_is_cut_and_says_so(database_url: str, exam: Exam) -> None:
     store_records(database_url, Partition().records(*(envelope(exam, seq) for seq in range(1, 31))))
     found = data(database_url, "sessions", "show", exam.session, "--limit", 10)
@@ -94,7 +140,7 @@ def test_gaps_lists_the_sessions_that_lack_numbers_the_last_active_first(databas
     assert attemptlog(database_url, "sessions", "gaps", "--since", "5m").output == "No session lacks a number.\n"
 
 
-@pytest.mark.parametrize("statement", [SELECT_EVENTS, SELECT_LETTERS, SELECT_SESSIONS_WITH_GAPS])
+@pytest.mark.parametrize("statement", [SELECT_EVENTS, SELECT_LETTERS, SELECT_STREAMS, SELECT_STREAMS_WITH_GAPS])
 def test_no_query_reads_the_whole_table(database_url: str, statement: str) -> None:
     fill(database_url)
     with psycopg.connect(database_url) as connection:

@@ -26,9 +26,9 @@ async def _store(database_url: str, records: Sequence[FakeRecord], topic: str) -
     await store.close()
 
 
-def attemptlog(database_url: str, *arguments: object) -> Result:
-    """Run a command against a database."""
-    return CliRunner(env={"ATTEMPTLOG_DATABASE_URL": database_url, "COLUMNS": "160"}).invoke(
+def attemptlog(database_url: str, *arguments: object, columns: int = 160) -> Result:
+    """Run a command against a database, on a terminal of so many columns."""
+    return CliRunner(env={"ATTEMPTLOG_DATABASE_URL": database_url, "COLUMNS": str(columns)}).invoke(
         app, [*map(str, arguments)]
     )
 
