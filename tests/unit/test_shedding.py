@@ -21,7 +21,7 @@ from tests.support.http import JWT_SECRET, PATH, Exam, token
 BODY = 1024  # bytes, the largest
 SETTINGS = IngestSettings.model_validate(
     {
-        "kafka_bootstrap_servers": "-",
+        "kafka_bootstrap_servers": "nowhere:9092",
         "database_url": "postgresql://-",
         "jwt_secret": JWT_SECRET,
         "max_requests_in_flight": 2,
