@@ -38,7 +38,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:Generating overly large repr")
 BODY_DEADLINE = 0.3  # seconds
 PATIENCE = 5.0  # seconds for any answer
 UNCONNECTED = IngestSettings.model_validate(
-    {"kafka_bootstrap_servers": "-", "database_url": "postgresql://-", "jwt_secret": JWT_SECRET}
+    {"kafka_bootstrap_servers": "nowhere:9092", "database_url": "postgresql://-", "jwt_secret": JWT_SECRET}
 )
 STATUSES = {202, 400, 401, 403, 408, 413}  # what may come while nothing is away and nobody is over the rate
 
