@@ -16,7 +16,7 @@ from benchmarks.drain import settled, worker_environment
 from benchmarks.gateway import FULL_REQUEST, OURS, environment_for, gateway
 from benchmarks.processes import running, wait_until_ready
 from benchmarks.rows import Row, Target, percentile
-from benchmarks.school import Request
+from benchmarks.school import Known, Request
 from benchmarks.sender import send, send_paced
 from benchmarks.stage import Stage
 
@@ -27,9 +27,9 @@ LOOK_FOR = 500  # events a query; more are waiting only when the pace is too fas
 STORED_WITHIN = 120.0  # seconds
 
 LOOK = """
-SELECT e.session_id::text, e.seq
-FROM unnest(%s::uuid[], %s::integer[]) AS wanted (session_id, seq)
-JOIN attempt_events e USING (session_id, seq)
+SELECT e.session_id::text, e.stream_id::text, e.seq
+FROM unnest(%s::uuid[], %s::uuid[], %s::integer[]) AS wanted (session_id, stream_id, seq)
+JOIN attempt_events e USING (session_id, stream_id, seq)
 """
 # An index finds each; without statistics the planner might read the whole table instead.
 NO_SCANS = "SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off"
@@ -39,12 +39,12 @@ NO_SCANS = "SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_merg
 class Watch:
     """Events sent and not seen yet, with the time at which they were due; the seconds it took to see the others."""
 
-    waiting: dict[tuple[str, int], float] = field(default_factory=dict)
+    waiting: dict[Known, float] = field(default_factory=dict)
     delays: list[float] = field(default_factory=list)
 
     def sent(self, request: Request, due: float) -> None:
         """Wait for the last event of a request."""
-        self.waiting[request.session_id, request.last_seq] = due
+        self.waiting[request.last] = due
 
     async def keep_looking(self, database: str) -> None:
         """Look until cancelled."""
@@ -55,8 +55,9 @@ class Watch:
                 await asyncio.sleep(LOOK_INTERVAL)
 
     async def _look(self, connection: AsyncConnection) -> None:
-        sessions, seqs = zip(*wanted, strict=True) if (wanted := list(islice(self.waiting, LOOK_FOR))) else ((), ())
-        found = await (await connection.execute(LOOK, [list(sessions), list(seqs)])).fetchall()
+        wanted = list(islice(self.waiting, LOOK_FOR))
+        columns = [[known[place] for known in wanted] for place in range(3)]
+        found = await (await connection.execute(LOOK, columns)).fetchall()
         now = time.monotonic()
         self.delays += [now - self.waiting.pop(each) for each in found]
 

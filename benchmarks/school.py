@@ -5,7 +5,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
-from itertools import islice
+from itertools import groupby, islice
+from operator import attrgetter
 from pathlib import Path
 from random import Random
 from typing import TypeVar
@@ -22,18 +23,20 @@ from schemas import Envelope, new_event_id
 SECRET = "a secret of the benchmark, 32 bytes or more"  # noqa: S105
 SENT_TWICE = 0.03  # share of the events; the second comes a while after the first, as after a timeout
 SENT_AGAIN_AFTER = 0.01  # of the exam
+WAITS = timedelta(seconds=2)  # from an event to the request that brings it
 BAD_EVENT = {"event_type": "NO_SUCH_TYPE"}
 
 T = TypeVar("T")
+Known = tuple[str, str, int]  # session, stream, seq
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A whole HTTP request with events of one session; `last_seq` is that of its last event."""
+    """A whole HTTP request with events of one session; `last` is what its last one is known by."""
 
     raw: bytes
     session_id: str
-    last_seq: int
+    last: Known
 
 
 @dataclass(frozen=True)
@@ -76,8 +79,8 @@ class School:
         return (_envelope(self.sittings[number], event) for number, event in order)
 
     def requests(self, per_request: int, at_most: int, *, with_bad_event: bool = False) -> list[Request]:
-        """Return POSTs of exactly `per_request` events, sessions interleaved; a session's rest is left out."""
-        chunks = [_chunks(sitting.events, per_request) for sitting in self.sittings]
+        """Return POSTs of exactly `per_request` events, sessions interleaved; a stream's rest is left out."""
+        chunks = [list(_chunks(sitting.events, per_request)) for sitting in self.sittings]
         order = islice(interleaved(chunks, self.seed, twice=0), at_most)
         return [_request(self.sittings[number], events, with_bad_event=with_bad_event) for number, events in order]
 
@@ -103,12 +106,24 @@ def interleaved(series: Sequence[Sequence[T]], seed: str, twice: float = SENT_TW
     return ((number, series[number][index]) for _, number, index in order)
 
 
-def _chunks(events: Sequence[Event], length: int) -> list[Sequence[Event]]:
-    return [events[start : start + length] for start in range(0, len(events) - length + 1, length)]
+def _chunks(events: Sequence[Event], length: int) -> Iterator[Sequence[Event]]:
+    for _, stream in groupby(events, key=attrgetter("stream_id")):
+        of_stream = list(stream)
+        for start in range(0, len(of_stream) - length + 1, length):
+            yield of_stream[start : start + length]
 
 
 def _client_ts(event: Event) -> datetime:
     return EXAM_STARTS_AT + timedelta(milliseconds=event.offset_ms)
+
+
+def _stream(sitting: Sitting, event: Event) -> str:
+    """Return an event's stream, or one for all those without: a reference loses columns that are not in each record."""
+    return event.stream_id or sitting.session_id
+
+
+def _sent_at(event: Event) -> datetime:
+    return _client_ts(event) + WAITS
 
 
 def _envelope(sitting: Sitting, event: Event) -> Envelope:
@@ -123,6 +138,8 @@ def _envelope(sitting: Sitting, event: Event) -> Envelope:
         question_id=event.question_id,
         source=sitting.source,
         payload_json=event.payload,
+        stream_id=_stream(sitting, event),
+        sent_at=_sent_at(event),
     )
 
 
@@ -140,8 +157,10 @@ def _request(sitting: Sitting, events: Sequence[Event], *, with_bad_event: bool 
     ]
     if with_bad_event:
         body_events[len(body_events) // 2] |= BAD_EVENT
-    body = orjson.dumps({"source": sitting.source, "events": body_events})
+    last = events[-1]
+    told = {"stream_id": _stream(sitting, last), "sent_at": _sent_at(last)}
+    body = orjson.dumps({"source": sitting.source} | told | {"events": body_events})
     token = TokenMint(SECRET).mint(sitting.user_id, datetime.now(UTC))
     head = f"POST {PATH} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {token}\r\ncontent-type: application/json\r\n"
     raw = f"{head}content-length: {len(body)}\r\n\r\n".encode() + body
-    return Request(raw, sitting.session_id, events[-1].seq)
+    return Request(raw, sitting.session_id, (sitting.session_id, _stream(sitting, last), last.seq))

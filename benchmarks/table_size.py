@@ -33,7 +33,8 @@ INSERT INTO event_questions (question_id) SELECT id FROM questions;
 # Class after class of 2,000 sessions; in each, one event of every session, then the next, 165 as in the simulator.
 FILL = """
 INSERT INTO attempt_events (
-    id, event_version, event_type, event_ts, client_ts, seq, session_id, user_id, question_id, source, payload_json
+    id, event_version, event_type, event_ts, client_ts, seq, session_id, user_id, question_id, source, payload_json,
+    stream_id, sent_at
 )
 SELECT
     uuidv7(),
@@ -46,7 +47,9 @@ SELECT
     s.user_id,
     (SELECT array_agg(id) FROM questions)[1 + n %% 8],
     'web',
-    '{"pos": 3, "dwell_ms": 18250}'
+    '{"pos": 3, "dwell_ms": 18250}',
+    s.user_id,  -- as good an id as any
+    timestamptz '2026-01-01' + n * interval '1 millisecond' + interval '2 seconds'
 FROM generate_series(%(first)s, %(last)s) AS n
 JOIN fill_sessions s ON s.number = n / (2000 * 165) * 2000 + n %% 2000
 """

@@ -12,7 +12,7 @@ from schemas import Undecodable, decode
 EXAMPLES = 3  # events named in a sentence
 
 SELECT_EVENTS = """
-SELECT session_id::text, seq, payload_json ->> 'nonce'
+SELECT session_id::text, seq, stream_id::text, payload_json ->> 'nonce'
 FROM attempt_events
 """
 
@@ -28,6 +28,7 @@ class Event(NamedTuple):
 
     session_id: str
     seq: int | None
+    stream_id: str | None = None
 
 
 class Letter(NamedTuple):
@@ -101,7 +102,7 @@ async def read_stored(database_url: str) -> Stored:
         events = await (await connection.execute(SELECT_EVENTS)).fetchall()
         letters = await (await connection.execute(SELECT_DEAD_LETTERS)).fetchall()
     return Stored(
-        [(Event(session_id, seq), nonce) for session_id, seq, nonce in events],
+        [(Event(*known_by), nonce) for *known_by, nonce in events],
         [Letter(_event_in(value), reason) for reason, value in letters],
     )
 
@@ -111,4 +112,4 @@ def _event_in(value: bytes | None) -> Event | None:
         envelope = decode(value)
     except Undecodable:
         return None
-    return Event(envelope.session_id, envelope.seq)
+    return Event(envelope.session_id, envelope.seq, envelope.stream_id)

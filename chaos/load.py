@@ -9,6 +9,7 @@ from http import HTTPStatus
 from itertools import cycle
 from random import Random
 from typing import Any, Self
+from uuid import UUID
 
 import httpx
 import orjson
@@ -28,6 +29,8 @@ PATIENCE = 60.0  # seconds for one batch
 SENDS_TWICE = 0.03  # share of batches, as a client does whose reply was lost
 LEAVES = 0.02  # share of batches whose sender closes the page before the answer can be there …
 LEAVES_AFTER = 0.01  # … so many seconds after sending
+OLD_PAGES = 0.25  # share of candidates whose page sends no stream
+RELOADS = 0.05  # share of batches after which the others go on in another load of the page
 GIVES_UP = 0.05  # chance after every refusal
 
 TRY_AGAIN = {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE}
@@ -35,10 +38,15 @@ TRY_AGAIN = {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE}
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """A request's body, and the events in it."""
+    """What a request says, and the events in it."""
 
     events: list[Event]
-    body: bytes
+    request: dict[str, Any]
+
+    def body(self, now: datetime) -> bytes:
+        """Return the body of a request that is made now; an old page says no time."""
+        told = {"sent_at": now} if "stream_id" in self.request else {}
+        return orjson.dumps(self.request | told)
 
 
 class Load:
@@ -76,12 +84,17 @@ class Candidate:
         self._dice = Random(seed)
         self._gateways = cycle(self._dice.sample(gateway_urls, len(gateway_urls)))
         self._gateway = next(self._gateways)
+        self._stream: str | None = None
         self._last_seq = 0
+        if self._dice.random() >= OLD_PAGES:
+            self._load_page()
 
     async def sit(self, client: httpx.AsyncClient, record: Record, over: asyncio.Event) -> None:
         """Send batch after batch until it is over."""
         while not over.is_set():
             await asyncio.sleep(self._dice.uniform(*THINKS))
+            if self._stream and self._dice.random() < RELOADS:
+                self._load_page()
             batch = self._next_batch(record)
             if self._dice.random() < LEAVES:
                 await self._post(client, record, batch, timeout=LEAVES_AFTER)
@@ -109,8 +122,9 @@ class Candidate:
         timeout: float = TIMEOUT,  # noqa: ASYNC109
     ) -> bool:
         """Send a batch once, note the answer, and return whether it is accepted."""
+        body = batch.body(datetime.now(UTC))
         try:
-            answer = await client.post(self._gateway + PATH, content=batch.body, headers=self._headers, timeout=timeout)
+            answer = await client.post(self._gateway + PATH, content=body, headers=self._headers, timeout=timeout)
         except httpx.TransportError:
             record.refused += len(batch.events)
             return False
@@ -122,14 +136,19 @@ class Candidate:
             record.surprises[f"a gateway answered {answer.status_code} to good events: {answer.text[:200]}"] += 1
         return False
 
+    def _load_page(self) -> None:
+        self._stream = str(UUID(int=self._dice.getrandbits(128), version=4))
+        self._last_seq = 0
+
     def _next_batch(self, record: Record) -> Batch:
         count = self._dice.randint(*EVENTS_PER_BATCH)
         seqs = range(self._last_seq + 1, self._last_seq + 1 + count)
         self._last_seq += count
-        nonces = {Event(self._session, seq): f"{self._dice.getrandbits(32):08x}" for seq in seqs}
+        nonces = {Event(self._session, seq, self._stream): f"{self._dice.getrandbits(32):08x}" for seq in seqs}
         record.sent |= nonces
         events = [self._event(event, nonce) for event, nonce in nonces.items()]
-        return Batch(list(nonces), orjson.dumps({"source": "web", "events": events}))
+        told = {"stream_id": self._stream} if self._stream else {}
+        return Batch(list(nonces), {"source": "web", "events": events} | told)
 
     def _event(self, event: Event, nonce: str) -> dict[str, Any]:
         return {

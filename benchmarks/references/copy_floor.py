@@ -18,7 +18,7 @@ STAGE = f"""
 """  # noqa: S608  # the names of our own columns
 INSERT = f"""
     INSERT INTO attempt_events ({COLUMNS})
-    SELECT {COLUMNS} FROM floor_stage ORDER BY session_id, seq
+    SELECT {COLUMNS} FROM floor_stage ORDER BY session_id, stream_id, seq
     ON CONFLICT DO NOTHING
 """  # noqa: S608  # the names of our own columns
 FIELDS = attrgetter(*Envelope.__slots__)
@@ -37,7 +37,7 @@ class Floor:
 
 def rows_of(envelopes: Iterable[Envelope]) -> list[FloorRow]:
     """Return the rows as COPY takes them."""
-    return [(*fields, payload.decode()) for *fields, payload in map(FIELDS, envelopes)]
+    return [tuple(it.decode() if isinstance(it, bytes) else it for it in FIELDS(each)) for each in envelopes]
 
 
 def store(database_url: str, rows: Sequence[FloorRow]) -> Floor:

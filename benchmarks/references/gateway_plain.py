@@ -31,6 +31,8 @@ class PlainRequest(BaseModel):
     """A batch."""
 
     source: Source | None = None
+    stream_id: uuid.UUID | None = None
+    sent_at: AwareDatetime | None = None
     events: Annotated[list[PlainEvent], Field(min_length=1, max_length=50)]
 
 
@@ -41,6 +43,8 @@ class PlainEnvelope(PlainEvent):
     user_id: uuid.UUID
     event_ts: datetime
     source: Source | None
+    stream_id: uuid.UUID | None
+    sent_at: datetime | None
 
 
 @asynccontextmanager
@@ -73,7 +77,15 @@ async def ingest(request: Request, batch: PlainRequest, authorization: Annotated
     user = jwt.decode(authorization.removeprefix("Bearer "), secret, algorithms=["HS256"])["sub"]
     topic, now = os.environ["ATTEMPTLOG_TOPIC"], datetime.now(UTC)
     envelopes = [
-        PlainEnvelope(**event.model_dump(), id=uuid.uuid4(), user_id=user, event_ts=now, source=batch.source)
+        PlainEnvelope(
+            **event.model_dump(),
+            id=uuid.uuid4(),
+            user_id=user,
+            event_ts=now,
+            source=batch.source,
+            stream_id=batch.stream_id,
+            sent_at=batch.sent_at,
+        )
         for event in batch.events
     ]
     sends = [

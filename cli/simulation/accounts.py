@@ -13,6 +13,7 @@ from cli.simulation.record import Record
 CREATE_SENDINGS = """
 CREATE TEMP TABLE sendings (
     session_id uuid NOT NULL,
+    stream_id uuid,
     seq integer NOT NULL,
     sent_at timestamptz NOT NULL,
     is_accepted boolean NOT NULL
@@ -28,30 +29,33 @@ WITH sessions AS (
     FROM sendings
 ),
 stored AS (
-    SELECT session_id, seq, created_at
+    SELECT session_id, stream_id, seq, created_at
     FROM attempt_events
     JOIN sessions USING (session_id)
 ),
 dead AS (
-    SELECT session_id, (convert_from(value, 'UTF8')::jsonb ->> 'seq')::integer AS seq
+    SELECT
+        session_id,
+        (convert_from(value, 'UTF8')::jsonb ->> 'stream_id')::uuid AS stream_id,
+        (convert_from(value, 'UTF8')::jsonb ->> 'seq')::integer AS seq
     FROM dead_letters
     JOIN sessions USING (session_id)
     WHERE reason <> 'undecodable'
 ),
 missing AS (
-    SELECT session_id, seq FROM sendings WHERE is_accepted
+    SELECT session_id, stream_id, seq FROM sendings WHERE is_accepted
     EXCEPT
-    (SELECT session_id, seq FROM stored UNION SELECT session_id, seq FROM dead)
+    (SELECT session_id, stream_id, seq FROM stored UNION SELECT session_id, stream_id, seq FROM dead)
 ),
 unexpected AS (
-    SELECT session_id, seq FROM stored WHERE created_at >= %(started_at)s
+    SELECT session_id, stream_id, seq FROM stored WHERE created_at >= %(started_at)s
     EXCEPT
-    SELECT session_id, seq FROM sendings
+    SELECT session_id, stream_id, seq FROM sendings
 )
 SELECT
     (SELECT count(*) FROM missing) AS missing,
     (SELECT count(*) FROM unexpected) AS unexpected,
-    (SELECT count(*) - count(DISTINCT (session_id, seq)) FROM stored) AS stored_twice
+    (SELECT count(*) - count(DISTINCT (session_id, stream_id, seq)) FROM stored) AS stored_twice
 """
 
 SHOW_COMMIT_TIMESTAMPS = "SHOW track_commit_timestamp"
@@ -59,18 +63,19 @@ SHOW_COMMIT_TIMESTAMPS = "SHOW track_commit_timestamp"
 # An event sent twice counts from its first POST; one that an earlier run stored was committed before it was sent.
 MEASURE_FRESHNESS = """
 WITH first_sending AS (
-    SELECT session_id, seq, min(sent_at) AS sent_at
+    SELECT session_id, stream_id, seq, min(sent_at) AS first_sent_at
     FROM sendings
-    GROUP BY session_id, seq
+    GROUP BY session_id, stream_id, seq
 )
-SELECT percentile_cont(ARRAY[0.5, 0.99]) WITHIN GROUP (ORDER BY extract(epoch FROM committed_at - sent_at))
+SELECT percentile_cont(ARRAY[0.5, 0.99]) WITHIN GROUP (ORDER BY extract(epoch FROM committed_at - first_sent_at))
 FROM (
-    SELECT sent_at, pg_xact_commit_timestamp(attempt_events.xmin) AS committed_at
-    FROM attempt_events
-    JOIN first_sending USING (session_id, seq)
+    SELECT first_sent_at, pg_xact_commit_timestamp(e.xmin) AS committed_at
+    FROM attempt_events e
+    JOIN first_sending f
+        ON f.session_id = e.session_id AND f.seq = e.seq AND f.stream_id IS NOT DISTINCT FROM e.stream_id
     WHERE created_at >= %(started_at)s
 ) AS stored
-WHERE committed_at > sent_at
+WHERE committed_at > first_sent_at
 """
 
 

@@ -78,25 +78,26 @@ class Browsers:
         self._record.sent += len(batch.seqs)
         self._record.repeated += len(batch.seqs) * is_repeat
         sent_at, pause = time.time(), FIRST_PAUSE
-        deadline = time.monotonic() + RETRY_FOR.total_seconds()
+        started = time.monotonic()
+        deadline = started + RETRY_FOR.total_seconds()
         while True:
-            answer = await self._try(batch)
+            answer = await self._try(batch, time.monotonic() - started)
             if answer is not None and answer.status_code not in TRY_AGAIN:
                 return self._note(batch, answer, sent_at)
             if answer is None or answer.status_code not in NOT_TAKEN:
-                self._record.doubt(batch.session_id, batch.seqs, sent_at)
+                self._record.doubt(batch.stream, batch.seqs, sent_at)
             wait = max(_retry_after(answer.headers) if answer else 0.0, pause.total_seconds())
             if time.monotonic() + wait > deadline:
-                return self._record.lose(batch.session_id, batch.seqs, sent_at)
+                return self._record.lose(batch.stream, batch.seqs, sent_at)
             self._record.retries += 1
             await asyncio.sleep(wait)
             pause = min(2 * pause, LONGEST_PAUSE)
 
-    async def _try(self, batch: Batch) -> httpx.Response | None:
+    async def _try(self, batch: Batch, after: float) -> httpx.Response | None:
         headers = {"authorization": f"Bearer {self._token(batch.user_id)}", "content-type": "application/json"}
         client = await self._idle.get()
         try:
-            return await client.post(PATH, content=batch.body, headers=headers)
+            return await client.post(PATH, content=batch.request(after), headers=headers)
         except httpx.TransportError:
             return None
         finally:
@@ -117,10 +118,10 @@ class Browsers:
             self._record.reject(unexplained, "not named in the reply")
         if reply.accepted + len(refused) == len(batch.seqs):
             taken = [seq for index, seq in enumerate(batch.seqs) if index not in refused]
-            self._record.accept(batch.session_id, taken, sent_at)
+            self._record.accept(batch.stream, taken, sent_at)
         else:
             self._record.accepted += reply.accepted
-            self._record.doubt(batch.session_id, batch.seqs, sent_at)
+            self._record.doubt(batch.stream, batch.seqs, sent_at)
 
 
 def _reply(answer: httpx.Response) -> IngestReply:

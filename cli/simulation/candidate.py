@@ -6,7 +6,7 @@ minutes, half of the events share their timestamp with the one before, and the b
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from operator import itemgetter
 from random import Random
 from typing import Any
@@ -16,6 +16,9 @@ import orjson
 
 from cli.simulation.sitting import Event, Roster, Sitting, namespace
 from schemas import EventType
+
+OLD_PAGES = 0.1  # share of sessions whose page sends no stream
+GOES_ON_ELSEWHERE = 0.1  # share of the others that end in another load of the page, or at another device
 
 QUESTIONS_PER_EXAM = 8
 CHOICES_PER_QUESTION = 4
@@ -57,7 +60,20 @@ def sittings_of(candidates: int, seed: str) -> Iterator[Sitting]:
     questions = _questions(seed)
     for number, (session_id, user_id) in enumerate(roster_of(candidates, seed).sessions.items()):
         events = _Candidate(Random(f"{seed}:{number}"), questions).sit()  # noqa: S311
-        yield Sitting(session_id, user_id, "web", events)
+        yield Sitting(session_id, user_id, "web", _in_streams(events, f"{seed}:{number}"))
+
+
+def _in_streams(events: list[Event], seed: str) -> list[Event]:
+    """Return the events as pages number them, each load of a page from 1."""
+    random = Random(f"{seed}:streams")  # noqa: S311
+    if random.random() < OLD_PAGES:
+        return events
+    goes_on = random.randrange(1, len(events)) if random.random() < GOES_ON_ELSEWHERE else len(events)
+    first, second = (str(uuid5(namespace(seed), name)) for name in ("first stream", "second stream"))
+    return [
+        *(replace(event, stream_id=first) for event in events[:goes_on]),
+        *(replace(event, stream_id=second, seq=seq) for seq, event in enumerate(events[goes_on:], start=1)),
+    ]
 
 
 def _questions(seed: str) -> list[str]:

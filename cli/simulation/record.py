@@ -5,10 +5,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from cli.simulation.sitting import Stream
+
 
 @dataclass(slots=True)
 class Sendings:
-    """Events of one session: `seqs[i]` was sent at Unix time `times[i]`; 12 bytes an event, for long replays."""
+    """Events of one stream: `seqs[i]` was sent at Unix time `times[i]`; 12 bytes an event, for long replays."""
 
     seqs: "array[int]" = field(default_factory=lambda: array("i"))
     times: "array[float]" = field(default_factory=lambda: array("d"))
@@ -20,7 +22,7 @@ class Sendings:
 
 @dataclass(slots=True)
 class Record:
-    """Counts of events, repeats included, and the events themselves per session."""
+    """Counts of events, repeats included, and the events themselves per stream."""
 
     sent: int = 0
     repeated: int = 0
@@ -30,31 +32,31 @@ class Record:
     retries: int = 0  # POSTs
     finished_sessions: int = 0
     reasons: dict[str, int] = field(default_factory=dict)
-    accepted_events: dict[str, Sendings] = field(default_factory=dict)
-    unsure_events: dict[str, Sendings] = field(default_factory=dict)
+    accepted_events: dict[Stream, Sendings] = field(default_factory=dict)
+    unsure_events: dict[Stream, Sendings] = field(default_factory=dict)
 
-    def accept(self, session_id: str, seqs: Sequence[int], at: float) -> None:
+    def accept(self, stream: Stream, seqs: Sequence[int], at: float) -> None:
         """Note events that the gateway has taken; `at` is when their POST was made, in Unix time."""
         self.accepted += len(seqs)
-        self.accepted_events.setdefault(session_id, Sendings()).add(seqs, at)
+        self.accepted_events.setdefault(stream, Sendings()).add(seqs, at)
 
-    def lose(self, session_id: str, seqs: Sequence[int], at: float) -> None:
+    def lose(self, stream: Stream, seqs: Sequence[int], at: float) -> None:
         """Note events of a POST that never got an answer."""
         self.not_accepted += len(seqs)
-        self.doubt(session_id, seqs, at)
+        self.doubt(stream, seqs, at)
 
-    def doubt(self, session_id: str, seqs: Sequence[int], at: float) -> None:
+    def doubt(self, stream: Stream, seqs: Sequence[int], at: float) -> None:
         """Note events that may be stored without our knowing."""
-        self.unsure_events.setdefault(session_id, Sendings()).add(seqs, at)
+        self.unsure_events.setdefault(stream, Sendings()).add(seqs, at)
 
     def reject(self, count: int, code: str) -> None:
         """Note events that the gateway refused."""
         self.rejected += count
         self.reasons[code] = self.reasons.get(code, 0) + count
 
-    def rows(self) -> Iterator[tuple[str, int, datetime, bool]]:
-        """Yield session, seq, time sent and whether it was accepted, once per sending."""
-        for is_accepted, sessions in ((True, self.accepted_events), (False, self.unsure_events)):
-            for session_id, sendings in sessions.items():
+    def rows(self) -> Iterator[tuple[str, str | None, int, datetime, bool]]:
+        """Yield session, stream, seq, time sent and whether it was accepted, once per sending."""
+        for is_accepted, streams in ((True, self.accepted_events), (False, self.unsure_events)):
+            for stream, sendings in streams.items():
                 for seq, at in zip(sendings.seqs, sendings.times, strict=True):
-                    yield session_id, seq, datetime.fromtimestamp(at, UTC), is_accepted
+                    yield *stream, seq, datetime.fromtimestamp(at, UTC), is_accepted

@@ -12,15 +12,22 @@ from schemas import EventType, Source
 EXAM_STARTS_AT = datetime(2026, 1, 12, 9, 0, tzinfo=UTC)
 
 
+Stream = tuple[str, str | None]  # what numbers count within: the session, and the load of its page if it says so
+
+
 @dataclass(slots=True, frozen=True)
 class Event:
-    """One event; `offset_ms` is the browser's clock since the exam's start and may run backwards."""
+    """One event; `offset_ms` is the browser's clock since the exam's start and may run backwards.
+
+    `seq` counts within `stream_id`, or within the session where a page sends none.
+    """
 
     seq: int
     event_type: EventType
     question_id: str | None
     offset_ms: int
     payload: bytes
+    stream_id: str | None = None
 
 
 @dataclass(slots=True)

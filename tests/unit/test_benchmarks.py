@@ -122,7 +122,7 @@ def test_a_class_is_the_same_for_a_seed_and_another_for_another() -> None:
 def test_every_event_of_a_class_becomes_an_envelope_and_a_repeat_has_an_id_of_its_own() -> None:
     school = School.made_up(30, "a")
     envelopes = list(school.envelopes())
-    assert len({(it.session_id, it.seq) for it in envelopes}) == school.size < len(envelopes)
+    assert len({(it.session_id, it.stream_id, it.seq) for it in envelopes}) == school.size < len(envelopes)
     assert len({it.id for it in envelopes}) == len(envelopes)
 
 

@@ -46,7 +46,7 @@ async def post(*answers: Answer | None) -> Record:
 
 
 def accepted(record: Record) -> list[int]:
-    return [seq for _, seq, _, is_accepted in record.rows() if is_accepted]
+    return [seq for _, _, seq, _, is_accepted in record.rows() if is_accepted]
 
 
 async def test_accepted_events_are_remembered_one_by_one() -> None:
@@ -84,7 +84,7 @@ async def test_what_gets_no_answer_in_time_is_not_accepted_but_may_be_stored(mon
     record = await post(None)
 
     assert (record.accepted, record.not_accepted) == (0, 3)
-    assert {(seq, is_accepted) for _, seq, _, is_accepted in record.rows()} == {(1, False), (2, False), (3, False)}
+    assert {(seq, is_accepted) for _, _, seq, _, is_accepted in record.rows()} == {(1, False), (2, False), (3, False)}
 
 
 async def test_tokens_that_the_gateway_refuses_end_the_run() -> None:

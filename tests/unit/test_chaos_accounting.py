@@ -21,6 +21,12 @@ def found(kept: Record, tables: Stored) -> list[str]:
     return [problem.partition(":")[0] for problem in problems(kept, tables)]
 
 
+def test_numbers_of_another_stream_are_other_events() -> None:
+    elsewhere = Event(SESSION, 1, "019aee3c-0000-4000-8000-000000000002")
+    assert found(record([FIRST, elsewhere]), stored(FIRST, elsewhere)) == []
+    assert found(record([FIRST, elsewhere]), stored(FIRST)) == ["1 events lost"]
+
+
 def test_every_accepted_event_stored_once_is_no_problem() -> None:
     assert found(record([FIRST, SECOND]), stored(FIRST, SECOND)) == []
 

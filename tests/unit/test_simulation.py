@@ -1,6 +1,6 @@
 from collections import Counter
 from datetime import timedelta
-from itertools import pairwise
+from itertools import groupby, pairwise
 from statistics import median
 
 import orjson
@@ -43,7 +43,9 @@ def test_the_busiest_second_of_all_holds_22_events() -> None:
 
 def test_a_session_starts_with_its_creation_ends_with_its_submission_and_counts_without_gaps() -> None:
     for sitting in CLASS:
-        assert [event.seq for event in sitting.events] == list(range(1, len(sitting.events) + 1))
+        for _, stream in groupby(sitting.events, key=lambda event: event.stream_id):
+            seqs = [event.seq for event in stream]
+            assert seqs == list(range(1, len(seqs) + 1))
         assert sitting.events[0].event_type == "SESSION_CREATED"
         assert sitting.events[-1].event_type == "SESSION_SUBMITTED"
 
@@ -57,6 +59,18 @@ def test_candidates_view_answer_change_mark_and_look_away_in_plausible_shares() 
     assert 0.05 <= share["ANSWER_SELECTED"] + share["ANSWER_CHANGED"] <= 0.12
     assert share["MARK_FOR_REVIEW_TOGGLED"] > 0
     assert share["PAUSE_BLUR"] > 0
+
+
+def test_most_pages_send_a_stream_and_a_tenth_of_the_sessions_goes_on_in_another() -> None:
+    streams = [{event.stream_id for event in sitting.events} for sitting in CLASS]
+    share = {kind: count / len(CLASS) for kind, count in Counter(map(_kind, streams)).items()}
+    assert 0.07 <= share["none"] <= 0.13
+    assert 0.06 <= share["two"] <= 0.12
+    assert len(set.union(*streams) - {None}) == sum(len(ids - {None}) for ids in streams), "a stream of two sessions"
+
+
+def _kind(streams: set[str | None]) -> str:
+    return "none" if streams == {None} else "two" if len(streams) == 2 else "one"
 
 
 def test_only_questions_of_the_exam_are_named() -> None:
@@ -73,8 +87,13 @@ def test_the_same_seed_is_the_same_class_and_another_seed_another() -> None:
 def test_every_batch_is_a_request_that_the_gateway_takes() -> None:
     for sitting in CLASS[:20]:
         for batch in batches_of(sitting, Mishaps(), is_paced=False):
-            events = IngestRequest.model_validate_json(batch.body).events
-            assert not any(isinstance(event, Malformed) for event in events)
+            request = IngestRequest.model_validate_json(batch.request(after=1.5))
+            events = [event for event in request.events if not isinstance(event, Malformed)]
+            assert len(events) == len(batch.seqs)
+            assert request.stream_id == batch.stream_id
+            if request.stream_id:
+                times = [event.client_ts for event in events if event.client_ts]
+                assert request.sent_at == times[-1] + timedelta(seconds=1.5)  # they go as soon as a batch is full
 
 
 @pytest.mark.parametrize("is_paced", [True, False])
@@ -82,16 +101,18 @@ def test_batches_hold_every_event_once_and_50_at_most(is_paced: bool) -> None:
     for sitting in CLASS[:20]:
         batches = list(batches_of(sitting, Mishaps(), is_paced=is_paced))
 
-        assert [seq for batch in batches for seq in batch.seqs] == [event.seq for event in sitting.events]
+        sent = [(batch.stream_id, seq) for batch in batches for seq in batch.seqs]
+        assert sent == [(event.stream_id, event.seq) for event in sitting.events]
         assert max(len(batch.seqs) for batch in batches) <= 50
         assert [batch.due for batch in batches] == sorted(batch.due for batch in batches)
 
 
 def test_a_paced_browser_holds_no_event_longer_than_five_seconds() -> None:
     for sitting in CLASS[:20]:
-        happened = dict(zip((event.seq for event in sitting.events), elapsed_ms(sitting.events), strict=True))
+        numbers = [(event.stream_id, event.seq) for event in sitting.events]
+        happened = dict(zip(numbers, elapsed_ms(sitting.events), strict=True))
         for batch in batches_of(sitting, Mishaps(), is_paced=True):
-            waited = [batch.due - timedelta(milliseconds=happened[seq]) for seq in batch.seqs]
+            waited = [batch.due - timedelta(milliseconds=happened[batch.stream_id, seq]) for seq in batch.seqs]
             assert timedelta(0) <= min(waited)
             assert max(waited) <= timedelta(seconds=5)
 
@@ -114,9 +135,11 @@ def test_out_of_order_batches_are_swapped_and_none_is_lost() -> None:
     mishaps = Mishaps(is_out_of_order=True, seed="s")
     swapped = 0
     for sitting in CLASS:
-        seqs = [seq for batch in batches_of(sitting, mishaps, is_paced=False) for seq in batch.seqs]
-        swapped += seqs != sorted(seqs)
-        assert sorted(seqs) == [event.seq for event in sitting.events]
+        batches = batches_of(sitting, mishaps, is_paced=False)
+        sent = [(batch.stream_id, seq) for batch in batches for seq in batch.seqs]
+        happened = [(event.stream_id, event.seq) for event in sitting.events]
+        swapped += sent != happened
+        assert Counter(sent) == Counter(happened)
     assert swapped > 0
 
 
