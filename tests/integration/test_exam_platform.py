@@ -521,17 +521,19 @@ async def test_the_events_that_have_arrived_are_shown_newest_first(
     await store.write(decode_batch(Partition().records(*publisher.envelopes)))
     await store.close()
     insert = """
-        INSERT INTO attempt_events (id, event_version, event_type, event_ts, seq, session_id, user_id, source)
-        VALUES (gen_random_uuid(), 1, 'PAUSE_BLUR', now() - interval '250 ms', %s, %s, %s, 'web')
+        INSERT INTO attempt_events (id, event_version, event_type, event_ts, source,
+            seq, session_id, user_id, stream_id)
+        VALUES (gen_random_uuid(), 1, 'PAUSE_BLUR', now() - interval '250 ms', 'web', %s, %s, %s, %s)
         RETURNING id
     """
+    query(owner_url, insert, 80, guest.session, guest.user, str(uuid.uuid4()))
     for seq in range(1, 60):
-        query(owner_url, insert, seq, guest.session, guest.user)
+        query(owner_url, insert, seq, guest.session, guest.user, None)
     async with platform(settings(platform_url), MemoryPublisher()) as service:
         again = Guest(browser(service, cookies=guest.client.cookies), guest.user, guest.session)
         shown = (await again.events()).json()
         assert (await again.read()).json()["last_seq"] == 59
-    assert (shown["total"], len(shown["events"])) == (61, 50)
+    assert (shown["total"], len(shown["events"])) == (62, 50)
     assert [it["seq"] for it in shown["events"]] == list(range(59, 9, -1))
     newest = shown["events"][0]
     assert newest.keys() == {

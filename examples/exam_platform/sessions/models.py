@@ -93,7 +93,7 @@ class Question(BaseModel):
 
 
 class Session(BaseModel):
-    """A session; `last_seq` is the highest seq of a page that is stored."""
+    """A session; `last_seq` is the highest seq that is stored of pages without a stream."""
 
     id: UUID
     exam: ExamTitle

@@ -103,7 +103,12 @@ RETURNING opening
 
 SUBMIT = "UPDATE exam_platform.attempts SET submitted_at = now() WHERE session_id = %(session_id)s"
 
-READ_LAST_SEQ = "SELECT coalesce(max(seq), 0) FROM public.attempt_events WHERE session_id = %(session_id)s"
+# A page that sends a stream counts by itself; its numbers are of no use to one that sends none.
+READ_LAST_SEQ = """
+SELECT coalesce(max(seq), 0)
+FROM public.attempt_events
+WHERE session_id = %(session_id)s AND stream_id IS NULL
+"""
 
 COUNT_EVENTS = "SELECT count(*) FROM public.attempt_events WHERE session_id = %(session_id)s"
 
@@ -113,6 +118,6 @@ SELECT
     (extract(epoch FROM created_at - event_ts) * 1000)::bigint AS stored_after_ms
 FROM public.attempt_events
 WHERE session_id = %(session_id)s
-ORDER BY created_at DESC, event_ts DESC, seq DESC NULLS LAST, id DESC
+ORDER BY created_at DESC, event_ts DESC, stream_id, seq DESC NULLS LAST, id DESC
 LIMIT %(limit)s
 """

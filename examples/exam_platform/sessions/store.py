@@ -108,7 +108,7 @@ class Store:
         return bool(await self._value(sql.ADD_OPENING, **ids, limit=MAX_OPENINGS))
 
     async def last_seq(self, attempt: Attempt) -> int:
-        """Return the highest seq stored for the session, 0 when there is none."""
+        """Return the highest seq stored of the session's events without a stream, 0 when there is none."""
         return int(await self._value(sql.READ_LAST_SEQ, session_id=attempt.id))
 
     async def count_events(self, attempt: Attempt) -> int:
