@@ -108,6 +108,42 @@ it("names the states of a question in the navigator", async () => {
   await eventually(() => expect(platform.questions[0]).toMatchObject({ choice: 0, marked: true }));
 });
 
+it("moves the focus to the heading of each page that comes on the screen", async () => {
+  const headings: string[] = [];
+  async function comes(heading: string): Promise<void> {
+    await eventually(() => expect(document.activeElement?.textContent).toBe(heading));
+    expect(document.activeElement?.tagName).toMatch(/^H[12]$/);
+    headings.push(document.title);
+  }
+  await visit();
+  await comes("Welcome");
+  await enter("Ada");
+  await comes("Hello, Ada");
+  await press("Begin General knowledge");
+  await comes("Question 1 of 4");
+  await press("Question 4, not answered");
+  await comes("Question 4 of 4");
+  await press("Review and submit");
+  await comes("Review your answers");
+  await press("Back to questions");
+  await comes("Question 4 of 4");
+  await press("Review and submit");
+  await press("Submit exam");
+  await press("Submit now");
+  await comes("Your exam is handed in");
+  await press("To the start page");
+  await comes("Hello, Ada");
+  await press("Not Ada?");
+  await comes("Welcome");
+  expect(new Set(headings).size).toBe(6);
+});
+
+it("moves it to what is said in place of an exam", async () => {
+  await visit("#/sessions/01890a5d-ac96-774b-bcce-b302099a8fff");
+  await eventually(() => expect(document.activeElement?.textContent).toBe("No such exam"));
+  expect(document.title).toBe("No such exam – Exam platform");
+});
+
 it("moves the focus to the question's heading", async () => {
   await sit();
   await press("Next");

@@ -4,6 +4,7 @@ import { useApi } from "../api-context";
 import { slot } from "../remembered";
 import { untilAnswered } from "../retry";
 import { go, sessionHref } from "../route";
+import { Heading } from "./heading";
 import { Problem, problemText } from "./problem";
 
 const SECONDS_PER_MINUTE = 60;
@@ -18,7 +19,9 @@ export function ExamList({ person, onLeave }: ExamListProps) {
   const { begin, isBusy, problem, lastSession } = useBegin(person);
   return (
     <section className="card start-card">
-      <h1>Hello, {person.name}</h1>
+      <Heading pageKey="exams" title="Your exams – Exam platform">
+        Hello, {person.name}
+      </Heading>
       <p className="quiet">
         The clock runs from the moment you begin. You can go back and forth between the questions.
       </p>

@@ -1,6 +1,8 @@
 import { type ReactNode, useEffect, useRef } from "react";
 
 interface HeadingProps {
+  /** 1 by default; 2 below the room's own heading. */
+  level?: 1 | 2;
   /** The page's title in the browser. */
   title: string;
   /** Another page has another key: the focus moves here, so that a keyboard and a screen reader are at its beginning. */
@@ -9,16 +11,17 @@ interface HeadingProps {
   children: ReactNode;
 }
 
-export function Heading({ title, pageKey, describedBy, children }: HeadingProps) {
+export function Heading({ level = 1, title, pageKey, describedBy, children }: HeadingProps) {
   const heading = useRef<HTMLHeadingElement>(null);
   // biome-ignore lint/correctness/useExhaustiveDependencies: the key stands for the page
   useEffect(() => heading.current?.focus(), [pageKey]);
   useEffect(() => {
     document.title = title;
   }, [title]);
+  const Level = `h${level}` as const;
   return (
-    <h2 ref={heading} tabIndex={-1} aria-describedby={describedBy}>
+    <Level ref={heading} tabIndex={-1} aria-describedby={describedBy}>
       {children}
-    </h2>
+    </Level>
   );
 }

@@ -1,3 +1,4 @@
+import type { ReactNode } from "react";
 import type { ApiResult, StoredEvent, StoredEvents } from "../api";
 import { compact, reporter, useLiveEvents } from "../live-events";
 
@@ -37,12 +38,17 @@ function Row({ event }: { event: StoredEvent }) {
       <span className="live-seq" title="Number within the session, given by the page">
         {event.seq ?? "–"}
       </span>
-      <span className="live-type">{event.event_type}</span>
+      <span className="live-type">{inWords(event.event_type)}</span>
       <span className={`badge badge-${by}`}>{by}</span>
       <span className="live-payload">{compact(event.payload)}</span>
       <span className="live-age">stored after {formatMs(event.stored_after_ms)}</span>
     </li>
   );
+}
+
+/** Lets a narrow line break between the words of a name, such as MARK_FOR_REVIEW_TOGGLED. */
+function inWords(name: string): ReactNode[] {
+  return name.split(/(?<=_)/).flatMap((word) => [word, <wbr key={word} />]);
 }
 
 function formatMs(ms: number): string {

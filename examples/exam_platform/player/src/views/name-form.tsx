@@ -1,6 +1,7 @@
 import { type FormEvent, useState } from "react";
 import type { Person } from "../api";
 import { useApi } from "../api-context";
+import { Heading } from "./heading";
 import { Problem, problemText } from "./problem";
 
 const MAX_NAME_LENGTH = 80; // the service takes no longer one
@@ -22,7 +23,9 @@ export function NameForm({ onLogin }: { onLogin: (person: Person) => void }) {
 
   return (
     <form className="card start-card" onSubmit={login}>
-      <h1>Welcome</h1>
+      <Heading pageKey="welcome" title="Exam platform">
+        Welcome
+      </Heading>
       <p className="quiet">Take a short exam, and watch every step of it arrive in the database.</p>
       <label className="field">
         <span>Your name</span>

@@ -1,10 +1,13 @@
 import type { ReactNode } from "react";
+import { Heading } from "./heading";
 
 export function Notice({ title, children }: { title: string; children?: ReactNode }) {
   return (
     <main className="start">
-      <div className="card start-card" role="status">
-        <h1>{title}</h1>
+      <div className="card start-card">
+        <Heading pageKey={title} title={`${title} – Exam platform`}>
+          {title}
+        </Heading>
         {children && <p className="quiet">{children}</p>}
         {children && (
           <p>

@@ -25,7 +25,7 @@ export function Overview({ session, questions, pos, answers, flush, refresh, onO
   return (
     <main>
       <section className="card overview">
-        <Heading pageKey="overview" title={`Review – ${session.exam.title}`}>
+        <Heading level={2} pageKey="overview" title={`Review – ${session.exam.title}`}>
           Review your answers
         </Heading>
         <Figures questions={questions} />

@@ -21,7 +21,7 @@ export function QuestionCard(props: QuestionCardProps) {
   return (
     <section className="card question">
       <div className="question-head">
-        <Heading pageKey={id} title={`Question ${pos} – ${title}`} describedBy="question-text">
+        <Heading level={2} pageKey={id} title={`Question ${pos} – ${title}`} describedBy="question-text">
           Question {pos} <span className="quiet">of {total}</span>
         </Heading>
         <button type="button" className="mark" aria-pressed={marked} onClick={() => onChange({ marked: !marked })}>

@@ -13,7 +13,7 @@ export function Result({ session }: { session: Session }) {
   return (
     <main>
       <section className="card result">
-        <Heading pageKey="result" title={`Result – ${session.exam.title}`}>
+        <Heading level={2} pageKey="result" title={`Result – ${session.exam.title}`}>
           {isExpired ? "The time is up" : "Your exam is handed in"}
         </Heading>
         {review ? <Score review={review} /> : <p role="status">Loading your result…</p>}

@@ -14,9 +14,6 @@ type Visitor = Person | "unknown" | "asking";
 
 export function StartPage() {
   const { visitor, welcome, forget } = useVisitor();
-  useEffect(() => {
-    document.title = "Exam platform";
-  }, []);
   return (
     <main className="start">
       <div className="brand">
