@@ -16,13 +16,17 @@ PLAYER := examples/exam_platform/player/dist/index.html
 PEER := .venv/bench/ready
 WITH_NODE := PATH="$(CURDIR)/$(BIN):$$PATH"
 
+# Ports from the command line only: what the environment calls KAFKA_PORT is another program's.
+port = $(if $(filter command,$(firstword $(origin $(1)_PORT))),--$(2)-port $($(1)_PORT))
+PORTS = $(call port,GATEWAY,gateway) $(call port,CONSUMER,consumer) $(call port,KAFKA,kafka) $(call port,POSTGRES,postgres)
+
 .PHONY: run
-run: $(READY) $(PLAYER) ## start the pipeline and the example platform here, have a class sit an exam, stay until Ctrl-C
-	@exec $(BIN)/attemptlog up
+run: $(READY) $(PLAYER) ## start the pipeline and the example platform here, have a class sit an exam, stay until Ctrl-C: GATEWAY_PORT=8010
+	@exec $(BIN)/attemptlog up $(PORTS) $(call port,PLATFORM,platform)
 
 .PHONY: demo
 demo: $(READY) ## the same, then stop; fails if one event is unaccounted for
-	@exec $(BIN)/attemptlog demo
+	@exec $(BIN)/attemptlog demo $(PORTS)
 
 # The tests wait more than they compute; a file's tests stay together, because they share a gateway or a stack.
 WORKERS ?= 3

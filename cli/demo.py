@@ -5,7 +5,8 @@ from typing import Annotated
 import typer
 
 from cli.errors import OperatorError
-from cli.pipeline import Ports, running_pipeline
+from cli.pipeline import running_pipeline
+from cli.ports import Ports
 from cli.settings import STACK_DIRECTORY
 from cli.simulate import DEFAULT_CANDIDATES
 from cli.up import ConsumerPort, GatewayPort, KafkaPort, PostgresPort, sit_exam

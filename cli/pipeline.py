@@ -14,28 +14,15 @@ from cli.errors import OperatorError
 from cli.folder import alone_in, environment_file, kept_secret
 from cli.interrupts import interrupted_once
 from cli.platform import exam_platform, origin
+from cli.ports import Ports
 from cli.services import Service, services_in
 from cli.settings import ENVIRONMENT_FILE, CliSettings, reveal
 from cli.simulation.run import Addresses
 from cli.tokens import TokenMint
 from cli.topics import ensure_topic
-from local_stack import KafkaBroker, LocalStack, LocalStackError, PostgresServer
-from local_stack.ports import HOST, check_free, free_port
+from local_stack import KafkaBroker, LocalStack, PostgresServer
+from local_stack.ports import HOST
 from local_stack.processes import end
-
-KAFKA_PORT = 9092
-POSTGRES_PORT = 5432
-
-
-@dataclass(frozen=True, slots=True)
-class Ports:
-    """Where to listen; None: the server's usual port, or a free one when that is taken; no platform."""
-
-    gateway: int
-    consumer: int
-    kafka: int | None = None
-    postgres: int | None = None
-    platform: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +58,7 @@ def running_pipeline(directory: Path, ports: Ports) -> Iterator[Pipeline]:
         stack.enter_context(interrupted_once())
         stack.enter_context(alone_in(directory))
         end(list(services_in(directory)))  # what a killed `up` left, where a child does not die with its parent
-        _check_ports(ports)
+        ports.check()
         servers, bootstrap_servers, database_url = stack.enter_context(_servers(directory, ports, given))
         _prepare(bootstrap_servers, database_url, given.topic)
         addresses = Addresses(f"http://{HOST}:{ports.gateway}", bootstrap_servers, database_url, given.topic)
@@ -95,16 +82,6 @@ def running_pipeline(directory: Path, ports: Ports) -> Iterator[Pipeline]:
         yield pipeline
 
 
-def _check_ports(ports: Ports) -> None:
-    for name, port in {"gateway": ports.gateway, "consumer": ports.consumer, "platform": ports.platform}.items():
-        if port is None:
-            continue
-        try:
-            check_free(port, name)
-        except LocalStackError as error:
-            raise OperatorError(f"Port {port} for the {name} is taken: choose another with --{name}-port.") from error
-
-
 @contextmanager
 def _servers(
     directory: Path, ports: Ports, given: CliSettings
@@ -114,8 +91,8 @@ def _servers(
     bootstrap_servers, database_url = given.kafka_bootstrap_servers, reveal(given.database_url)
     local = LocalStack(
         directory,
-        kafka_port=None if bootstrap_servers else _port(ports.kafka, KAFKA_PORT, "Kafka"),
-        postgres_port=None if database_url else _port(ports.postgres, POSTGRES_PORT, "PostgreSQL"),
+        kafka_port=None if bootstrap_servers else ports.kafka_port(),
+        postgres_port=None if database_url else ports.postgres_port(),
     )
     servers += [] if bootstrap_servers else [local.kafka]
     servers += [] if database_url else [local.postgres]
@@ -139,18 +116,6 @@ def _started(servers: Sequence[KafkaBroker | PostgresServer]) -> Iterator[None]:
             for server in servers:
                 server.wait_until_ready()
         yield
-
-
-def _port(wanted: int | None, usual: int, name: str) -> int:
-    if wanted is not None:
-        return wanted
-    try:
-        check_free(usual, name)
-    except LocalStackError:
-        port = free_port()
-        err.print(f"Port {usual} is taken, so {name} listens on {port}.")
-        return port
-    return usual
 
 
 def _prepare(bootstrap_servers: str, database_url: str, topic: str) -> None:

@@ -15,6 +15,7 @@ from cli import moments
 from cli.completeness import Session, read_session, read_streams_with_gaps
 from cli.console import fact_table, out, print_json
 from cli.letters import Row, visible
+from cli.new_session import create
 from cli.settings import CliSettings
 from cli.timeline import DEAD_LETTER, DROP, EVENT, GAP, Entry, gaps
 
@@ -22,7 +23,8 @@ DEFAULT_AGE = timedelta(hours=24)
 SHOWN_GAPS = 6  # on one line
 SHORT = 8  # characters of a stream's id, where it stands beside others; --json has it in full
 
-sessions = typer.Typer(no_args_is_help=True, help="Show a session's events, or the sessions with gaps.")
+sessions = typer.Typer(no_args_is_help=True, help="Show a session's events or the sessions with gaps, or create one.")
+sessions.command("create", epilog="Example: attemptlog sessions create --json > session.json")(create)
 
 
 @sessions.command("show", epilog="Example: attemptlog sessions show 01890a5d-ac96-774b-bcce-b302099a8057")

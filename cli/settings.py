@@ -12,6 +12,7 @@ from schemas.kafka import BootstrapServers, KafkaSecurity
 from schemas.topics import TopicName
 
 STACK_DIRECTORY = Path(".attemptlog")
+DEFAULT_GATEWAY = "http://127.0.0.1:8000"
 ENVIRONMENT_FILE = STACK_DIRECTORY / "env"  # `attemptlog up` leaves its addresses here for the other commands
 
 

@@ -13,7 +13,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 
 from cli.audit import verdict
 from cli.console import err, fact_table, out, print_error, print_json, working_on
-from cli.settings import CliSettings
+from cli.settings import DEFAULT_GATEWAY, CliSettings
 from cli.simulation.accounts import Account
 from cli.simulation.batches import Mishaps
 from cli.simulation.candidate import roster_of, sittings_of
@@ -23,7 +23,6 @@ from cli.simulation.run import Addresses, Exam
 from cli.simulation.run import simulate as run_simulation
 from cli.tokens import TokenMint
 
-DEFAULT_GATEWAY = "http://127.0.0.1:8000"
 DEFAULT_CANDIDATES = 30
 SEED_OF_FILES = "file"  # the same file is the same events, unless a seed says otherwise
 PROGRESS_EVERY = timedelta(seconds=0.1)

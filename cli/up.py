@@ -8,8 +8,9 @@ from typing import Annotated
 import typer
 
 from cli.console import err, out
-from cli.pipeline import Pipeline, Ports, running_pipeline
+from cli.pipeline import Pipeline, running_pipeline
 from cli.platform import is_here
+from cli.ports import Ports
 from cli.settings import ENVIRONMENT_FILE, STACK_DIRECTORY
 from cli.simulate import DEFAULT_CANDIDATES, class_exam, print_account, run_class
 from cli.simulation.accounts import Account

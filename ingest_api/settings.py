@@ -1,5 +1,6 @@
 """What the gateway reads from its environment."""
 
+import re
 from datetime import timedelta
 from typing import Annotated, Literal, Self
 
@@ -12,6 +13,9 @@ from schemas.fields import Seconds
 from schemas.kafka import BootstrapServers, KafkaSecurity
 from schemas.postgres import DatabaseUrl
 from schemas.topics import TopicName
+
+# As browsers serialize one (RFC 6454, 6.2); what differs by a slash or a letter would never match, without a word.
+ORIGIN = re.compile(r"(?!http://.*:80$|https://.*:443$)[a-z][a-z0-9+.-]*://[^A-Z\s/?#,@]+")
 
 
 def _split(value: object) -> object:
@@ -80,6 +84,12 @@ class IngestSettings(KafkaSecurity):
     def _origins_are_named(self) -> Self:
         if "*" in self.cors_origins:
             raise ValueError("ATTEMPTLOG_CORS_ORIGINS must name origins: with * any page could use a visitor's cookie")
+        for origin in self.cors_origins:
+            if not ORIGIN.fullmatch(origin):
+                raise ValueError(
+                    f"ATTEMPTLOG_CORS_ORIGINS: {origin!r} is no origin as browsers write it: give scheme, host in "
+                    "lower case and, unless it is the usual one, port, without a path, as http://localhost:5173"
+                )
         return self
 
     @model_validator(mode="after")

@@ -60,6 +60,27 @@ def test_every_origin_at_once_is_refused_because_a_cookie_would_go_with_its_requ
         IngestSettings.model_validate(GIVEN | {"cors_origins": "https://exam.example, *"})
 
 
+@pytest.mark.parametrize(
+    "origin",
+    [
+        "http://localhost:5173/",
+        "localhost:5173",
+        "https://Exam.example",
+        "https://exam.example:443",
+        "https://exam.example/exam",
+        "null",
+    ],
+)
+def test_what_is_no_origin_as_browsers_write_it_is_refused_because_it_would_match_none(origin: str) -> None:
+    with pytest.raises(ValidationError, match=r"is no origin .* as http://localhost:5173"):
+        IngestSettings.model_validate(GIVEN | {"cors_origins": origin})
+
+
+def test_origins_of_pages_and_of_apps_are_taken() -> None:
+    origins = ["http://localhost:5173", "https://exam.example", "http://[::1]:8080", "capacitor://localhost"]
+    assert IngestSettings.model_validate(GIVEN | {"cors_origins": ",".join(origins)}).cors_origins == origins
+
+
 @pytest.mark.parametrize("kind", SETTINGS)
 def test_a_secret_is_shown_neither_by_settings_nor_by_their_errors(kind: type[KafkaSecurity]) -> None:
     assert SECRET not in repr(kind.model_validate(GIVEN))

@@ -1,0 +1,78 @@
+"""Ports of `make run` and `attemptlog up`: which are used, and what is said of those that cannot be."""
+
+import os
+import re
+import socket
+import subprocess
+from collections.abc import Iterator
+
+import pytest
+
+from cli import ports as module
+from cli.errors import OperatorError
+from cli.ports import Ports
+from local_stack.ports import free_port
+from tests.support.documents import ROOT
+
+
+@pytest.fixture
+def taken() -> Iterator[int]:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield server.getsockname()[1]
+
+
+@pytest.mark.parametrize("option", ["gateway", "consumer", "kafka", "postgres", "platform"])
+def test_a_taken_port_is_told_with_what_to_type_instead(option: str, taken: int) -> None:
+    chosen = {"gateway": free_port(), "consumer": free_port()} | {option: taken}
+
+    with pytest.raises(OperatorError) as told:
+        Ports(**chosen).check()
+
+    typed = re.search(rf"`make run {option.upper()}_PORT=(\d+)` or `attemptlog up --{option}-port=\1`", str(told.value))
+    assert str(taken) in str(told.value)
+    assert typed, told.value
+    Ports(**chosen | {option: int(typed[1])}).check()
+
+
+def test_one_port_for_two_is_told() -> None:
+    port = free_port()
+
+    with pytest.raises(OperatorError, match=f"Port {port} is for the gateway and the example platform"):
+        Ports(port, free_port(), platform=port).check()
+
+
+def test_kafka_and_postgresql_make_way_for_a_port_that_is_taken_or_chosen(
+    taken: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "KAFKA_PORT", taken)
+    monkeypatch.setattr(module, "POSTGRES_PORT", gateway := free_port())
+    ports = Ports(gateway, free_port())
+
+    assert ports.kafka_port() not in {taken, gateway}
+    assert ports.postgres_port() not in {taken, gateway}
+    assert Ports(gateway, free_port(), 1, 2).kafka_port() == 1
+
+
+def recipe(target: str, *arguments: str, **environment: str) -> list[str]:
+    done = subprocess.run(
+        ["make", "--dry-run", target, *arguments],
+        cwd=ROOT,
+        env=os.environ | environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return done.stdout.splitlines()[-1].split("attemptlog ")[1].split()
+
+
+def test_make_run_takes_every_port_that_up_takes() -> None:
+    names = ("gateway", "consumer", "kafka", "postgres", "platform")
+    given = [f"{name.upper()}_PORT={number}" for number, name in enumerate(names, 8010)]
+
+    options = [word for number, name in enumerate(names, 8010) for word in (f"--{name}-port", str(number))]
+    assert recipe("run", *given) == ["up", *options]
+    assert recipe("demo", *given) == ["demo", *options[:-2]]
+
+
+def test_make_run_leaves_alone_what_the_environment_means_for_others() -> None:
+    assert recipe("run", KAFKA_PORT="tcp://10.0.0.1:9092", POSTGRES_PORT="5432") == ["up"]
