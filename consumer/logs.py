@@ -17,6 +17,8 @@ REPEAT_INTERVAL = 10.0  # seconds
 LEVELS = {
     "aiokafka": "NOTSET",  # the command line silences it for its other commands
     "aiokafka.conn": "INFO",  # its debug lines hold whole requests and answers: events, and the password for PLAIN
+    "httpx": "WARNING",  # below it they write the URL of the key set, which may hold a password
+    "httpcore": "WARNING",
     "consumer.faststream": "ERROR",  # it warns of what is meant to be so
 }
 

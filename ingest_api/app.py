@@ -11,9 +11,10 @@ from fastapi.openapi.utils import get_openapi
 from fastapi.telemetry import TelemetryConfig
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from ingest_api.auth import Authenticator, key_source
+from ingest_api.auth import Authenticator
 from ingest_api.body import BodyLimits
 from ingest_api.intake import Intake
+from ingest_api.keys import KeySource, key_source
 from ingest_api.metrics import Metrics
 from ingest_api.openapi import SECURITY_SCHEMES
 from ingest_api.process import Ending
@@ -58,12 +59,13 @@ def create_app(
     ending = Ending()
     publisher = publisher or _publisher(settings, ending)
     sessions = sessions or _sessions(settings, ending)
-    metrics.watch(publisher, sessions, gate)
-    services = _services(settings, metrics, gate, publisher, sessions)
+    keys = key_source(settings, metrics.count_key_fetch)
+    metrics.watch(publisher, sessions, keys, gate)
+    services = _services(settings, metrics, gate, keys=keys, publisher=publisher, sessions=sessions)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[State]:
-        async with sessions, publisher:
+        async with keys, sessions, publisher:
             gc.freeze()
             gc.set_threshold(GC_THRESHOLD)
             yield {"services": services}
@@ -103,11 +105,17 @@ def _sessions(settings: IngestSettings, ending: Ending) -> SessionDirectory:
 
 
 def _services(
-    settings: IngestSettings, metrics: Metrics, gate: Gate, publisher: Publisher, sessions: SessionDirectory
+    settings: IngestSettings,
+    metrics: Metrics,
+    gate: Gate,
+    *,
+    keys: KeySource,
+    publisher: Publisher,
+    sessions: SessionDirectory,
 ) -> Services:
     buckets = TokenBuckets(settings.rate_limit_events_per_second, settings.rate_limit_burst)
     return Services(
-        authenticator=Authenticator(key_source(settings), settings.jwt_audience, settings.jwt_issuer),
+        authenticator=Authenticator(keys, settings.jwt_audience, settings.jwt_issuer),
         body_limits=BodyLimits(settings.max_body_bytes, settings.body_deadline),
         gate=gate,
         intake=Intake(publisher, sessions, buckets, metrics),

@@ -1,33 +1,25 @@
 """Who is calling: a JWT from the Authorization header, or from the cookie `access_token`."""
 
-import asyncio
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Protocol
+from typing import Any
 
 import jwt
 from cachetools import FIFOCache
-from jwt.exceptions import PyJWKClientConnectionError, PyJWTError
-from starlette.requests import cookie_parser
+from jwt.exceptions import InvalidSignatureError, PyJWTError
 
-from ingest_api.problems import Unauthenticated, Unavailable
-from ingest_api.settings import IngestSettings
+from ingest_api.keys import KeySource
+from ingest_api.problems import Unauthenticated
 from schemas.fields import UUID_PATTERN
 
 MAX_TOKEN_CHARS = 8192  # what common servers take as one header line
 MAX_TOKENS_KEPT = 20_000  # about 1 KiB each
 # A token seen before costs 0.2 µs instead of 40; a withdrawn key is noticed this late.
 TOKEN_TTL = timedelta(seconds=60)
-JWKS_TIMEOUT = timedelta(seconds=3)
-JWKS_RETRY = timedelta(seconds=5)
-JWKS_TTL = timedelta(minutes=5)  # a key that was taken out of the set is noticed this late
-JWKS_COOLDOWN = timedelta(seconds=5)  # between two fetches for keys that the set did not hold: anyone can name such
-# Chosen by the kind of key, never by the token, so that a public key is never taken for an HMAC secret.
-SYMMETRIC = ["HS256"]
-ASYMMETRIC = ["RS256", "PS256", "ES256", "EdDSA"]
-
+NBF_LEEWAY = timedelta(seconds=30)  # a token that was issued by a clock ahead of ours is good at once
 
 Headers = Mapping[bytes, bytes]  # names in lower case
 
@@ -39,54 +31,6 @@ class Caller:
     user_id: str
     expires_at: float
     verified_until: float
-
-
-class KeySource(Protocol):
-    """Where the key for a token comes from."""
-
-    algorithms: list[str]
-
-    async def key_for(self, token: str) -> Any:
-        """Return a key PyJWT takes; raise PyJWTError when there is none for this token."""
-        ...
-
-
-class FixedKey:
-    """One secret, or one public key in PEM."""
-
-    def __init__(self, key: str, algorithms: list[str]) -> None:
-        self._key = key
-        self.algorithms = algorithms
-
-    async def key_for(self, token: str) -> str:
-        return self._key
-
-
-class KeySet:
-    """A JWK set that is fetched when a token names a key it does not hold; rotation needs no restart."""
-
-    algorithms = ASYMMETRIC
-
-    def __init__(self, url: str) -> None:
-        self._client = jwt.PyJWKClient(
-            url,
-            lifespan=JWKS_TTL.total_seconds(),
-            timeout=JWKS_TIMEOUT.total_seconds(),
-            cooldown_duration=JWKS_COOLDOWN.total_seconds(),
-        )
-
-    async def key_for(self, token: str) -> Any:
-        return (await asyncio.to_thread(self._client.get_signing_key_from_jwt, token)).key
-
-
-def key_source(settings: IngestSettings) -> KeySource:
-    """Return the one source that the settings name."""
-    if settings.jwt_secret is not None:
-        return FixedKey(settings.jwt_secret.get_secret_value(), SYMMETRIC)
-    if settings.jwt_public_key is not None:
-        return FixedKey(settings.jwt_public_key, ASYMMETRIC)
-    assert settings.jwt_jwks_url is not None  # noqa: S101  # the settings hold exactly one
-    return KeySet(settings.jwt_jwks_url)
 
 
 class Authenticator:
@@ -110,29 +54,49 @@ class Authenticator:
 
     async def _verify(self, token: str, now: float) -> Caller:
         try:
-            key = await self._keys.key_for(token)
-            claims = jwt.decode(
-                token,
-                key,
-                algorithms=self._keys.algorithms,
-                audience=self._audience,
-                issuer=self._issuer,
-                options={"require": ["exp", "sub"], "verify_iat": False},
-            )
-        except PyJWKClientConnectionError as error:
-            raise Unavailable(
-                "the keys for tokens cannot be fetched", retry_after=JWKS_RETRY.total_seconds()
-            ) from error
+            claims = self._claims(token, await self._keys.keys_for(token))
         except PyJWTError as error:
             raise Unauthenticated(f"the token was refused: {type(error).__name__}") from error
         return Caller(_user_id(claims["sub"]), int(claims["exp"]), now + TOKEN_TTL.total_seconds())
 
+    def _claims(self, token: str, keys: Sequence[Any]) -> dict[str, Any]:
+        for key in keys[:-1]:
+            with suppress(InvalidSignatureError):
+                return self._decode(token, key)
+        return self._decode(token, keys[-1])
+
+    def _decode(self, token: str, key: Any) -> dict[str, Any]:
+        """Check everything but `exp` to the second, which is left to `caller`."""
+        return jwt.decode(
+            token,
+            key,
+            algorithms=self._keys.algorithms,
+            audience=self._audience,
+            issuer=self._issuer,
+            leeway=NBF_LEEWAY,
+            options={"require": ["exp", "sub"], "verify_iat": False},
+        )
+
+
+def headers_of(raw: Sequence[tuple[bytes, bytes]]) -> Headers:
+    """Return the headers of an ASGI scope by name; lines of one name become one (RFC 9110, 5.3; RFC 9113, 8.2.3)."""
+    headers = dict(raw)
+    if len(headers) == len(raw):
+        return headers
+    lines: dict[bytes, dict[bytes, None]] = {}
+    for name, value in raw:
+        lines.setdefault(name, {})[value] = None  # the same line twice says nothing more
+    return {name: (b"; " if name == b"cookie" else b", ").join(values) for name, values in lines.items()}
+
 
 def token_of(headers: Headers) -> str:
     """Return the token; a cookie counts only with a JSON body, which a foreign page cannot send without a preflight."""
-    scheme, _, token = headers.get(b"authorization", b"").decode("latin-1").partition(" ")
+    authorization = headers.get(b"authorization", b"").decode("latin-1")
+    scheme, _, token = authorization.partition(" ")
+    if ", " in authorization and "bearer " in authorization.lower():
+        raise Unauthenticated("send one Authorization header: there are several, and they differ")
     if scheme.lower() != "bearer":
-        token = cookie_parser(headers.get(b"cookie", b"").decode("latin-1")).get("access_token", "")
+        token = _cookie(headers.get(b"cookie", b"").decode("latin-1"))
         if token and not _is_json(headers):
             raise Unauthenticated("a cookie is taken only with content-type application/json")
     if not token:
@@ -140,6 +104,15 @@ def token_of(headers: Headers) -> str:
     if len(token) > MAX_TOKEN_CHARS:
         raise Unauthenticated(f"the token is over {MAX_TOKEN_CHARS} characters")
     return token.strip()
+
+
+def _cookie(line: str) -> str:
+    """Return the first access_token that is not empty: a browser puts the most specific path first (RFC 6265, 5.4)."""
+    for pair in line.split(";"):
+        name, _, value = pair.partition("=")
+        if name.strip() == "access_token" and (token := value.strip().strip('"')):
+            return token
+    return ""
 
 
 def _is_json(headers: Headers) -> bool:

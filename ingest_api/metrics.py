@@ -3,6 +3,7 @@
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from ingest_api.drops import MAX_STREAMS
+from ingest_api.keys import KeySource
 from ingest_api.sessions import SessionDirectory
 from ingest_api.shedding import Gate
 from publisher import Publisher
@@ -85,6 +86,17 @@ class Metrics:
         self.sessions_up = Gauge(
             "attemptlog_ingest_sessions_up", "1 while sessions can be looked up.", registry=self.registry
         )
+        self.key_fetches = Counter(
+            "attemptlog_ingest_key_fetches",
+            "Fetches of the key set, by outcome: ok, failed.",
+            ["outcome"],
+            registry=self.registry,
+        )
+        self.keys_up = Gauge(
+            "attemptlog_ingest_keys_up",
+            "1 while the key set can be fetched; known keys are good without.",
+            registry=self.registry,
+        )
         self.sessions_cached = Gauge(
             "attemptlog_ingest_sessions_cached", "Sessions remembered, of session_cache_size.", registry=self.registry
         )
@@ -96,11 +108,16 @@ class Metrics:
         self._requests_by_status[status].inc()
         self.request_seconds.observe(seconds)
 
-    def watch(self, publisher: Publisher, sessions: SessionDirectory, gate: Gate) -> None:
+    def count_key_fetch(self, outcome: str) -> None:
+        """Count a fetch of the key set."""
+        self.key_fetches.labels(outcome).inc()
+
+    def watch(self, publisher: Publisher, sessions: SessionDirectory, keys: KeySource, gate: Gate) -> None:
         """Read the gauges from their sources at every scrape."""
         self.in_flight_requests.set_function(lambda: gate.requests)
         self.in_flight_bytes.set_function(lambda: gate.body_bytes)
         self.buffered_bytes.set_function(lambda: publisher.buffered_bytes)
         self.kafka_up.set_function(lambda: publisher.is_ready)
         self.sessions_up.set_function(lambda: sessions.is_ready)
+        self.keys_up.set_function(lambda: keys.is_ready)
         self.sessions_cached.set_function(lambda: sessions.cached)

@@ -9,6 +9,7 @@ from fastapi.responses import PlainTextResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.types import Receive, Scope, Send
 
+from ingest_api.auth import headers_of
 from ingest_api.body import parse, read_body
 from ingest_api.openapi import INGEST_REQUEST, INGEST_RESPONSES
 from ingest_api.problems import answering_problems
@@ -30,7 +31,7 @@ ServicesDep = Annotated[Services, Depends(_services)]
 @answering_problems
 async def ingest(request: Request) -> Response:
     """Take a batch of events of the caller's own sessions; one bad event never fails its neighbours."""
-    of, headers = services(request.scope), dict(request.scope["headers"])
+    of, headers = services(request.scope), headers_of(request.scope["headers"])
     with of.gate.admit(headers) as place:
         caller = await of.authenticator.caller(headers, time.time())
         body = await read_body(request, headers, of.body_limits)

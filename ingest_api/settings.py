@@ -3,8 +3,9 @@
 import re
 from datetime import timedelta
 from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic.functional_validators import BeforeValidator
 from pydantic_settings import NoDecode
 
@@ -102,6 +103,18 @@ class IngestSettings(KafkaSecurity):
         if self.jwt_secret is not None and len(self.jwt_secret.get_secret_value().encode()) < 32:  # noqa: PLR2004
             raise ValueError("ATTEMPTLOG_JWT_SECRET must be 32 bytes or more (RFC 7518, 3.2)")
         return self
+
+    @field_validator("jwt_jwks_url")
+    @classmethod
+    def _is_an_address(cls, url: str | None) -> str | None:
+        try:
+            parts = urlsplit(url or "http://none")
+            is_address = parts.scheme in {"http", "https"} and parts.hostname and (parts.port or 1)
+        except ValueError:
+            is_address = False
+        if not is_address:
+            raise ValueError("must be the URL of a JWK set, such as https://login.example/jwks.json")
+        return url
 
     @model_validator(mode="after")
     def _room_for_a_body(self) -> Self:

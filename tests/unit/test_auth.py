@@ -2,25 +2,25 @@
 
 import hmac
 import json
-import threading
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import AsyncIterator
 from datetime import timedelta
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 
 import jwt
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
-from jwt.algorithms import ECAlgorithm, OKPAlgorithm, RSAAlgorithm
 from jwt.utils import base64url_encode
 
-from ingest_api.auth import ASYMMETRIC, SYMMETRIC, Authenticator, FixedKey, KeySet, KeySource
-from ingest_api.problems import Unauthenticated, Unavailable
+from ingest_api.auth import Authenticator, headers_of
+from ingest_api.jwk import ASYMMETRIC, SYMMETRIC
+from ingest_api.keys import FixedKey, KeySource
+from ingest_api.problems import Unauthenticated
 from tests.support.eventually import eventually
 from tests.support.http import JWT_SECRET, token
+from tests.support.key_server import KeyServer, key_server_on, public_jwk, token_of_key
 
 USER = str(uuid.uuid4())
 PRIVATE = rsa.generate_private_key(public_exponent=65_537, key_size=2048)
@@ -123,111 +123,83 @@ async def test_a_header_that_changes_the_meaning_of_the_token_is_refused(header:
         await user_of(FixedKey(JWT_SECRET, SYMMETRIC), signed)
 
 
-class JwksServer:
-    """Serves the public halves of `keys`, by key id."""
-
-    def __init__(self) -> None:
-        self.keys: dict[str, Any] = {}
-        self.fetches = 0
-        outer = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                outer.fetches += 1
-                self.send_response(200)
-                self.end_headers()
-                self.wfile.write(outer.document())
-
-            def log_message(self, *_: Any) -> None: ...
-
-        self.server = HTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}/jwks.json"
-
-    def document(self) -> bytes:
-        return json.dumps({"keys": [public_jwk(key) | {"kid": kid} for kid, key in self.keys.items()]}).encode()
-
-
-def public_jwk(key: Any) -> dict[str, Any]:
-    kinds: dict[type, Any] = {
-        rsa.RSAPrivateKey: RSAAlgorithm,
-        ec.EllipticCurvePrivateKey: ECAlgorithm,
-        ed25519.Ed25519PrivateKey: OKPAlgorithm,
-    }
-    [algorithm] = [algorithm for kind, algorithm in kinds.items() if isinstance(key, kind)]
-    return dict(algorithm.to_jwk(key.public_key(), as_dict=True))
-
-
 @pytest.fixture
-def jwks() -> Iterator[JwksServer]:
-    it = JwksServer()
-    thread = threading.Thread(target=it.server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    yield it
-    it.server.shutdown()
-    thread.join()
-    it.server.server_close()
+async def key_server() -> AsyncIterator[KeyServer]:
+    async with key_server_on() as it:
+        yield it
 
 
-def token_of_key(kid: str, key: Any, algorithm: str = "RS256", **header: Any) -> str:
-    return jwt.encode({"sub": USER, "exp": time.time() + 60}, key, algorithm=algorithm, headers={"kid": kid} | header)
-
-
-async def test_a_token_names_its_key_in_the_key_set(jwks: JwksServer) -> None:
-    jwks.keys["one"] = PRIVATE
-    keys = KeySet(jwks.url)
-    assert await user_of(keys, token_of_key("one", PRIVATE)) == USER
-    assert await user_of(keys, token_of_key("one", PRIVATE)) == USER
-    assert jwks.fetches == 1
-
-
-async def test_unknown_key_ids_do_not_make_the_key_set_be_fetched_each_time(jwks: JwksServer) -> None:
-    jwks.keys["one"] = PRIVATE
-    keys = KeySet(jwks.url)
-    for kid in ("two", "three", "four"):
+async def test_a_key_that_the_token_brings_along_or_points_to_is_not_used(key_server: KeyServer) -> None:
+    attackers = rsa.generate_private_key(public_exponent=65_537, key_size=2048)
+    key_server.keys = {"one": attackers}
+    headers: list[dict[str, Any]] = [{"jku": key_server.url}, {"x5u": key_server.url}, {"jwk": public_jwk(attackers)}]
+    for header in headers:
         with pytest.raises(Unauthenticated):
-            await user_of(keys, token_of_key(kid, PRIVATE))
-    assert jwks.fetches <= 2
+            await user_of(FixedKey(PEM, ASYMMETRIC), token_of_key(USER, "one", attackers, **header))
+    assert key_server.fetches == 0
 
 
-async def test_without_its_key_set_the_gateway_is_unavailable_rather_than_wrong() -> None:
-    with pytest.raises(Unavailable):
-        await user_of(KeySet("http://127.0.0.1:1/jwks.json"), token_of_key("one", PRIVATE))
+@pytest.mark.parametrize("ahead", [0, 29])
+async def test_a_token_of_a_clock_that_is_a_little_ahead_is_good_at_once(ahead: float) -> None:
+    ahead_of_us = token(USER, nbf=time.time() + ahead, iat=time.time() + ahead)
+    assert await user_of(FixedKey(JWT_SECRET, SYMMETRIC), ahead_of_us) == USER
 
 
-async def test_keys_come_and_go_while_the_gateway_runs(jwks: JwksServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ingest_api.auth.JWKS_COOLDOWN", timedelta(0))
-    monkeypatch.setattr("ingest_api.auth.JWKS_TTL", timedelta(microseconds=1))
-    keys = KeySet(jwks.url)
-    jwks.keys = {"one": PRIVATE}
-    assert await user_of(keys, token_of_key("one", PRIVATE)) == USER
-    jwks.keys |= {"two": CURVE, "three": EDWARDS}
-    assert await user_of(keys, token_of_key("two", CURVE, "ES256")) == USER
-    assert await user_of(keys, token_of_key("three", EDWARDS, "EdDSA")) == USER
-    del jwks.keys["one"]
+@pytest.mark.parametrize("claims", [{"nbf": 31}, {"exp": -1}], ids=["not yet valid", "expired"])
+async def test_a_token_before_its_time_or_after_it_is_refused(claims: dict[str, float]) -> None:
+    moments: dict[str, Any] = {name: time.time() + seconds for name, seconds in claims.items()}
+    bearer = token(USER, **moments)
     with pytest.raises(Unauthenticated):
-        await user_of(keys, token_of_key("one", PRIVATE))
+        await user_of(FixedKey(JWT_SECRET, SYMMETRIC), bearer)
+
+
+JSON_BODY = (b"content-type", b"application/json")
+
+
+async def user_in(*lines: tuple[bytes, bytes]) -> str:
+    """Return whom the lines of a head name."""
+    keys = FixedKey(JWT_SECRET, SYMMETRIC)
+    return (await Authenticator(keys, None, None).caller(headers_of([JSON_BODY, *lines]), time.time())).user_id
+
+
+def cookie(*pairs: str) -> tuple[bytes, bytes]:
+    return b"cookie", "; ".join(pairs).encode()
 
 
 @pytest.mark.parametrize(
-    "kid", ["../../../../dev/null", "one' OR '1' = '1", "http://127.0.0.1:1/jwks.json", "one\0", ""]
+    "lines",
+    [
+        [cookie("access_token={ours}"), cookie("theme=dark")],
+        [cookie("theme=dark"), cookie("access_token={ours}")],
+        [cookie('access_token="{ours}"')],
+        [cookie("access_token={ours}", "access_token={theirs}")],
+        [cookie("access_token={ours}"), cookie("access_token={theirs}")],
+        [cookie("access_token=", "access_token={ours}")],
+        [cookie("Access_Token={theirs}", "xaccess_token={theirs}", " access_token = {ours} ")],
+        [(b"authorization", b"bearer {ours}")],
+        [(b"authorization", b"BEARER   {ours} ")],
+        [(b"authorization", b"Bearer {ours}"), (b"authorization", b"Bearer {ours}")],
+        [(b"authorization", b"Bearer {ours}"), cookie("access_token={theirs}")],
+        [(b"authorization", b"Basic eDp5"), cookie("access_token={ours}")],
+        [(b"authorization", b'Digest username="x", realm="y"'), cookie("access_token={ours}")],
+    ],
 )
-async def test_a_key_id_is_a_name_in_the_set_and_nothing_else(jwks: JwksServer, kid: str) -> None:
-    jwks.keys = {"one": PRIVATE}
-    with pytest.raises(Unauthenticated):
-        await user_of(KeySet(jwks.url), token_of_key(kid, PRIVATE))
+async def test_the_token_is_found_however_the_lines_are_written(lines: list[tuple[bytes, bytes]]) -> None:
+    tokens = {b"{ours}": token(USER).encode(), b"{theirs}": token(str(uuid.uuid4())).encode()}
+    filled = lines
+    for mark, bearer in tokens.items():
+        filled = [(name, value.replace(mark, bearer)) for name, value in filled]
+    assert await user_in(*filled) == USER
 
 
-async def test_a_key_that_the_token_brings_along_or_points_to_is_not_used(jwks: JwksServer) -> None:
-    attackers = rsa.generate_private_key(public_exponent=65_537, key_size=2048)
-    jwks.keys = {"one": attackers}
-    headers: list[dict[str, Any]] = [{"jku": jwks.url}, {"x5u": jwks.url}, {"jwk": public_jwk(attackers)}]
-    for header in headers:
-        with pytest.raises(Unauthenticated):
-            await user_of(FixedKey(PEM, ASYMMETRIC), token_of_key("one", attackers, **header))
-    assert jwks.fetches == 0
+@pytest.mark.parametrize("first", [b"Bearer " + token(str(uuid.uuid4())).encode(), b"Basic eDp5"])
+async def test_of_two_authorization_headers_that_differ_none_counts(first: bytes) -> None:
+    ours = (b"authorization", b"Bearer " + token(USER).encode())
+    for lines in ([(b"authorization", first), ours], [ours, (b"authorization", first)]):
+        with pytest.raises(Unauthenticated, match="one Authorization header"):
+            await user_in(*lines)
 
 
-async def test_a_secret_signs_nothing_where_a_key_set_is_trusted(jwks: JwksServer) -> None:
-    jwks.keys = {"one": PRIVATE}
-    with pytest.raises(Unauthenticated):
-        await user_of(KeySet(jwks.url), token_of_key("one", JWT_SECRET, "HS256"))
+async def test_a_second_content_type_does_not_let_a_cookie_count() -> None:
+    with pytest.raises(Unauthenticated, match="content-type"):
+        await user_in((b"content-type", b"text/plain"), cookie(f"access_token={token(USER)}"))
