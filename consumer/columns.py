@@ -50,7 +50,8 @@ _UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 _DAY = r"(?>(?:0[1-9]|1[0-2])-(?:0[1-9]|1\d|2[0-8])|(?:0[13-9]|1[0-2])-(?:29|30)|(?:0[13578]|1[02])-31)"
 _TIME = rf"[12]\d{{3}}-{_DAY}T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{{1,6}}+)?+(?:Z|\+00:00)"
 _TEXT = r'"[ !#-\[\]-~]*+"'  # printable ASCII without quotes and backslashes
-_NUMBER = r"-?+(?>0|[1-9]\d{0,14}+)(?:\.\d{1,6}+)?+"
+# 15 digits at most: a double holds them as they are written (IEEE 754); more are for the codec to look at
+_NUMBER = r"-?+(?>0|[1-9]\d{0,14}+)(?:\.(?<!\d{10}\.)\d{1,6}+)?+"
 _MEMBER = rf"{_TEXT}:(?>{_NUMBER}|{_TEXT}|true|false|null)"
 _FLAT_OBJECT = rf"\{{(?:{_MEMBER}(?:,{_MEMBER})*+)?+\}}"
 _COUNT = r"(?:0|[1-9]\d{0,8}+)"

@@ -3,10 +3,11 @@
 import asyncio
 import json
 import zlib
+from codecs import BOM_UTF8
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, NoReturn
+from typing import Any
 
 from fastapi import Request
 from pydantic import ValidationError
@@ -18,9 +19,9 @@ from ingest_api.auth import Headers
 from ingest_api.problems import BadBody, BodyTooLarge, SlowBody
 from schemas import EventIn, IngestRequest, Malformed, Rejection
 from schemas.codec import explain
+from schemas.numbers import ROUNDED, holds_rounded, loads, may_be_rounded
 
 BODY_HAS_ARRIVED = "attemptlog.body_has_arrived"  # in the ASGI scope: our server's word that nobody has to wait for it
-MAX_DIGITS = 400  # more than any double has
 GZIP_WINDOW = zlib.MAX_WBITS | 16  # zlib: a gzip header and trailer are expected
 
 
@@ -89,6 +90,13 @@ def parse(body: bytes) -> IngestRequest:
 
     Of a key given twice the last value counts, as in JavaScript. NaN and Infinity are not JSON (RFC 8259, 6).
     """
+    batch = _parse(body)
+    if may_be_rounded(body, b"".join([event.payload for event in batch.events])):
+        _set_rounded_aside(batch, body)
+    return batch
+
+
+def _parse(body: bytes) -> IngestRequest:
     if b"NaN" in body or b"Infinity" in body:  # pydantic's parser takes these words for numbers
         return _parse_one_by_one(body)
     try:
@@ -101,19 +109,28 @@ def parse(body: bytes) -> IngestRequest:
 
 def _parse_one_by_one(body: bytes) -> IngestRequest:
     """Set aside the events that only a lenient parser can read, such as lone surrogates, and read the others."""
+    document = _loads(body)
+    aside = _take_unreadable(document)
     try:
-        document = json.loads(body.decode(), parse_constant=_not_json, parse_int=_any_int)
-        aside = _take_unreadable(document)
         batch = IngestRequest.model_validate_json(json.dumps(document))
     except ValidationError as error:
         raise BadBody(explain(error)) from error
+    except RecursionError as error:
+        raise BadBody("the body is nested too deeply") from error
+    for index, raw in aside.items():
+        batch.events[index] = _alone(raw)
+    return batch
+
+
+def _loads(body: bytes) -> Any:
+    if body.startswith(BOM_UTF8):
+        raise BadBody("the body begins with a byte order mark; leave it out (RFC 8259, 8.1)")
+    try:
+        return loads(body.decode())
     except UnicodeDecodeError as error:
         raise BadBody("the body is not UTF-8") from error
     except (ValueError, RecursionError) as error:
         raise BadBody("the body is not JSON, or is nested too deeply") from error
-    for index, raw in aside.items():
-        batch.events[index] = _alone(raw)
-    return batch
 
 
 def _alone(raw: Any) -> EventIn | Malformed:
@@ -124,13 +141,12 @@ def _alone(raw: Any) -> EventIn | Malformed:
         return Malformed(raw)
 
 
-def _not_json(word: str) -> NoReturn:
-    raise ValueError(word)
-
-
-def _any_int(digits: str) -> int | float:
-    """Python refuses integers over 4,300 digits, for the time they take; no field takes them, nor the infinity."""
-    return int(digits) if len(digits) < MAX_DIGITS else float(digits)
+def _set_rounded_aside(batch: IngestRequest, body: bytes) -> None:
+    """Make events whose payload is not what was sent Malformed: parsing has rounded a number in it."""
+    sent = _loads(body)["events"]
+    for index, event in enumerate(batch.events):
+        if isinstance(event, EventIn) and holds_rounded(sent[index].get("payload")):
+            batch.events[index] = Malformed(sent[index], f"payload: {ROUNDED}")
 
 
 def _take_unreadable(document: Any) -> dict[int, Any]:
@@ -152,6 +168,8 @@ def _is_readable(event: Any) -> bool:
 
 def reason(index: int, malformed: Malformed) -> Rejection:
     """Say why an event is not valid."""
+    if malformed.why is not None:
+        return Rejection(index=index, code="invalid_field", message=malformed.why)
     try:
         EventIn.model_validate_json(json.dumps(malformed.raw))
     except ValidationError as error:

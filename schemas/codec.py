@@ -6,6 +6,7 @@ import orjson
 from pydantic import TypeAdapter, ValidationError
 
 from schemas.events import Envelope
+from schemas.numbers import ROUNDED, holds_rounded, loads, may_be_rounded
 
 ENVELOPE = TypeAdapter(Envelope)
 
@@ -43,9 +44,19 @@ def decode(value: bytes | None) -> Envelope:
     if value is None:
         raise Undecodable("the record has no value (a tombstone)")
     try:
-        return ENVELOPE.validate_json(value)
+        envelope = ENVELOPE.validate_json(value)
     except ValidationError as error:
         raise Undecodable(explain(error)) from None  # pydantic's error shows values
+    if may_be_rounded(value, envelope.payload_json) and not _is_as_sent(value):
+        raise Undecodable(f"payload_json: {ROUNDED}")
+    return envelope
+
+
+def _is_as_sent(value: bytes) -> bool:
+    try:
+        return not holds_rounded(loads(value.decode())["payload_json"])
+    except ValueError:  # the two parsers do not agree: deny
+        return False
 
 
 def explain(error: ValidationError) -> str:

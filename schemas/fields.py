@@ -44,9 +44,17 @@ Timestamp = Annotated[
     AwareDatetime,
     Field(ge=datetime(2, 1, 1, tzinfo=UTC), lt=datetime(9999, 1, 1, tzinfo=UTC)),
     GetPydanticSchema(
-        lambda source, handler: _saying(
-            "must be a date and time with a zone (RFC 3339) such as 2026-03-02T09:14:05.123Z",
-            core_schema.chain_schema([core_schema.str_schema(pattern=RFC3339_PATTERN, strict=True), handler(source)]),
+        lambda source, handler: core_schema.chain_schema(
+            [
+                _saying(
+                    "must be a date and time with a zone (RFC 3339) such as 2026-03-02T09:14:05.123Z",
+                    core_schema.str_schema(pattern=RFC3339_PATTERN, strict=True),
+                ),
+                _saying(
+                    "must be in the calendar, from year 2 to 9998; send a leap second, :60, as :59.999",
+                    handler(source),
+                ),
+            ]
         )
     ),
     WithJsonSchema({"type": "string", "format": "date-time", "pattern": f"^(?!000[01]|9999){RFC3339_PATTERN[1:]}"}),
@@ -75,7 +83,7 @@ def compact(payload: object) -> bytes:
         raise PydanticCustomError("payload_invalid", "holds the character U+0000, which jsonb cannot store")
     if b"null" in text and not _is_finite(payload):  # orjson writes inf and nan as null
         raise PydanticCustomError("payload_invalid", "holds a number outside the range of a double")
-    return bytes(memoryview(text))  # a copy: what orjson returns takes up nearly 4 KiB
+    return b"%b" % text  # a copy: what orjson returns takes up nearly 4 KiB
 
 
 def _is_finite(value: Any) -> bool:
@@ -90,7 +98,11 @@ PayloadJson = Annotated[
     bytes,
     BeforeValidator(compact),
     WithJsonSchema(
-        {"type": "object", "description": f"At most {MAX_PAYLOAD_BYTES} bytes as compact UTF-8 JSON; no U+0000."}
+        {
+            "type": "object",
+            "description": f"At most {MAX_PAYLOAD_BYTES} bytes as compact UTF-8 JSON; no U+0000; "
+            "no number that a double cannot hold as it is written.",
+        }
     ),
 ]
 

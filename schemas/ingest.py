@@ -1,7 +1,7 @@
 """POST /v1/telemetry/events: request and reply."""
 
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic.json_schema import SkipJsonSchema
@@ -39,9 +39,15 @@ class EventIn(BaseModel):
 
 @dataclass(slots=True)
 class Malformed:
-    """What stands in a batch in place of an event that is no EventIn; `raw` is the JSON value as it came."""
+    """What stands in a batch in place of an event that is no EventIn; `raw` is the JSON value as it came.
+
+    `why` says what is wrong where validating `raw` would not find it.
+    """
+
+    payload: ClassVar[bytes] = b""  # it adds nothing to those of its batch
 
     raw: Any
+    why: str | None = None
 
 
 MalformedEvent = Annotated[Any, AfterValidator(Malformed)]

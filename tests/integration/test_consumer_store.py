@@ -1,10 +1,12 @@
 """What becomes of a batch in a real PostgreSQL: every record is accounted for, exactly once."""
 
 import asyncio
+import json
 import uuid
 from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import astuple, replace
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import psycopg
@@ -29,6 +31,7 @@ from tests.support.consumer import (
     stored_ids,
 )
 from tests.support.http import Exam, insert_exam
+from tests.unit.test_numbers import KEPT
 
 TOPIC = "attempt-events.v1"
 NOBODY = str(uuid.uuid4())
@@ -401,3 +404,17 @@ async def test_an_error_that_waiting_does_not_mend_is_raised_as_it_is(
         connection.execute("ALTER TABLE partition_ledger RENAME TO elsewhere")
     with pytest.raises(psycopg.errors.UndefinedTable):
         await write(store, partition.records(envelope(exam)))
+
+
+async def test_numbers_are_stored_as_they_were_sent_and_two_that_differ_are_no_duplicates(
+    database_url: str, exam: Exam, partition: Partition, store: Store
+) -> None:
+    payloads = [f'{{"a":{number}}}'.encode() for number in KEPT]
+    records = partition.records(*(envelope(exam, seq=seq, payload_json=it) for seq, it in enumerate(payloads)))
+    assert (await write(store, records)).inserted == len(KEPT)
+    stored = query(database_url, "SELECT payload_json::text FROM attempt_events ORDER BY seq")
+    assert [json.loads(text, parse_float=Decimal)["a"] for text in stored] == [Decimal(it) for it in KEPT]
+
+    nearly = partition.records(envelope(exam, seq=0, payload_json=b'{"a":0.000000000000001}'))
+    await write(store, nearly)
+    assert dead_letters(database_url) == {(0, len(KEPT)): "seq_conflict"}

@@ -79,6 +79,17 @@ def test_what_is_no_batch_is_refused_whole(text: bytes) -> None:
         parse(text)
 
 
+def test_a_byte_order_mark_is_named() -> None:
+    with pytest.raises(BadBody, match="byte order mark"):
+        parse(b"\xef\xbb\xbf" + body(event()))
+
+
+def test_a_leap_second_is_named() -> None:
+    first = parse(body(event(client_ts="2026-06-30T23:59:60Z"))).events[0]
+    assert isinstance(first, Malformed)
+    assert "leap second" in reason(0, first).message
+
+
 def test_the_last_of_two_equal_keys_counts() -> None:
     text = body(event()).replace(b'"seq": 1', b'"seq": 1, "seq": 2')
     first = parse(text).events[0]
