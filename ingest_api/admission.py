@@ -21,6 +21,11 @@ class Admission:
         """True when an event was refused for its session or its question."""
         return any(it.code in {"session_not_owned", "question_not_in_session"} for it in self.rejections)
 
+    def sessions_without_a_question(self, batch: IngestRequest) -> set[str]:
+        """Return the sessions of events refused for their question, which may have been added a moment ago."""
+        refused = (batch.events[it.index] for it in self.rejections if it.code == "question_not_in_session")
+        return {event.session_id for event in refused if isinstance(event, EventIn)}
+
 
 def without(admission: Admission, too_large: Collection[str]) -> Admission:
     """Return an admission in which the envelopes with these ids are refused, for the topic does not take them."""

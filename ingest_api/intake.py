@@ -33,9 +33,13 @@ class Intake:
         """Return when every event that is taken is durable in Kafka; raise a Problem when none is."""
         self._metrics.batch_events.observe(len(batch.events))
         self._keep_rate(batch, caller)
-        asked = session_ids(batch)
+        asked, received_at = session_ids(batch), datetime.now(UTC)
         sessions = await self._sessions.find(asked, caller.user_id)
-        admission = admit(batch, caller.user_id, sessions, datetime.now(UTC))
+        admission = admit(batch, caller.user_id, sessions, received_at)
+        if doubtful := admission.sessions_without_a_question(batch):
+            known = {id_: session for id_, session in sessions.items() if id_ not in doubtful}
+            sessions = known | dict(await self._sessions.find_anew(doubtful))
+            admission = admit(batch, caller.user_id, sessions, received_at)
         if not admission.envelopes:
             raise self._refused(admission)
         try:

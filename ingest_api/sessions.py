@@ -24,7 +24,7 @@ PAUSE_AFTER_FAILURE = timedelta(seconds=1)  # meanwhile nobody waits for a Postg
 FIND_SESSIONS = """
     SELECT s.id::text, s.user_id::text, s.exam_id::text,
            CASE
-               WHEN s.exam_id = ANY(%(known_exams)s::uuid[]) THEN NULL
+               WHEN s.exam_id = ANY(%(known_exams)s::uuid[]) AND s.id <> ALL(%(anew)s::uuid[]) THEN NULL
                ELSE ARRAY(SELECT question_id::text FROM exam_questions q WHERE q.exam_id = s.exam_id)
            END
     FROM test_sessions s
@@ -64,6 +64,10 @@ class SessionDirectory(Protocol):
         """
         ...
 
+    async def find_anew(self, ids: Collection[str]) -> Mapping[str, Session | None]:
+        """The same of any user's sessions, and never from what is remembered: what a refusal may rest on."""
+        ...
+
 
 class MemorySessions:
     """A directory without PostgreSQL, for tests: set `sessions`; `is_ready` False makes every look-up fail."""
@@ -81,14 +85,22 @@ class MemorySessions:
 
     async def find(self, ids: Collection[str], user_id: str) -> Mapping[str, Session | None]:
         """Return what `sessions` says."""
+        return await self.find_anew(ids)
+
+    async def find_anew(self, ids: Collection[str]) -> Mapping[str, Session | None]:
+        """Return what `sessions` says."""
         return {id_: self.sessions.get(id_) for id_ in ids} if self.is_ready else {}
 
 
 @dataclass(slots=True, eq=False)
 class Lookup:
-    """Ids that one query asks for; `found` is resolved with what is known of each, or with nothing."""
+    """Ids that one query asks for, of those in `anew` the questions, too, whatever is remembered of their exam.
+
+    `found` is resolved with what is known of each, or with nothing.
+    """
 
     ids: set[str] = field(default_factory=set)
+    anew: set[str] = field(default_factory=set)
     found: asyncio.Future[Mapping[str, Session | None]] = field(
         default_factory=lambda: asyncio.get_running_loop().create_future()
     )
@@ -154,25 +166,29 @@ class PostgresSessions:
     async def find(self, ids: Collection[str], user_id: str) -> Mapping[str, Session | None]:
         """Return the sessions, the user's own from the cache where it has them.
 
-        Another's is asked for again, as an unknown one is: an answer at once would tell that there is such a session.
+        Another's is asked for again, as an unknown one is: it may be the user's by now, and an answer at once would
+        tell that there is such a session.
         """
         found: dict[str, Session | None] = {}
         asked = []
         for id_ in ids:
-            try:
-                session = found[id_] = self._sessions[id_]
-            except KeyError:
-                asked.append(id_)
+            session = self._sessions.get(id_)
+            if session is not None and session.user_id == user_id:
+                found[id_] = session
             else:
-                if session.user_id != user_id:
-                    asked.append(id_)
+                asked.append(id_)
         return found | await self._look_up_in_time(asked) if asked else found
 
-    async def _look_up_in_time(self, ids: list[str]) -> dict[str, Session | None]:
+    async def find_anew(self, ids: Collection[str]) -> Mapping[str, Session | None]:
+        """Return what PostgreSQL says now; one query at a time asks for all who doubt, so doubting costs it little."""
+        return await self._look_up_in_time(ids, anew=True)
+
+    async def _look_up_in_time(self, ids: Collection[str], *, anew: bool = False) -> dict[str, Session | None]:
         if self._is_slow() or len(self._next.ids) > MAX_IDS_WAITING:
             return {}
         lookup = self._next
         lookup.ids.update(ids)
+        lookup.anew.update(ids if anew else ())
         if self._worker is None:
             self._worker = asyncio.create_task(self._work())
             self._watch(self._worker)
@@ -190,23 +206,24 @@ class PostgresSessions:
         while self._next.ids:
             self._current, self._next = self._next, Lookup()
             self._current.started_at = asyncio.get_running_loop().time()
-            self._current.found.set_result(await self._look_up(list(self._current.ids)))
+            self._current.found.set_result(await self._look_up(self._current))
         self._current = self._worker = None
 
-    async def _look_up(self, ids: list[str]) -> Mapping[str, Session | None]:
+    async def _look_up(self, lookup: Lookup) -> Mapping[str, Session | None]:
         try:
             async with asyncio.timeout(QUERY_TIMEOUT.total_seconds()), self._pool.connection() as connection:
-                rows = await self._query(connection, ids)
+                rows = await self._query(connection, lookup)
         except (Error, PoolTimeout, OSError) as error:  # TimeoutError is an OSError
             self._note_failure(type(error).__name__)
             return {}
         self.is_ready, self._away_until = True, 0.0
         found = {id_: Session(user, self._questions(exam, questions)) for id_, user, exam, questions in rows}
         self._sessions.update(found)
-        return {id_: found.get(id_) for id_ in ids}
+        return {id_: found.get(id_) for id_ in lookup.ids}
 
-    async def _query(self, connection: AsyncConnection, ids: list[str]) -> list[TupleRow]:
-        cursor = await connection.execute(FIND_SESSIONS, {"ids": ids, "known_exams": list(self._exams)})
+    async def _query(self, connection: AsyncConnection, lookup: Lookup) -> list[TupleRow]:
+        asked = {"ids": list(lookup.ids), "anew": list(lookup.anew), "known_exams": list(self._exams)}
+        cursor = await connection.execute(FIND_SESSIONS, asked)
         return await cursor.fetchall()
 
     def _questions(self, exam: str | None, questions: list[str] | None) -> frozenset[str] | None:

@@ -66,6 +66,54 @@ async def test_a_strangers_look_up_is_never_answered_from_the_cache_which_would_
         assert (await sessions.find([exam.session], exam.user))[exam.session] is not None
 
 
+async def test_a_question_that_was_added_is_seen_when_somebody_doubts_and_by_all_sessions_of_the_exam_then(
+    database_url: str,
+) -> None:
+    exam, added, other = insert_exam(database_url), str(uuid.uuid4()), str(uuid.uuid4())
+    async with directory(database_url) as sessions:
+        await sessions.find([exam.session], exam.user)
+        with psycopg.connect(database_url) as connection:
+            connection.execute("INSERT INTO questions (id) VALUES (%s)", [added])
+            connection.execute("INSERT INTO exam_questions (exam_id, question_id) VALUES (%s, %s)", [exam.exam, added])
+            connection.execute(
+                "INSERT INTO test_sessions (id, user_id, exam_id) VALUES (%s, %s, %s)", [other, exam.user, exam.exam]
+            )
+        assert await sessions.find([exam.session], exam.user) == await sessions.find([exam.session], exam.user)
+        now = Session(exam.user, frozenset([exam.question, added]))
+        assert await sessions.find_anew([exam.session]) == {exam.session: now}
+        assert await sessions.find([exam.session, other], exam.user) == {exam.session: now, other: now}
+
+
+async def test_a_session_that_changed_hands_or_its_exam_is_told_as_it_is_now(database_url: str) -> None:
+    exam, another = insert_exam(database_url), insert_exam(database_url)
+    async with directory(database_url) as sessions:
+        await sessions.find([exam.session, another.session], exam.user)
+        with psycopg.connect(database_url) as connection:
+            connection.execute(
+                "UPDATE test_sessions SET user_id = %s, exam_id = %s WHERE id = %s",
+                [another.user, another.exam, exam.session],
+            )
+        now = {exam.session: Session(another.user, frozenset([another.question]))}
+        assert await sessions.find([exam.session], another.user) == now
+        assert await sessions.find_anew([exam.session]) == now
+
+
+async def test_without_postgresql_nobody_is_refused_by_what_is_remembered(private_stack: LocalStack) -> None:
+    postgres = private_stack.postgres
+    with temporary_database(postgres.url) as name:
+        url = with_database(postgres.url, name)
+        upgrade(url)
+        exam, stranger = insert_exam(url), str(uuid.uuid4())
+        async with directory(url) as sessions:
+            await sessions.find([exam.session], exam.user)
+            await asyncio.to_thread(postgres.stop, "immediate")
+            try:
+                assert await sessions.find([exam.session], stranger) == {}
+                assert await sessions.find_anew([exam.session]) == {}
+            finally:
+                await asyncio.to_thread(postgres.start)
+
+
 async def test_without_postgresql_known_sessions_are_answered_and_nobody_waits_long(private_stack: LocalStack) -> None:
     postgres = private_stack.postgres
     with temporary_database(postgres.url) as name:

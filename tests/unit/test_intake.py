@@ -1,0 +1,52 @@
+"""A refusal never rests on an answer that may be old."""
+
+from collections.abc import Collection, Mapping
+
+import pytest
+
+from ingest_api.auth import Caller
+from ingest_api.intake import Intake
+from ingest_api.metrics import Metrics
+from ingest_api.problems import NothingAllowed
+from ingest_api.rate import TokenBuckets
+from ingest_api.sessions import MemorySessions, Session
+from publisher import MemoryPublisher
+from schemas import IngestRequest
+from tests.support.http import Exam
+
+EXAM = Exam()
+CALLER = Caller(EXAM.user, 0, 0)
+
+
+class OldSessions(MemorySessions):
+    """Remembers an exam without questions; `sessions` is what PostgreSQL says when it is asked anew."""
+
+    async def find(self, ids: Collection[str], user_id: str) -> Mapping[str, Session | None]:
+        return {id_: Session(user_id, frozenset()) for id_ in ids}
+
+
+def batch() -> IngestRequest:
+    return IngestRequest.model_validate({"events": [EXAM.event()]})
+
+
+def intake(sessions: MemorySessions, publisher: MemoryPublisher, metrics: Metrics) -> Intake:
+    return Intake(publisher, sessions, TokenBuckets(50, 50), metrics)
+
+
+async def test_a_question_that_was_added_in_mid_exam_is_accepted() -> None:
+    now, publisher = {EXAM.session: Session(EXAM.user, frozenset([EXAM.question]))}, MemoryPublisher()
+    reply = await intake(OldSessions(now), publisher, Metrics()).take(batch(), CALLER)
+    assert (reply.accepted, len(publisher.envelopes)) == (1, 1)
+
+
+@pytest.mark.parametrize("now", [{}, {EXAM.session: Session(EXAM.user, frozenset())}], ids=["session", "question"])
+async def test_what_postgresql_does_not_know_now_is_refused(now: Mapping[str, Session]) -> None:
+    with pytest.raises(NothingAllowed):
+        await intake(OldSessions(now), MemoryPublisher(), Metrics()).take(batch(), CALLER)
+
+
+async def test_where_postgresql_cannot_be_asked_the_consumer_decides() -> None:
+    sessions, metrics = OldSessions(), Metrics()
+    sessions.is_ready = False
+    assert (await intake(sessions, MemoryPublisher(), metrics).take(batch(), CALLER)).accepted == 1
+    assert metrics.registry.get_sample_value("attemptlog_ingest_events_unchecked_total") == 1
