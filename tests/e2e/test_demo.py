@@ -27,7 +27,7 @@ TAMPER = """
 CREATE FUNCTION tamper() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
 BEGIN
     PERFORM set_config('attemptlog.purge', 'on', true);
-    DELETE FROM attempt_events WHERE seq = 7;
+    DELETE FROM attempt_events WHERE event_type = 'SESSION_SUBMITTED';  -- each simulated session has one
     RETURN NULL;
 END
 $$;
