@@ -4,6 +4,7 @@ from publisher.kafka import KafkaPublisher
 from publisher.logger import EventLogger
 from publisher.memory import MemoryPublisher
 from publisher.port import EnvelopeTooLarge, KafkaUnavailable, Publisher, PublisherError
+from publisher.threaded import ThreadedEventLogger
 
 __all__ = [
     "EnvelopeTooLarge",
@@ -13,4 +14,5 @@ __all__ = [
     "MemoryPublisher",
     "Publisher",
     "PublisherError",
+    "ThreadedEventLogger",
 ]

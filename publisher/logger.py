@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Self
@@ -18,7 +19,7 @@ from tenacity import (
 
 from publisher.backlog import Backlog
 from publisher.drops import Drops
-from publisher.metrics import Metrics
+from publisher.metrics import DropReason, Metrics
 from publisher.port import EnvelopeTooLarge, KafkaUnavailable, Publisher
 from schemas import Envelope, EventType, Source, new_event_id
 from schemas.codec import ENVELOPE, explain
@@ -39,7 +40,8 @@ class EventLogger:
     Events wait in a queue of `max_queued`, before it is entered too, and one task publishes them in order. While
     Kafka is away they are tried again for ever; over the bound new ones are dropped. Leaving takes `stop_deadline` at
     most, and what the publisher takes to close. Whatever is dropped is counted by reason and logged once a minute;
-    what is in the queue when the process is killed is lost.
+    what is in the queue when the process is killed is lost. It belongs to the process that enters it: in one that is
+    forked from there events are dropped, and a warning says so; `ThreadedEventLogger` is for those.
     """
 
     def __init__(
@@ -56,10 +58,13 @@ class EventLogger:
         self._backlog = Backlog(max_queued)
         self._drops = Drops(self._metrics)
         self._metrics.watch(self._backlog, publisher)
+        self._home: int | None = None  # the process that delivers
+        self._has_warned = False
         self._drainer: asyncio.Task[None]
         self._telling: asyncio.TimerHandle
 
     async def __aenter__(self) -> Self:
+        self.claim()
         await self._publisher.__aenter__()
         self._drainer = asyncio.create_task(self._drain())
         self._tell_drops()
@@ -70,6 +75,14 @@ class EventLogger:
             await self._stop()
         finally:
             await self._publisher.__aexit__(*exc_info)
+
+    def claim(self) -> None:
+        """Say that this process delivers; until then a warning tells that events wait."""
+        self._home = os.getpid()
+
+    def take_no_more(self) -> None:
+        """Refuse what is logged from now on, and count it as `closed`."""
+        self._backlog.close()
 
     def log_event(
         self,
@@ -99,12 +112,24 @@ class EventLogger:
                 client_ts=None if client_ts is None else client_ts.isoformat(),
                 source=source,
             )
-            refused = self._backlog.put(envelope)
+            refused = self._backlog.put(envelope) if self._home == os.getpid() else self._put_away_from_home(envelope)
         except Exception as error:  # whatever was given: the request that it was given in goes on
             self._drops.count("invalid", fault=_what_is_wrong(error))
         else:
             if refused:
                 self._drops.count(refused)
+
+    def _put_away_from_home(self, envelope: Envelope) -> DropReason | None:
+        if self._home is not None:
+            self._warn("events are dropped: the event logger was entered in the process that forked this one")
+            return "closed"
+        self._warn("events wait until the event logger is entered (async with)")
+        return self._backlog.put(envelope)
+
+    def _warn(self, what: str) -> None:
+        if not self._has_warned:
+            self._has_warned = True
+            logger.warning("%s; without an event loop use ThreadedEventLogger", what, extra={"action": "not_entered"})
 
     async def _drain(self) -> None:
         while batch := await self._backlog.oldest(MAX_BATCH_EVENTS):

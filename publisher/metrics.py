@@ -46,3 +46,10 @@ class Metrics:
         """Read the gauges from their sources at every scrape."""
         self.queued.set_function(lambda: len(backlog))
         self.kafka_up.set_function(lambda: publisher.is_ready)
+
+    def begin_anew(self) -> None:
+        """Count from 0 again: a process that was forked has logged nothing yet."""
+        for counter in (self.logged, self.published, self.retries, *map(self.dropped.labels, get_args(DropReason))):
+            counter.reset()
+        self.queued.set_function(lambda: 0)
+        self.kafka_up.set_function(lambda: 0)

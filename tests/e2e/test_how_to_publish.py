@@ -4,7 +4,9 @@ import json
 import os
 import re
 import subprocess
+import sys
 import uuid
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -16,6 +18,7 @@ from consumer.decoding import decode_batch
 from publisher import MemoryPublisher
 from publisher.kafka import partition_for
 from schemas import ATTEMPT_EVENTS, Envelope, decode, new_event_id
+from tests.integration.test_event_logger import read
 from tests.support.documents import ROOT, blocks, rows, table
 from tests.support.eventually import eventually
 from tests.support.http import Exam
@@ -114,3 +117,93 @@ async def test_the_service_that_the_page_shows_answers_and_logs(page: tuple[Modu
     fake.is_ready = True
     assert await module.publish_or_say_no(fake, event)
     assert fake.envelopes[-1] == event
+
+
+TOPIC_OF_TEST = 'os.environ["ATTEMPTLOG_KAFKA_BOOTSTRAP_SERVERS"], topic=os.environ["ATTEMPTLOG_TOPIC"])'
+
+# A master that imports the service, logs and forks, as gunicorn does with preload_app.
+MASTER = """
+import os, sys, uuid
+import service
+
+session = sys.argv[1]
+service.app.test_client().post(f"/sessions/{session}/submit")
+workers = []
+for _ in range(2):
+    if (worker := os.fork()) == 0:
+        for _ in range(5):
+            assert service.app.test_client().post(f"/sessions/{session}/submit").json == {"state": "submitted"}
+        sys.exit(0)
+    workers.append(worker)
+sys.exit(max(os.waitpid(worker, 0)[1] for worker in workers))
+"""
+
+FILES_AS_BROKER = """
+app.conf.broker_transport_options = {"data_folder_in": "queue", "data_folder_out": "queue", "control_folder": "queue"}
+"""
+
+
+def write_shown(mark: str, file: Path, more: str = "") -> None:
+    """Write the page's program as a reader would, but for the topic, which is the test's."""
+    [shown] = [block.text for block in blocks(PYTHON_PAGE) if block.language == "py" and block.mark == mark]
+    text = shown.replace('os.environ["ATTEMPTLOG_KAFKA_BOOTSTRAP_SERVERS"])', TOPIC_OF_TEST)
+    assert text != shown
+    file.write_text(text + more)
+
+
+def surroundings(bootstrap_servers: str, topic: str) -> dict[str, str]:
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    settings = {"ATTEMPTLOG_KAFKA_BOOTSTRAP_SERVERS": bootstrap_servers, "ATTEMPTLOG_TOPIC": topic}
+    return os.environ | settings | {"PYTHONPATH": str(ROOT), "PATH": path, "CELERY_BROKER_URL": "filesystem://"}
+
+
+async def of_session(bootstrap_servers: str, topic: str, session: str) -> list[Envelope]:
+    return [it for it in await read(bootstrap_servers, topic) if it.session_id == session]
+
+
+async def test_the_flask_service_logs_in_its_master_and_in_every_worker(
+    kafka_bootstrap: str, topic: str, tmp_path: Path
+) -> None:
+    session = str(uuid.uuid4())
+    write_shown("flask", tmp_path / "service.py")
+    done = subprocess.run(
+        [sys.executable, "-c", MASTER, session],
+        cwd=tmp_path,
+        env=surroundings(kafka_bootstrap, topic),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert [it.event_type for it in await of_session(kafka_bootstrap, topic, session)] == ["SESSION_SUBMITTED"] * 11
+
+
+async def test_the_celery_tasks_log_in_the_pools_processes(kafka_bootstrap: str, topic: str, tmp_path: Path) -> None:
+    sessions = [str(uuid.uuid4()) for _ in range(20)]
+    (tmp_path / "queue").mkdir()
+    write_shown("celery", tmp_path / "exams.py", FILES_AS_BROKER)
+    environment = surroundings(kafka_bootstrap, topic)
+    command = [
+        "celery",
+        "--app=exams",
+        "worker",
+        "--pool=prefork",
+        "--concurrency=2",
+        "--without-mingle",
+        "--loglevel=info",
+    ]
+    log = tmp_path / "worker.log"
+    with log.open("wb") as output:
+        worker = subprocess.Popen(command, cwd=tmp_path, env=environment, stdout=output, stderr=output)
+    try:
+        send = f"import exams; [exams.expire.delay(it, it) for it in {sessions}]"
+        subprocess.run([sys.executable, "-c", send], cwd=tmp_path, env=environment, timeout=60, check=True)
+        await eventually(lambda: log.read_text().count("succeeded in") == len(sessions), timeout=60)
+        worker.terminate()
+        assert worker.wait(30) == 0, log.read_text()
+    finally:
+        worker.kill()
+        worker.wait()
+    logged = {it.session_id for it in await read(kafka_bootstrap, topic)}
+    assert logged == set(sessions), log.read_text()
