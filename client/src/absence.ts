@@ -22,7 +22,7 @@ interface Loss {
  */
 export function watchAbsence(track: TelemetryClient["track"], sessionId: string): () => void {
   const key = `attemptlog-away:${sessionId}`;
-  let isAway = attempt(() => sessionStorage.getItem(key), null) !== null;
+  let isAway = typeof attempt<string | null | undefined>(() => sessionStorage.getItem(key), undefined) === "string";
   let loss: Loss | undefined;
   let isUnloading = false;
   let isInFrame = false;
