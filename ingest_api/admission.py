@@ -1,5 +1,6 @@
 """Which events of a batch are taken. Pure: what it needs to know is passed in."""
 
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -7,6 +8,7 @@ from datetime import datetime
 from ingest_api.body import reason
 from ingest_api.sessions import Session
 from schemas import Envelope, EventIn, IngestRequest, Malformed, Rejection, new_event_id
+from schemas.fields import UUID_PATTERN
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +27,18 @@ class Admission:
         """Return the sessions of events refused for their question, which may have been added a moment ago."""
         refused = (batch.events[it.index] for it in self.rejections if it.code == "question_not_in_session")
         return {event.session_id for event in refused if isinstance(event, EventIn)}
+
+
+def named_sessions(batch: IngestRequest, rejections: Collection[Rejection]) -> set[str]:
+    """Return the sessions that refused events name, also those that are no event otherwise."""
+    refused = (batch.events[it.index] for it in rejections)
+    named = (it.session_id if isinstance(it, EventIn) else _session_id(it.raw) for it in refused)
+    return {it.lower() for it in named if it is not None}
+
+
+def _session_id(raw: object) -> str | None:
+    named = raw.get("session_id") if isinstance(raw, dict) else None
+    return named if isinstance(named, str) and re.fullmatch(UUID_PATTERN, named) else None
 
 
 def without(admission: Admission, too_large: Collection[str]) -> Admission:

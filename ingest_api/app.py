@@ -11,6 +11,7 @@ from fastapi.openapi.utils import get_openapi
 from fastapi.telemetry import TelemetryConfig
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from ingest_api.answers import failed, method_not_allowed, not_found
 from ingest_api.auth import Authenticator
 from ingest_api.body import BodyLimits
 from ingest_api.intake import Intake
@@ -19,6 +20,7 @@ from ingest_api.metrics import Metrics
 from ingest_api.openapi import SECURITY_SCHEMES
 from ingest_api.process import Ending
 from ingest_api.rate import TokenBuckets
+from ingest_api.refusals import Refusals
 from ingest_api.routes import INGEST_PATH, router, serve_batch
 from ingest_api.services import Services, State
 from ingest_api.sessions import PostgresSessions, SessionDirectory
@@ -31,16 +33,27 @@ GC_THRESHOLD = 50_000  # a batch makes about 600 objects and no cycles; the defa
 
 
 class Gateway(FastAPI):
-    """Hands batches to `batches` and leaves everything else to FastAPI."""
+    """Hands batches to `batches` and leaves everything else to FastAPI.
+
+    A slash at the end of an address makes no difference, and HEAD is served wherever GET is.
+    """
 
     batches: ASGIApp = staticmethod(serve_batch)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a request; see the ASGI specification."""
-        if scope["type"] == "http" and scope["path"] == INGEST_PATH and scope["method"] == "POST":
-            await self.batches(scope, receive, send)
-        else:
-            await super().__call__(scope, receive, send)
+        if scope["type"] == "http":
+            if scope["path"].removesuffix("/") == INGEST_PATH and scope["method"] == "POST":
+                await self.batches(scope, receive, send)
+                return
+            scope = _as_served(scope)
+        await super().__call__(scope, receive, send)
+
+
+def _as_served(scope: Scope) -> Scope:
+    """Return a request as the routes know it; the server leaves out the body of an answer to HEAD (ASGI, HTTP)."""
+    method = "GET" if scope["method"] == "HEAD" else scope["method"]
+    return {**scope, "method": method, "path": scope["path"].removesuffix("/") or "/"}
 
 
 def create_app(
@@ -68,11 +81,15 @@ def create_app(
         async with keys, sessions, publisher:
             gc.freeze()
             gc.set_threshold(GC_THRESHOLD)
-            yield {"services": services}
+            with services.refusals:
+                yield {"services": services}
         ending.leave()
 
-    app = Gateway(title="attemptlog gateway", lifespan=lifespan, telemetry=NO_TELEMETRY)
+    # a redirect would lead to plain HTTP where TLS ends at a proxy
+    app = Gateway(title="attemptlog gateway", lifespan=lifespan, telemetry=NO_TELEMETRY, redirect_slashes=False)
     app.include_router(router)
+    for kind, handler in ((404, not_found), (405, method_not_allowed), (Exception, failed)):
+        app.add_exception_handler(kind, handler)
     if settings.cors_origins:
         _allow_origins(app, settings.cors_origins)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
@@ -113,14 +130,16 @@ def _services(
     publisher: Publisher,
     sessions: SessionDirectory,
 ) -> Services:
+    refusals = Refusals()
     buckets = TokenBuckets(settings.rate_limit_events_per_second, settings.rate_limit_burst)
     return Services(
         authenticator=Authenticator(keys, settings.jwt_audience, settings.jwt_issuer),
         body_limits=BodyLimits(settings.max_body_bytes, settings.body_deadline),
         gate=gate,
-        intake=Intake(publisher, sessions, buckets, metrics),
+        intake=Intake(publisher, sessions, buckets, metrics, refusals),
         metrics=metrics,
         publisher=publisher,
+        refusals=refusals,
         sessions=sessions,
     )
 

@@ -1,14 +1,16 @@
 """The way of a batch through the gateway: rate, ownership, Kafka, reply."""
 
 import time
+from collections.abc import Set
 from datetime import UTC, datetime
 
-from ingest_api.admission import Admission, admit, session_ids, without
+from ingest_api.admission import Admission, admit, named_sessions, session_ids, without
 from ingest_api.auth import Caller
 from ingest_api.drops import PageDrops
 from ingest_api.metrics import Metrics
-from ingest_api.problems import EveryEventInvalid, NothingAllowed, TooManyEvents, Unavailable, reply_of
+from ingest_api.problems import EveryEventInvalid, NothingAllowed, Problem, TooManyEvents, Unavailable, reply_of
 from ingest_api.rate import TokenBuckets
+from ingest_api.refusals import Refusals
 from ingest_api.sessions import SessionDirectory
 from publisher import EnvelopeTooLarge, KafkaUnavailable, Publisher
 from schemas import IngestReply, IngestRequest
@@ -20,12 +22,18 @@ class Intake:
     """Takes batches; holds no state of its own but what pages said they dropped."""
 
     def __init__(
-        self, publisher: Publisher, sessions: SessionDirectory, buckets: TokenBuckets, metrics: Metrics
+        self,
+        publisher: Publisher,
+        sessions: SessionDirectory,
+        buckets: TokenBuckets,
+        metrics: Metrics,
+        refusals: Refusals,
     ) -> None:
         self._publisher = publisher
         self._sessions = sessions
         self._buckets = buckets
         self._metrics = metrics
+        self._refusals = refusals
         self._drops = PageDrops(metrics.dropped_by_pages)
         metrics.dropping_streams.set_function(lambda: self._drops.streams)
 
@@ -33,6 +41,29 @@ class Intake:
         """Return when every event that is taken is durable in Kafka; raise a Problem when none is."""
         self._metrics.batch_events.observe(len(batch.events))
         self._keep_rate(batch, caller)
+        admission, unchecked = await self._admit(batch, caller)
+        try:
+            await self._publish(admission, batch, caller)
+        except EnvelopeTooLarge as error:
+            admission = without(admission, error.ids)
+            await self._publish(admission, batch, caller)
+        self._count(admission)
+        if unchecked:
+            self._metrics.unchecked.inc(sum(it.session_id in unchecked for it in admission.envelopes))
+        if admission.rejections:
+            self._note("some_events", admission, batch, caller)
+        return reply_of(len(admission.envelopes), admission.rejections)
+
+    def _keep_rate(self, batch: IngestRequest, caller: Caller) -> None:
+        wait = self._buckets.wait_before(caller.user_id, len(batch.events), time.monotonic())
+        if wait:
+            self._refusals.note(TooManyEvents.code, caller.user_id, sessions=session_ids(batch))
+            raise TooManyEvents(
+                "over this user's rate; send the same batch again later", reply=reply_of(0, []), retry_after=wait
+            )
+
+    async def _admit(self, batch: IngestRequest, caller: Caller) -> tuple[Admission, Set[str]]:
+        """Decide, and return what was decided and the sessions that could not be looked up."""
         asked, received_at = session_ids(batch), datetime.now(UTC)
         sessions = await self._sessions.find(asked, caller.user_id)
         admission = admit(batch, caller.user_id, sessions, received_at)
@@ -40,35 +71,11 @@ class Intake:
             known = {id_: session for id_, session in sessions.items() if id_ not in doubtful}
             sessions = known | dict(await self._sessions.find_anew(doubtful))
             admission = admit(batch, caller.user_id, sessions, received_at)
+        return admission, asked - sessions.keys()
+
+    async def _publish(self, admission: Admission, batch: IngestRequest, caller: Caller) -> None:
         if not admission.envelopes:
-            raise self._refused(admission)
-        try:
-            await self._publish(admission)
-        except EnvelopeTooLarge as error:
-            admission = without(admission, error.ids)
-            if not admission.envelopes:
-                raise self._refused(admission) from error
-            await self._publish(admission)
-        self._count(admission)
-        if len(sessions) < len(asked):
-            self._metrics.unchecked.inc(sum(it.session_id not in sessions for it in admission.envelopes))
-        return reply_of(len(admission.envelopes), admission.rejections)
-
-    def _keep_rate(self, batch: IngestRequest, caller: Caller) -> None:
-        wait = self._buckets.wait_before(caller.user_id, len(batch.events), time.monotonic())
-        if wait:
-            raise TooManyEvents(
-                "over this user's rate; send the same batch again later", reply=reply_of(0, []), retry_after=wait
-            )
-
-    def _refused(self, admission: Admission) -> EveryEventInvalid | NothingAllowed:
-        self._count(admission)
-        reply = reply_of(0, admission.rejections)
-        if admission.is_forbidden:
-            return NothingAllowed("no event was accepted; see rejected_reasons_sample", reply=reply)
-        return EveryEventInvalid("no event is valid; see rejected_reasons_sample", reply=reply)
-
-    async def _publish(self, admission: Admission) -> None:
+            raise self._refused(admission, batch, caller)
         try:
             await self._publisher.publish(admission.envelopes)
         except KafkaUnavailable as error:
@@ -77,6 +84,17 @@ class Intake:
                 reply=reply_of(0, admission.rejections),
                 retry_after=KAFKA_RETRY_AFTER,
             ) from error
+
+    def _refused(self, admission: Admission, batch: IngestRequest, caller: Caller) -> Problem:
+        self._count(admission)
+        kind: type[Problem] = NothingAllowed if admission.is_forbidden else EveryEventInvalid
+        self._note(kind.code, admission, batch, caller)
+        what = "no event was accepted" if admission.is_forbidden else "no event is valid"
+        return kind(f"{what}; see rejected_reasons_sample", reply=reply_of(0, admission.rejections))
+
+    def _note(self, code: str, admission: Admission, batch: IngestRequest, caller: Caller) -> None:
+        sessions = named_sessions(batch, admission.rejections)
+        self._refusals.note(code, caller.user_id, sessions=sessions, reasons=[it.code for it in admission.rejections])
 
     def _count(self, admission: Admission) -> None:
         self._metrics.accepted.inc(len(admission.envelopes))

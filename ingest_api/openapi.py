@@ -4,7 +4,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from ingest_api.problems import PROBLEMS, Problem, Unauthenticated, document, reply_of
+from ingest_api.problems import PROBLEMS, MethodNotAllowed, Problem, Unauthenticated, document, reply_of
 from schemas import IngestReply, IngestRequest, Rejection
 
 SESSION = "01890a5d-ac96-774b-bcce-b302099a8057"
@@ -76,6 +76,7 @@ def _responses() -> dict[int | str, dict[str, Any]]:
         described["content"]["application/problem+json"]["examples"][kind.code] = {"value": _example(kind)}
     for status in (429, 503):
         answers[status]["headers"] = {"Retry-After": {"schema": {"type": "integer"}, "description": "Seconds."}}
+    answers[MethodNotAllowed.status.value]["headers"] = {"Allow": {"schema": {"type": "string"}}}
     answers[Unauthenticated.status.value]["headers"] = {"WWW-Authenticate": {"schema": {"type": "string"}}}
     return answers
 

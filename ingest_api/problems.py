@@ -1,13 +1,11 @@
 """Refusals as application/problem+json (RFC 9457): each is raised where it is found and answered here."""
 
-from collections.abc import Awaitable, Callable, Sequence
-from functools import wraps
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from math import ceil
 
 import orjson
-from fastapi import Request, Response
-from starlette.requests import ClientDisconnect
+from fastapi import Response
 
 from schemas import MAX_REASONS_IN_REPLY, IngestReply, Rejection
 
@@ -53,6 +51,20 @@ class NothingAllowed(Problem):
     code = "nothing_allowed"
 
 
+class NotFound(Problem):
+    """Nothing is served at this address: mend it."""
+
+    status = HTTPStatus.NOT_FOUND
+    code = "not_found"
+
+
+class MethodNotAllowed(Problem):
+    """This address is served by other methods: see Allow."""
+
+    status = HTTPStatus.METHOD_NOT_ALLOWED
+    code = "method_not_allowed"
+
+
 class SlowBody(Problem):
     """The body did not arrive in time: send it again."""
 
@@ -74,6 +86,13 @@ class TooManyEvents(Problem):
     code = "too_many_events"
 
 
+class Broken(Problem):
+    """A fault of the gateway, which its log describes: send the same batch again later."""
+
+    status = HTTPStatus.INTERNAL_SERVER_ERROR
+    code = "internal_error"
+
+
 class Unavailable(Problem):
     """Something the gateway needs is away: send the same batch again after Retry-After."""
 
@@ -86,9 +105,12 @@ PROBLEMS = (
     EveryEventInvalid,
     Unauthenticated,
     NothingAllowed,
+    NotFound,
+    MethodNotAllowed,
     SlowBody,
     BodyTooLarge,
     TooManyEvents,
+    Broken,
     Unavailable,
 )
 
@@ -114,27 +136,13 @@ def document(problem: Problem) -> dict[str, object]:
     return fields | (problem.reply.model_dump() if problem.reply else {})
 
 
+def answer(problem: Problem, headers: Mapping[str, str] | None = None) -> Response:
+    """Return the answer that tells a problem, with more headers where they are given."""
+    body, told = orjson.dumps(document(problem)), _headers(problem) | dict(headers or {})
+    return Response(body, problem.status, told, media_type="application/problem+json")
+
+
 def _headers(problem: Problem) -> dict[str, str]:
     if isinstance(problem, Unauthenticated):
         return {"www-authenticate": "Bearer"}
     return {} if problem.retry_after is None else {"retry-after": str(max(1, ceil(problem.retry_after)))}
-
-
-def answering_problems(endpoint: Callable[[Request], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:
-    """Return the endpoint with every Problem that it raises made an answer, however a request comes to it."""
-
-    @wraps(endpoint)
-    async def answering(request: Request) -> Response:
-        try:
-            return await endpoint(request)
-        except Problem as problem:
-            return _answer(problem)
-        except ClientDisconnect:
-            return Response(status_code=HTTPStatus.BAD_REQUEST)  # nobody listens
-
-    return answering
-
-
-def _answer(problem: Problem) -> Response:
-    body, headers = orjson.dumps(document(problem)), _headers(problem)
-    return Response(body, problem.status, headers, media_type="application/problem+json")

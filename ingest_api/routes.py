@@ -9,10 +9,10 @@ from fastapi.responses import PlainTextResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.types import Receive, Scope, Send
 
+from ingest_api.answers import CALLER, answering_problems
 from ingest_api.auth import headers_of
 from ingest_api.body import parse, read_body
 from ingest_api.openapi import INGEST_REQUEST, INGEST_RESPONSES
-from ingest_api.problems import answering_problems
 from ingest_api.services import Services, services
 
 INGEST_PATH = "/v1/telemetry/events"
@@ -34,6 +34,7 @@ async def ingest(request: Request) -> Response:
     of, headers = services(request.scope), headers_of(request.scope["headers"])
     with of.gate.admit(headers) as place:
         caller = await of.authenticator.caller(headers, time.time())
+        request.scope[CALLER] = caller.user_id
         body = await read_body(request, headers, of.body_limits)
         place.body_has_arrived()
         reply = await of.intake.take(parse(body), caller)

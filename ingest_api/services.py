@@ -9,6 +9,7 @@ from ingest_api.auth import Authenticator
 from ingest_api.body import BodyLimits
 from ingest_api.intake import Intake
 from ingest_api.metrics import Metrics
+from ingest_api.refusals import Refusals
 from ingest_api.sessions import SessionDirectory
 from ingest_api.shedding import Gate
 from publisher import Publisher
@@ -24,6 +25,7 @@ class Services:
     intake: Intake
     metrics: Metrics
     publisher: Publisher
+    refusals: Refusals
     sessions: SessionDirectory
 
 

@@ -304,6 +304,31 @@ def test_health_readiness_and_metrics_are_served(url: str, caller: Caller, exam:
     assert 'attemptlog_ingest_events_rejected_total{code="invalid_field"}' in metrics
 
 
+@pytest.mark.parametrize(("path", "status"), [("/healthz", 200), ("/readyz/", 200), ("/metrics", 200), ("/x", 404)])
+def test_head_is_answered_as_get_without_a_body(url: str, path: str, status: int) -> None:
+    with httpx.Client(base_url=url) as client:
+        for _ in range(2):  # what came too much would be read as the next answer
+            answer = client.head(path)
+            assert (answer.status_code, answer.content) == (status, b"")
+        assert client.get("/healthz").json() == {"status": "ok"}
+        assert client.head(PATH).headers["allow"] == "OPTIONS, POST"
+
+
+def test_what_is_not_served_is_answered_as_a_problem_and_never_by_a_redirect(url: str, caller: Caller) -> None:
+    assert is_problem(httpx.get(f"{url}/v1/"), 404)
+    assert is_problem(httpx.get(f"{url}{PATH}"), 405)
+    assert is_problem(httpx.post(f"{url}/healthz/"), 405)
+    assert httpx.options(f"{url}{PATH}").status_code == 204
+    assert is_problem(caller.client.post(f"{PATH}/", content=b"{}", headers=bearer(token(caller.user))), 400)
+
+
+def test_a_cookie_in_a_second_line_counts(url: str, exam: Exam) -> None:
+    body = json.dumps({"events": [exam.event()]}).encode()
+    lines = [("content-type", "application/json"), ("cookie", f'access_token="{token(exam.user)}"'), ("cookie", "a=b")]
+    for headers in (lines, lines[::-1]):
+        assert httpx.post(f"{url}{PATH}", content=body, headers=headers).status_code == 202
+
+
 def test_the_openapi_document_has_examples_that_are_batches(url: str) -> None:
     operation = httpx.get(f"{url}/openapi.json").json()["paths"][PATH]["post"]
     examples = operation["requestBody"]["content"]["application/json"]["examples"]

@@ -9,6 +9,7 @@ from ingest_api.intake import Intake
 from ingest_api.metrics import Metrics
 from ingest_api.problems import NothingAllowed
 from ingest_api.rate import TokenBuckets
+from ingest_api.refusals import Refusals
 from ingest_api.sessions import MemorySessions, Session
 from publisher import MemoryPublisher
 from schemas import IngestRequest
@@ -30,7 +31,7 @@ def batch() -> IngestRequest:
 
 
 def intake(sessions: MemorySessions, publisher: MemoryPublisher, metrics: Metrics) -> Intake:
-    return Intake(publisher, sessions, TokenBuckets(50, 50), metrics)
+    return Intake(publisher, sessions, TokenBuckets(50, 50), metrics, Refusals())
 
 
 async def test_a_question_that_was_added_in_mid_exam_is_accepted() -> None:
