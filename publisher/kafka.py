@@ -27,7 +27,7 @@ from schemas.topics import topic_name
 logger = logging.getLogger(__name__)
 
 PARTITION_CACHE_SIZE = 65_536  # sessions; murmur2 in Python costs 8 µs, a hit 0.1 µs
-LATENESS_INTERVAL = timedelta(milliseconds=50)  # how much longer than the delivery deadline anybody waits
+LATENESS = timedelta(milliseconds=5)  # how much longer than the delivery deadline anybody waits
 FAILURE_PAUSE = timedelta(seconds=1)  # before connecting again after what nobody expected
 LOOK_INTERVAL = timedelta(seconds=30)  # until a changed max.message.bytes is known
 RETRY_PAUSE = wait_exponential_jitter(multiplier=0.1, max=2)  # seconds
@@ -185,5 +185,5 @@ def _refuse_too_large(envelopes: Sequence[Envelope], limits: Limits) -> None:
 
 async def _give_up_late(lanes: Lanes) -> None:
     while True:
-        lanes.give_up_late()
-        await asyncio.sleep(LATENESS_INTERVAL.total_seconds())
+        nobody_late_for = lanes.give_up_late()
+        await asyncio.sleep(nobody_late_for + LATENESS.total_seconds())

@@ -120,12 +120,19 @@ class Lanes:
         self._schedule_departure()
         return waits
 
-    def give_up_late(self) -> None:
-        """Tell those who wait longer than the delivery deadline; what is on its way is still being tried."""
-        for lane in self._lanes:
-            for batch in lane.batches:
-                if self._is_late(batch):
-                    batch.settle("Kafka did not acknowledge within the delivery deadline")
+    def give_up_late(self) -> float:
+        """Tell those who wait longer than the delivery deadline; what is on its way is still being tried.
+
+        Returns for how many seconds there is nobody else to tell.
+        """
+        now = self._loop.time()
+        next_at = now + self._deadline
+        for batch in [batch for lane in self._lanes for batch in lane.batches if batch.waits]:
+            if self._is_late(batch):
+                batch.settle("Kafka did not acknowledge within the delivery deadline")
+            else:
+                next_at = min(next_at, batch.opened_at + self._deadline)
+        return next_at - now
 
     def close(self) -> None:
         """Stop sending and fail what is not acknowledged."""

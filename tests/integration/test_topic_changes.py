@@ -5,6 +5,7 @@ import contextlib
 import time
 import uuid
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -23,11 +24,18 @@ from publisher.kafka import partition_for
 from publisher.metrics import Metrics
 from schemas import Envelope
 from tests.integration.test_publisher import DEADLINE, envelopes, read_topic
+from tests.support.consumer import consumer, ledger
 from tests.support.eventually import eventually
 from tests.support.http import Caller, gateway, insert_exam
 from tests.support.services import create_topic
 
 LARGE = b'{"a":"' + b"x" * 4000 + b'"}'
+QUICKLY_LOOKING_CONSUMER = """
+import schemas.metadata
+schemas.metadata.METADATA_MAX_AGE_MS = 300
+from consumer.app import run
+raise SystemExit(run())
+"""
 NARROW = 3_000  # bytes; below an envelope with a large payload
 
 
@@ -42,6 +50,24 @@ async def slow_kafka(stack_directory: Path) -> AsyncIterator[tuple[Proxy, str]]:
             yield proxy, await create_topic(kafka.bootstrap_servers)
     finally:
         await asyncio.to_thread(kafka.stop)
+
+
+@asynccontextmanager
+async def measuring_lag() -> AsyncIterator[list[float]]:
+    """Yield by how many seconds the event loop was late, again and again."""
+    lags = [0.0]
+
+    async def measure() -> None:
+        while True:
+            due = time.monotonic() + 0.01
+            await asyncio.sleep(0.01)
+            lags.append(time.monotonic() - due)
+
+    measuring = asyncio.create_task(measure())
+    try:
+        yield lags
+    finally:
+        measuring.cancel()
 
 
 async def publish_and_time(publisher: KafkaPublisher, start: float) -> float:
@@ -199,6 +225,26 @@ async def test_added_partitions_are_written_to(
     assert {partition: after[partition] - before[partition] for partition in after} == expected
 
 
+async def test_added_partitions_are_read(kafka_bootstrap: str, topic: str, database_url: str) -> None:
+    with consumer(kafka_bootstrap, database_url, topic, program=QUICKLY_LOOKING_CONSUMER) as worker:
+        await eventually(worker.is_ready, timeout=30)
+        async with admin_client(kafka_bootstrap) as client:
+            await client.create_partitions({topic: NewPartitions(24)})
+
+        async def is_published() -> bool:
+            async with KafkaPublisher(kafka_bootstrap, topic=topic) as publisher:
+                await eventually(lambda: publisher.is_ready)
+                await publisher.publish([it for _ in range(500) for it in envelopes(1)])
+            return all(it.end > 0 for it in (await offsets(kafka_bootstrap, topic)).values())
+
+        await eventually(is_published)
+        ends = {partition: it.end for partition, it in (await offsets(kafka_bootstrap, topic)).items()}
+        assert len(ends) == 24
+        await eventually(
+            lambda: {partition: it["records"] for partition, it in ledger(database_url).items()} == ends, timeout=30
+        )
+
+
 async def test_a_topic_that_is_deleted_is_missed_and_one_that_is_made_anew_is_found(
     kafka_bootstrap: str, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -242,8 +288,9 @@ async def test_however_slow_kafka_is_an_answer_comes_within_the_deadline(
     async with KafkaPublisher(f"127.0.0.1:{proxy.port}", topic=topic, delivery_deadline=DEADLINE) as publisher:
         await eventually(lambda: publisher.is_ready)
         proxy.delay = delay
-        waits = await asyncio.gather(*(publish_and_time(publisher, start / 20) for start in range(100)))
-        assert max(waits) < DEADLINE.total_seconds() + 0.1
+        async with measuring_lag() as lags:  # of a busy machine, which is not the publisher's
+            waits = await asyncio.gather(*(publish_and_time(publisher, start / 20) for start in range(100)))
+        assert max(waits) < DEADLINE.total_seconds() + 0.1 + max(lags)
         proxy.heal()
         await publish_with_patience(publisher, envelopes(3))
         await eventually(lambda: publisher.buffered_bytes == 0, timeout=20)

@@ -4,7 +4,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -115,11 +115,12 @@ class ConsumerProcess:
     settings: Mapping[str, str]
     port: int = field(default_factory=free_port)
     process: "subprocess.Popen[bytes] | None" = None
+    arguments: Sequence[str] = ("-m", "consumer")
 
     def start(self) -> Self:
         environment = {f"ATTEMPTLOG_{name.upper()}": value for name, value in self.settings.items()}
         environment |= {"ATTEMPTLOG_CONSUMER_HOST": "127.0.0.1", "ATTEMPTLOG_CONSUMER_PORT": str(self.port)}
-        self.process = subprocess.Popen([sys.executable, "-m", "consumer"], env=os.environ | environment)
+        self.process = subprocess.Popen([sys.executable, *self.arguments], env=os.environ | environment)
         return self
 
     def kill(self) -> None:
@@ -149,10 +150,18 @@ class ConsumerProcess:
 
 
 @contextmanager
-def consumer(bootstrap_servers: str, database_url: str, topic: str, **settings: str) -> Iterator[ConsumerProcess]:
-    """Run a consumer; `settings` are environment variables without prefix. What is left of it is killed afterwards."""
+def consumer(
+    bootstrap_servers: str, database_url: str, topic: str, *, program: str | None = None, **settings: str
+) -> Iterator[ConsumerProcess]:
+    """Run a consumer, or a `program` that runs it; what is left of it is killed afterwards.
+
+    `settings` are environment variables without prefix.
+    """
     given = {"kafka_bootstrap_servers": bootstrap_servers, "database_url": database_url, "topic": topic}
-    process = ConsumerProcess(given | {"consumer_group": topic} | settings).start()
+    process = ConsumerProcess(given | {"consumer_group": topic} | settings)
+    if program is not None:
+        process.arguments = ("-c", program)
+    process.start()
     try:
         yield process
     finally:
