@@ -1,3 +1,22 @@
-from cli.app import main
+"""The `attemptlog` command, and `python -m cli`."""
 
-main()
+import signal
+
+from cli.interrupts import leave_at_once
+
+# Before anything else is imported, for that takes seconds; also in the processes that uvicorn starts from here.
+signal.signal(signal.SIGINT, leave_at_once)
+
+
+def main() -> None:
+    """Run the command that the command line names."""
+    from cli.app import main as run  # noqa: PLC0415
+
+    try:
+        run()
+    finally:
+        signal.signal(signal.SIGINT, leave_at_once)
+
+
+if __name__ == "__main__":
+    main()

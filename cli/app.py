@@ -10,6 +10,7 @@ from typer.main import get_command
 
 from cli.console import print_error
 from cli.errors import sentence
+from cli.interrupts import raise_interrupts
 
 EXAMPLES = {
     "up": "attemptlog up --candidates 100",
@@ -26,6 +27,8 @@ EXAMPLES = {
     "schema": "attemptlog schema asyncapi > asyncapi.json",
     "doctor": "attemptlog doctor",
 }
+
+SERVERS = frozenset({"ingest", "consume"})  # they take over the signals when they serve, and have nothing before
 
 
 class Commands(TyperGroup):
@@ -49,6 +52,13 @@ class Commands(TyperGroup):
             return group.get_command(ctx, cmd_name)
         alone.command(cmd_name, epilog=epilog)(found)
         return get_command(alone)
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Return the subcommand, which is imported by then, and what is left of the command line."""
+        resolved = super().resolve_command(ctx, args)
+        if resolved[0] not in SERVERS:
+            raise_interrupts()
+        return resolved
 
     def invoke(self, ctx: Any) -> Any:
         """Run the subcommand that the command line names."""

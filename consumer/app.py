@@ -55,8 +55,8 @@ def run(settings: ConsumerSettings | None = None) -> int:
     app, ending = _build(settings)
     gc.freeze()
     gc.set_threshold(GC_THRESHOLD)
-    for asked_to_end in (signal.SIGTERM, signal.SIGINT):  # uvicorn hands on what it has dealt with; 0 is not killed
-        signal.signal(asked_to_end, lambda *_: None)
+    for asked_to_end in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(asked_to_end, ending.asked)
     uvicorn.run(
         app,
         host=settings.consumer_host,

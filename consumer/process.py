@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 import signal
 
 from consumer.errors import CannotRun
@@ -16,6 +17,11 @@ class Ending:
     def __init__(self) -> None:
         self.failure: Exception | None = None
         self.begun = asyncio.Event()
+
+    def asked(self, number: int, _: object) -> None:
+        """Take SIGTERM or SIGINT: before anything has begun, leave; uvicorn hands on what it has dealt with itself."""
+        if self.failure is None and not self.begun.is_set():
+            os._exit(128 + number)
 
     async def fail(self, failure: Exception) -> None:
         """End the process in an orderly way, with an exit status other than 0; returns when that has begun.
