@@ -110,12 +110,12 @@ def _parse(body: bytes) -> IngestRequest:
 def _parse_one_by_one(body: bytes) -> IngestRequest:
     """Set aside the events that only a lenient parser can read, such as lone surrogates, and read the others."""
     document = _loads(body)
-    aside = _take_unreadable(document)
     try:
+        aside = _take_unreadable(document)
         batch = IngestRequest.model_validate_json(json.dumps(document))
     except ValidationError as error:
         raise BadBody(explain(error)) from error
-    except RecursionError as error:
+    except RecursionError as error:  # what is written takes more of the stack than what is read
         raise BadBody("the body is nested too deeply") from error
     for index, raw in aside.items():
         batch.events[index] = _alone(raw)
