@@ -123,8 +123,10 @@ TOPIC_OF_TEST = 'os.environ["ATTEMPTLOG_KAFKA_BOOTSTRAP_SERVERS"], topic=os.envi
 
 # A master that imports the service, logs and forks, as gunicorn does with preload_app.
 MASTER = """
-import os, sys, uuid
+import logging, os, sys
 import service
+
+logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # a topic that is new has no leader yet, and it says so
 
 session = sys.argv[1]
 service.app.test_client().post(f"/sessions/{session}/submit")

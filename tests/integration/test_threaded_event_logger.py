@@ -14,11 +14,12 @@ from tests.integration.test_event_logger import read
 from tests.support.documents import ROOT
 
 SET_UP = """
-import multiprocessing, os, sys, threading, time, uuid
+import logging, multiprocessing, os, sys, threading, time, uuid
 from prometheus_client import CollectorRegistry
 from publisher import KafkaPublisher, ThreadedEventLogger
 from publisher.metrics import Metrics
 
+logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # a topic that is new has no leader yet, and it says so
 servers, topic, session = sys.argv[1:4]
 registry = CollectorRegistry()
 events = ThreadedEventLogger(lambda: KafkaPublisher(servers, topic=topic), metrics=Metrics(registry))
