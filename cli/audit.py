@@ -6,12 +6,14 @@ from typing import Annotated
 
 import psycopg
 import typer
+from psycopg import IsolationLevel
 from psycopg.rows import scalar_row
 from rich.table import Table
 
 from cli.console import out, print_json, working_on
 from cli.kafka import no_such_topic, offsets
 from cli.ledger import NOTHING, Audit, Counts, PartitionAccount
+from cli.postgres import open_transaction
 from cli.settings import CliSettings
 
 POLL_SECONDS = 0.1
@@ -20,7 +22,7 @@ POLL_SECONDS = 0.1
 COLUMNS = ("part", "begin", "end", "next", "records", "inserted", "dupl", "dead", "suppr", "pend", "lost")
 
 # One snapshot for all of them, or a batch that commits in between would look like a fault.
-ONE_SNAPSHOT = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY"
+ONE_SNAPSHOT = IsolationLevel.REPEATABLE_READ
 
 SELECT_COUNTS = """
 SELECT
@@ -112,7 +114,7 @@ async def drain(bootstrap_servers: str, database_url: str, topic: str, wait: flo
     """Wait until what Kafka holds now is in the ledger; return False when it is not within `wait` seconds."""
     goals = {partition: found.end for partition, found in (await offsets(bootstrap_servers, topic)).items()}
     deadline = time.monotonic() + wait
-    async with await psycopg.AsyncConnection.connect(database_url, autocommit=True) as connection:
+    async with open_transaction(database_url) as connection:  # each statement sees what is committed by then
         while True:
             cursor = await connection.execute(SELECT_NEXT_OFFSETS, {"topic": topic})
             reached: dict[int, int] = dict(await cursor.fetchall())
@@ -130,8 +132,7 @@ async def read_counts(connection: psycopg.AsyncConnection, topic: str) -> dict[i
 
 
 async def _read_database(database_url: str, topic: str) -> tuple[dict[int, Counts], int, int, int]:
-    async with await psycopg.AsyncConnection.connect(database_url) as connection:
-        await connection.execute(ONE_SNAPSHOT)
+    async with open_transaction(database_url, ONE_SNAPSHOT, read_only=True) as connection:
         counts = await read_counts(connection, topic)
         statements = (SELECT_INSERTED_IN_ALL, SELECT_REPLAYED, SELECT_EVENTS)
         inserted, replayed, events = [await _number(connection, statement) for statement in statements]

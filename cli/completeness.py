@@ -6,12 +6,12 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-import psycopg
 from psycopg.rows import dict_row
 from psycopg.types.multirange import Multirange
 
 from cli.errors import OperatorError
 from cli.letters import Row
+from cli.postgres import transaction
 from cli.timeline import Entry, gaps, timeline
 
 SELECT_SESSION = "SELECT user_id::text, exam_id::text FROM test_sessions WHERE id = %(session)s"
@@ -136,7 +136,7 @@ def _without_nulls(entry: Entry) -> Row:
 def read_session(database_url: str, session_id: UUID, limit: int) -> Session:
     """Return a session with at most `limit` entries; raise OperatorError when nothing is known of it."""
     which = {"session": session_id, "limit": limit + 1}
-    with psycopg.connect(database_url, row_factory=dict_row) as connection:
+    with transaction(database_url, row_factory=dict_row) as connection:
         owner = connection.execute(SELECT_SESSION, which).fetchone()
         completeness = connection.execute(SELECT_COMPLETENESS, which).fetchone() or NO_EVENTS
         streams = connection.execute(SELECT_STREAMS, which).fetchall()
@@ -151,6 +151,6 @@ def read_session(database_url: str, session_id: UUID, limit: int) -> Session:
 
 def read_streams_with_gaps(database_url: str, since: datetime, limit: int) -> list[Row]:
     """Return the streams that lack numbers, of sessions with an event since then; the last active session first."""
-    with psycopg.connect(database_url, row_factory=dict_row) as connection:
+    with transaction(database_url, row_factory=dict_row) as connection:
         rows = connection.execute(SELECT_STREAMS_WITH_GAPS, {"since": since, "limit": limit}).fetchall()
     return [with_gaps(row) for row in rows]

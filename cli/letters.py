@@ -9,12 +9,12 @@ from typing import Any
 from uuid import UUID
 
 import orjson
-import psycopg
 from psycopg import sql
 from psycopg.rows import dict_row
 
 from cli.errors import OperatorError
 from cli.moments import shown
+from cli.postgres import transaction
 from schemas import Envelope, Undecodable, decode
 
 READABLE_BYTES = 2_000
@@ -164,19 +164,19 @@ def count_and_list(
 ) -> tuple[list[Row], list[Row]]:
     """Return the counts by reason, and the newest letters; those that are stored by now only if `settled`."""
     which = selection.parameters | {"settled": settled, "limit": limit}
-    with psycopg.connect(database_url, row_factory=dict_row) as connection:
+    with transaction(database_url, row_factory=dict_row) as connection:
         return connection.execute(COUNT, which).fetchall(), connection.execute(LIST, which).fetchall()
 
 
 def select_open(database_url: str, selection: Selection) -> dict[str, list[int]]:
     """Return the ids of those that are dead letters still, by topic, in the order in which Kafka had them."""
-    with psycopg.connect(database_url) as connection:
+    with transaction(database_url) as connection:
         return dict(connection.execute(SELECT_OPEN, selection.parameters).fetchall())
 
 
 def read_letter(database_url: str, letter_id: int) -> Letter:
     """Return a letter; raise OperatorError when there is none with this id."""
-    with psycopg.connect(database_url, row_factory=dict_row) as connection:
+    with transaction(database_url, row_factory=dict_row) as connection:
         row = connection.execute(READ, {"id": letter_id}).fetchone()
         if row is None:
             raise OperatorError(f"There is no dead letter {letter_id}: `attemptlog dead-letters list` shows them.")

@@ -7,9 +7,9 @@ from typing import Annotated, Any
 from uuid import uuid4
 
 import typer
-from psycopg import AsyncConnection
 
 from cli.console import out, print_json
+from cli.postgres import open_transaction
 from cli.settings import DEFAULT_GATEWAY, CliSettings
 from cli.simulation.browser import PATH
 from cli.simulation.enrolment import enrol
@@ -57,7 +57,7 @@ async def new_session(settings: CliSettings, now: datetime) -> NewSession:
     user, session = str(uuid4()), str(uuid4())
     questions = [str(uuid4()) for _ in range(ITEMS)]
     mint = TokenMint(settings.signing_secret, settings.jwt_audience, settings.jwt_issuer)
-    async with await AsyncConnection.connect(settings.database) as connection:
+    async with open_transaction(settings.database) as connection:
         await enrol(connection, Roster(str(uuid4()), set(questions), {session: user}))
     return NewSession(f"{settings.gateway_url or DEFAULT_GATEWAY}{PATH}", session, mint.mint(user, now), questions)
 

@@ -7,11 +7,12 @@ from datetime import timedelta
 from typing import Any
 
 import psycopg
-from psycopg import AsyncConnection
-from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg import AsyncConnection, IsolationLevel
 
 from consumer import sql
 from consumer.errors import CannotRun, StoreUnavailable
+from schemas.grants import examine
+from schemas.postgres import conninfo
 
 # A network that drops everything without a word has to end as an error too. What the URL says goes first.
 CONNECTION_DEFAULTS: dict[str, Any] = {
@@ -26,9 +27,16 @@ CONNECTION_DEFAULTS: dict[str, Any] = {
 # A consumer that is frozen inside a transaction would keep the ledger's rows locked from whoever takes over.
 IDLE_TRANSACTION_TIMEOUT = timedelta(seconds=15)
 
+# What a temporary table was made with is the oldest transaction that the server has to know, for every database of it.
+# It may be two hundred million behind before the server acts; a connection of minutes keeps it far from that.
+CONNECTION_LIFETIME = timedelta(minutes=10)
+
 # Connection lost, deadlock, resources, shutting down, I/O; and what an administrator can mend while we wait: a password
 # (28), a database that is being restored (3D), a read-only server (25006), a lock (55P03), our timeouts (25P03, 25P04).
 TRANSIENT = ("08", "40", "53", "57", "58", "28", "3D", "25006", "25P03", "25P04", "55P03")
+
+# Not allowed, not there, not supported: it stays so until somebody changes the database.
+OPERATORS = ("42501", "42P01", "42703", "42704", "42883", "0A")
 
 
 def is_transient(error: psycopg.Error) -> bool:
@@ -36,6 +44,11 @@ def is_transient(error: psycopg.Error) -> bool:
     if error.sqlstate is None:
         return isinstance(error, psycopg.OperationalError | psycopg.InterfaceError)
     return error.sqlstate.startswith(TRANSIENT)
+
+
+def is_operators(error: psycopg.Error) -> bool:
+    """Return whether it takes an operator to change what PostgreSQL refuses."""
+    return error.sqlstate is not None and error.sqlstate.startswith(OPERATORS)
 
 
 def is_refusal(error: psycopg.Error) -> bool:
@@ -52,25 +65,35 @@ def describe(error: Exception) -> str:
 
 
 class Database:
-    """A connection that opens when it is needed, and again after it broke; one user at a time."""
+    """A connection that opens when it is needed, again after it broke, and anew once it is old; one user at a time."""
 
-    def __init__(self, url: str, statement_timeout: timedelta) -> None:
+    def __init__(
+        self, url: str, statement_timeout: timedelta, connection_lifetime: timedelta = CONNECTION_LIFETIME
+    ) -> None:
         self.is_available = False
-        self._conninfo = make_conninfo(**(CONNECTION_DEFAULTS | conninfo_to_dict(url)))
-        self._statement_timeout = statement_timeout
+        self._conninfo = conninfo(url, **CONNECTION_DEFAULTS)
+        self._limits = {
+            "statement_timeout": _milliseconds(statement_timeout),
+            "idle_in_transaction_session_timeout": _milliseconds(IDLE_TRANSACTION_TIMEOUT),
+        }
+        self._lifetime = connection_lifetime
         self._connection: AsyncConnection[Any] | None = None
+        self._pin = b""
+        self._ageing: asyncio.Task[None] | None = None
         self._turn = asyncio.Lock()
 
     @asynccontextmanager
-    async def connection(self) -> AsyncIterator[AsyncConnection[Any]]:
-        """Lend the connection. A transient error inside closes it and becomes StoreUnavailable.
+    async def transaction(self, *, force_rollback: bool = False) -> AsyncIterator[AsyncConnection[Any]]:
+        """Lend the connection for one transaction. A transient error closes it and becomes StoreUnavailable.
 
-        Raises StoreUnavailable when there is no connection to be had, CannotRun when the schema is not there.
+        Raises StoreUnavailable when there is no connection to be had, CannotRun for what an operator has to mend.
         """
         async with self._turn:
             try:
-                self._connection = self._connection or await self._open()
-                yield self._connection
+                connection = self._connection = self._connection or await self._open()
+                async with connection.transaction(force_rollback=force_rollback):
+                    await connection.execute(self._pin)
+                    yield connection
             except Exception as error:
                 # psycopg ends a COPY whose connection breaks with a ValueError
                 is_broken = self._connection is not None and self._connection.broken
@@ -78,6 +101,8 @@ class Database:
                     await self._drop()
                 if is_broken or (isinstance(error, psycopg.Error) and is_transient(error)):
                     raise StoreUnavailable(describe(error)) from error
+                if isinstance(error, psycopg.Error) and is_operators(error):
+                    raise CannotRun(f"PostgreSQL refuses: {describe(error)}; `attemptlog doctor` looks why") from error
                 raise
             self.is_available = True
 
@@ -87,7 +112,12 @@ class Database:
 
     async def _drop(self) -> None:
         self.is_available = False
-        connection, self._connection = self._connection, None
+        await self._hang_up()
+
+    async def _hang_up(self) -> None:
+        if self._ageing is not None and self._ageing is not asyncio.current_task():
+            self._ageing.cancel()
+        connection, self._connection, self._ageing = self._connection, None, None
         if connection is not None:
             await connection.close()
 
@@ -95,22 +125,35 @@ class Database:
         # Planning anew costs little beside a batch, and a plan made for ten rows would be kept for five thousand.
         connection = await AsyncConnection.connect(self._conninfo, autocommit=True, prepare_threshold=None)
         try:
-            await self._prepare(connection)
+            await connection.set_isolation_level(IsolationLevel.READ_COMMITTED)
+            self._pin = await self._examine(connection)
         except BaseException:
             await connection.close()
             raise
+        self._ageing = asyncio.create_task(self._retire(connection))
         return connection
 
-    async def _prepare(self, connection: AsyncConnection[Any]) -> None:
-        for name, timeout in {
-            "statement_timeout": self._statement_timeout,
-            "idle_in_transaction_session_timeout": IDLE_TRANSACTION_TIMEOUT,
-        }.items():
-            milliseconds = str(int(timeout.total_seconds() * 1000))
-            await connection.execute("SELECT set_config(%s, %s, false)", [name, milliseconds])
-        required = {"tables": sql.REQUIRED_TABLES, "columns": sql.REQUIRED_COLUMNS}
-        missing = await (await connection.execute(sql.MISSING, required)).fetchall()
+    async def _retire(self, connection: AsyncConnection[Any]) -> None:
+        """Close the connection once it is old, between two transactions, idle or not."""
+        await asyncio.sleep(self._lifetime.total_seconds())
+        async with self._turn:
+            if self._connection is connection:
+                await self._hang_up()
+
+    async def _examine(self, connection: AsyncConnection[Any]) -> bytes:
+        """Return the statement that every transaction begins with. Raises CannotRun when the database is not fit."""
+        faults, pin = await examine(connection, sql.GRANTS, self._limits)
+        if faults:
+            raise CannotRun("; ".join(faults))
+        async with connection.transaction():
+            await connection.execute(pin)
+            missing = await (
+                await connection.execute(sql.MISSING_COLUMNS, {"columns": sql.REQUIRED_COLUMNS})
+            ).fetchall()
         if missing:
-            names = ", ".join(name for (name,) in missing)
-            raise CannotRun(f"the database lacks {names}: run `attemptlog migrate`")
-        await connection.execute(sql.CREATE_STAGING)
+            raise CannotRun(f"the database lacks {', '.join(name for (name,) in missing)}: run `attemptlog migrate`")
+        return pin.as_bytes(connection)
+
+
+def _milliseconds(time: timedelta) -> str:
+    return str(int(time.total_seconds() * 1000))

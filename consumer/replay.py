@@ -51,18 +51,18 @@ class Replays:
 
     async def begin(self, by: str, selection: Mapping[str, Any]) -> int:
         """Keep who begins to replay what, and return the number of the replay."""
-        async with self._database.connection() as connection:
+        async with self._database.transaction() as connection:
             return await _begin(connection, by, selection)
 
     async def replay(self, number: int, topic: str, letter_ids: Sequence[int]) -> Counter[str]:
         """Replay letters of one topic in one transaction, as part of replay `number`; return how many by outcome."""
-        async with self._database.connection() as connection, connection.transaction():
+        async with self._database.transaction() as connection:
             letters = await _lock(connection, topic, letter_ids)
             return await _mark(connection, number, await _store(connection, letters))
 
     async def try_out(self, topic: str, letter_ids: Sequence[int]) -> Counter[str]:
         """Return what `replay` would, and change nothing."""
-        async with self._database.connection() as connection, connection.transaction(force_rollback=True):
+        async with self._database.transaction(force_rollback=True) as connection:
             letters = await _lock(connection, topic, letter_ids)
             return _count(await _store(connection, letters))
 
@@ -72,7 +72,7 @@ class Replays:
         Letters that somebody else is replaying are left to them.
         """
         which = {"topic": topic, "within": within, "limit": BATCH_LETTERS, "max_bytes": MAX_RETRIED_BYTES}
-        async with self._database.connection() as connection, connection.transaction():
+        async with self._database.transaction() as connection:
             letters = await _fetch(connection, sql.LOCK_LETTERS_OF_LATE_SESSIONS, which)
             if not letters:
                 return Counter()

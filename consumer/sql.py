@@ -1,32 +1,33 @@
 """The statements of the store, in the order in which a batch runs through them."""
 
-REQUIRED_TABLES = [
-    "attempt_events",
-    "dead_letters",
-    "dead_letter_replays",
-    "partition_ledger",
-    "test_sessions",
-    "questions",
-    "exam_questions",
-]
+from typing import LiteralString
 
 REQUIRED_COLUMNS = ["stream_id", "sent_at", "dropped"]  # of attempt_events, which older databases have without them
 
-MISSING = """
-SELECT name
-FROM unnest(%(tables)s::text[]) AS name
-WHERE to_regclass(name) IS NULL
-UNION ALL
+MISSING_COLUMNS = """
 SELECT 'attempt_events.' || name
-FROM unnest(%(columns)s::text[]) AS name
-WHERE to_regclass('attempt_events') IS NOT NULL
-    AND NOT EXISTS (
-        SELECT FROM pg_attribute WHERE attrelid = to_regclass('attempt_events') AND attname = name AND NOT attisdropped
-    )
+FROM unnest(%s::text[]) AS name
+WHERE NOT EXISTS (
+    SELECT FROM pg_attribute WHERE attrelid = to_regclass('attempt_events') AND attname = name AND NOT attisdropped
+)
 """
 
+# What the consumer's role is granted, and needs.
+GRANTS = {
+    "attempt_events": "SELECT, INSERT",
+    "dead_letters": "SELECT, INSERT, UPDATE",
+    "dead_letter_replays": "SELECT, INSERT",
+    "dead_letter_replay_outcomes": "SELECT, INSERT",
+    "partition_ledger": "SELECT, INSERT, UPDATE",
+    "test_sessions": "SELECT",
+    "questions": "SELECT",
+    "exam_questions": "SELECT",
+}
+
 # One pair of temporary tables per connection: emptying them at commit costs less than making them for every batch.
-CREATE_STAGING = """
+# Behind a pooler the server's session is not ours, and others, of another version even, get it after us: there they go
+# with the transaction.
+STAGING: LiteralString = """
 CREATE TEMPORARY TABLE staged_events (
     place integer NOT NULL,
     repeated boolean NOT NULL,
@@ -44,9 +45,14 @@ CREATE TEMPORARY TABLE staged_events (
     stream_id uuid,
     sent_at timestamptz,
     dropped jsonb
-) ON COMMIT DELETE ROWS;
-CREATE TEMPORARY TABLE leftover_events (LIKE staged_events) ON COMMIT DELETE ROWS
+) USING heap ON COMMIT {at_commit};
+CREATE TEMPORARY TABLE leftover_events (LIKE pg_temp.staged_events) USING heap ON COMMIT {at_commit}
 """
+CREATE_STAGING = STAGING.format(at_commit="DELETE ROWS")
+CREATE_STAGING_FOR_NOW = STAGING.format(at_commit="DROP")
+
+LOOK_FOR_STAGING = "SELECT pg_backend_pid(), to_regclass('pg_temp.staged_events') IS NOT NULL"
+DROP_STAGING = "DROP TABLE pg_temp.staged_events, pg_temp.leftover_events"
 
 READ_LEDGER = "SELECT partition, next_offset FROM partition_ledger WHERE topic = %(topic)s"
 
@@ -66,7 +72,7 @@ ORDER BY partition
 ON CONFLICT DO NOTHING
 """
 
-STAGE = "COPY staged_events FROM STDIN"
+STAGE = "COPY pg_temp.staged_events FROM STDIN"
 
 # The order is what keeps two consumers that store the same sessions from waiting for each other in a circle, and
 # makes the record that Kafka has first win. Which rows went in is known by id, hence not more than one of each here.
@@ -81,10 +87,10 @@ WITH stored AS (
     SELECT
         e.id, e.event_version, e.event_type, e.event_ts, e.client_ts, e.seq, e.session_id, e.user_id, e.question_id,
         e.source, e.payload_json, e.stream_id, e.sent_at, e.dropped
-    FROM staged_events e
+    FROM pg_temp.staged_events e
     JOIN (
         SELECT s.id, s.user_id, s.exam_id
-        FROM (SELECT DISTINCT session_id FROM staged_events) AS named
+        FROM (SELECT DISTINCT session_id FROM pg_temp.staged_events) AS named
         JOIN test_sessions s ON s.id = named.session_id
     ) s ON s.id = e.session_id AND s.user_id = e.user_id
     WHERE NOT e.repeated
@@ -99,9 +105,9 @@ WITH stored AS (
     ON CONFLICT DO NOTHING
     RETURNING id
 )
-INSERT INTO leftover_events
+INSERT INTO pg_temp.leftover_events
 SELECT e.*
-FROM staged_events e
+FROM pg_temp.staged_events e
 WHERE e.repeated OR NOT EXISTS (SELECT FROM stored WHERE stored.id = e.id)
 """
 
@@ -123,7 +129,7 @@ SELECT DISTINCT ON (e.place)
         ELSE 'unstored'
     END AS outcome,
     known.id::text AS stored_id
-FROM leftover_events e
+FROM pg_temp.leftover_events e
 LEFT JOIN LATERAL (SELECT id, user_id, exam_id FROM test_sessions WHERE id = e.session_id OFFSET 0) s ON true
 LEFT JOIN LATERAL (SELECT id FROM questions WHERE id = e.question_id OFFSET 0) q ON true
 LEFT JOIN LATERAL (
@@ -149,7 +155,7 @@ LEFT JOIN LATERAL (
 ORDER BY e.place
 """
 
-EMPTY_STAGING = "TRUNCATE staged_events, leftover_events"
+EMPTY_STAGING = "TRUNCATE pg_temp.staged_events, pg_temp.leftover_events"
 
 BURY = """
 INSERT INTO dead_letters (topic, partition, kafka_offset, reason, detail, session_id, user_id, key, value)

@@ -17,6 +17,10 @@ from consumer.errors import Hole, OffsetGap
 
 Connection = AsyncConnection[Any]
 
+# A row can be neither stored nor refused when its session appears between two statements; then the next pass stores it.
+PASSES_WITHOUT_PROGRESS = 3
+NOT_KEPT = "PostgreSQL takes the row and does not keep it: see the triggers and unique indexes added to attempt_events"
+
 
 @dataclass(frozen=True, slots=True)
 class Stored:
@@ -55,7 +59,7 @@ class Store:
 
     async def ledger(self) -> dict[int, int]:
         """Return the next offset by partition. Raises StoreUnavailable; CannotRun when the schema is not there."""
-        async with self._database.connection() as connection:
+        async with self._database.transaction() as connection:
             cursor = await connection.execute(sql.READ_LEDGER, {"topic": self._topic})
             return dict(await cursor.fetchall())
 
@@ -64,7 +68,7 @@ class Store:
 
         Raises StoreUnavailable: try again. OffsetGap: offsets are missing that are not in `gone`.
         """
-        async with self._database.connection() as connection, connection.transaction():
+        async with self._database.transaction() as connection:
             ledger = await self._lock_ledger(connection, batch.partitions)
             if holes := batch.holes(ledger) - gone:
                 raise OffsetGap(holes)
@@ -126,12 +130,28 @@ def _letter(letter: DeadLetter) -> tuple[object, ...]:
 
 async def store_rows(connection: Connection, rows: Sequence[Row]) -> Outcome:
     """Insert the rows, of which the first of a kind wins, and say what became of those that did not go in."""
-    outcome = Outcome([], [])
-    while rows:
-        rows = await _store_or_halve(connection, rows, outcome)
-        if rows:
+    outcome, idle = Outcome([], []), 0
+    if rows:
+        await _lay_staging(connection)
+    while rows and idle < PASSES_WITHOUT_PROGRESS:
+        unstored = await _store_or_halve(connection, rows, outcome)
+        idle = idle + 1 if len(unstored) == len(rows) else 0
+        if rows := unstored:
             await connection.execute(sql.EMPTY_STAGING)
+    outcome.refused += [DeadLetter(row.record, "rejected_by_database", NOT_KEPT, row.columns) for row in rows]
     return outcome
+
+
+async def _lay_staging(connection: Connection) -> None:
+    """Have staging tables that nobody else has filled or shaped."""
+    [[backend, is_there]] = await (await connection.execute(sql.LOOK_FOR_STAGING)).fetchall()
+    if backend == connection.info.backend_pid:
+        if not is_there:
+            await connection.execute(sql.CREATE_STAGING)
+        return
+    if is_there:
+        await connection.execute(sql.DROP_STAGING)
+    await connection.execute(sql.CREATE_STAGING_FOR_NOW)
 
 
 async def _store_or_halve(connection: Connection, rows: Sequence[Row], outcome: Outcome) -> list[Row]:

@@ -1,7 +1,6 @@
 """Whose session it is and what it may ask: looked up in PostgreSQL, remembered for a while, never waited for long."""
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
@@ -9,9 +8,12 @@ from datetime import timedelta
 from typing import Protocol, Self
 
 from cachetools import TTLCache
-from psycopg import AsyncConnection, Error
+from psycopg import AsyncConnection, Error, IsolationLevel
 from psycopg.rows import TupleRow
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
+
+from schemas.grants import examine
+from schemas.postgres import conninfo
 
 logger = logging.getLogger(__name__)
 
@@ -19,7 +21,11 @@ MAX_EXAMS = 2_000  # question sets kept; one exam, one set, however many session
 MAX_IDS_WAITING = 5_000  # for the next query
 CONNECT_TIMEOUT = timedelta(seconds=2)
 QUERY_TIMEOUT = timedelta(seconds=5)  # a server that hangs is given up, and asked again on a new connection
+CONNECTION_LIFETIME = timedelta(minutes=10)  # then what the role may see is looked at again, and a new server found
 PAUSE_AFTER_FAILURE = timedelta(seconds=1)  # meanwhile nobody waits for a PostgreSQL that is away
+
+LIMITS = {"statement_timeout": str(int(QUERY_TIMEOUT.total_seconds() * 1000))}
+GRANTS = {"test_sessions": "SELECT", "exam_questions": "SELECT"}  # what the gateway's role has, and needs
 
 FIND_SESSIONS = """
     SELECT s.id::text, s.user_id::text, s.exam_id::text,
@@ -125,19 +131,23 @@ class PostgresSessions:
         watch: Callable[["asyncio.Task[None]"], None] = lambda _: None,
     ) -> None:
         self._pool = AsyncConnectionPool(
-            database_url,
+            conninfo(database_url),
             min_size=0,
             max_size=1,
             timeout=CONNECT_TIMEOUT.total_seconds(),
             open=False,
             check=AsyncConnectionPool.check_connection,
-            configure=_read_only,
+            max_lifetime=CONNECTION_LIFETIME.total_seconds(),
+            configure=_configure,
             kwargs={
                 "connect_timeout": int(CONNECT_TIMEOUT.total_seconds()),
                 "application_name": "attemptlog gateway",
+                "prepare_threshold": None,  # behind a pooler the next statement may meet another server session
             },
         )
         self._watch = watch
+        self._examined: AsyncConnection | None = None
+        self._pin = b""
         self._lookup_timeout = lookup_timeout.total_seconds()
         self._sessions: TTLCache[str, Session] = TTLCache(cache_size, cache_ttl.total_seconds())
         self._exams: TTLCache[str, frozenset[str]] = TTLCache(MAX_EXAMS, cache_ttl.total_seconds())
@@ -214,7 +224,7 @@ class PostgresSessions:
             async with asyncio.timeout(QUERY_TIMEOUT.total_seconds()), self._pool.connection() as connection:
                 rows = await self._query(connection, lookup)
         except (Error, PoolTimeout, OSError) as error:  # TimeoutError is an OSError
-            self._note_failure(type(error).__name__)
+            self._note_failure(_describe(error))
             return {}
         self.is_ready, self._away_until = True, 0.0
         found = {id_: Session(user, self._questions(exam, questions)) for id_, user, exam, questions in rows}
@@ -222,8 +232,14 @@ class PostgresSessions:
         return {id_: found.get(id_) for id_ in lookup.ids}
 
     async def _query(self, connection: AsyncConnection, lookup: Lookup) -> list[TupleRow]:
+        if connection is not self._examined:
+            _, pin = await examine(connection, GRANTS, LIMITS)  # what is lacking, the look-up itself will say
+            self._pin, self._examined = pin.as_bytes(connection), connection
         asked = {"ids": list(lookup.ids), "anew": list(lookup.anew), "known_exams": list(self._exams)}
-        cursor = await connection.execute(FIND_SESSIONS, asked)
+        # in a pipeline, all of it is one wait for the server
+        async with connection.pipeline(), connection.transaction():
+            await connection.execute(self._pin)
+            cursor = await connection.execute(FIND_SESSIONS, asked)
         return await cursor.fetchall()
 
     def _questions(self, exam: str | None, questions: list[str] | None) -> frozenset[str] | None:
@@ -238,9 +254,15 @@ class PostgresSessions:
         if self.is_ready:
             logger.warning("sessions cannot be looked up", extra={"action": "sessions_away", "error": why})
         self.is_ready = False
+        self._examined = None  # a grant or a policy may have changed
 
 
-async def _read_only(connection: AsyncConnection) -> None:
-    with contextlib.suppress(Error):
-        await connection.set_autocommit(True)
-        await connection.set_read_only(True)
+async def _configure(connection: AsyncConnection) -> None:
+    await connection.set_autocommit(True)
+    await connection.set_read_only(True)
+    await connection.set_isolation_level(IsolationLevel.READ_COMMITTED)
+
+
+def _describe(error: Exception) -> str:
+    said = error.diag.message_primary if isinstance(error, Error) else None
+    return f"{type(error).__name__}: {said}" if said else type(error).__name__

@@ -11,6 +11,8 @@ from psycopg.conninfo import conninfo_to_dict
 from sqlalchemy import Connection, NullPool, create_engine, text
 from sqlalchemy.exc import DBAPIError
 
+from schemas import postgres
+
 VERSION_TABLE = "attemptlog_version"
 """Not `alembic_version`: the platform may keep its own in the same schema."""
 
@@ -20,6 +22,19 @@ CONNECT_TIMEOUT = 10
 # An ALTER TABLE that queues behind a long query holds up everything that comes after it: rather fail and be run again.
 # Who wants to wait longer says so in the URL: ?options=-c%20lock_timeout%3D60s
 DO_NOT_QUEUE = "SELECT set_config('lock_timeout', '10s', true) WHERE current_setting('lock_timeout') = '0'"
+
+# Whatever the role, the database or the environment says: what is read and written has to be the same everywhere, no
+# policy may hide rows from what is moved, and triggers and foreign keys have to work. Ends with the transaction.
+PIN = """
+SELECT
+    set_config('client_encoding', 'UTF8', true),
+    set_config('standard_conforming_strings', 'on', true),
+    set_config('DateStyle', 'ISO, YMD', true),
+    set_config('TimeZone', 'UTC', true),
+    set_config('default_table_access_method', 'heap', true),
+    set_config('row_security', 'off', true)
+"""
+EVERY_TRANSACTION = (PIN, DO_NOT_QUEUE)
 
 TRY_TURN = text("""
 SELECT
@@ -69,10 +84,17 @@ def turn(database_url: str) -> Iterator[None]:
 def _open(database_url: str) -> psycopg.Connection:
     settings = _parse(database_url)
     try:
-        connection = psycopg.connect(database_url, connect_timeout=settings.get("connect_timeout", CONNECT_TIMEOUT))
+        connection = psycopg.connect(
+            postgres.conninfo(database_url, connect_timeout=CONNECT_TIMEOUT),
+            prepare_threshold=None,  # a pooler may have another server session for the next transaction
+        )
     except psycopg.OperationalError as error:
         raise MigrationError(f"cannot connect to {_address(settings)}: {_why(error)}") from error
     connection.add_notice_handler(_log_warning)
+    connection.isolation_level = psycopg.IsolationLevel.READ_COMMITTED  # who waits for a turn must see what was done
+    if fault := postgres.wrong_encoding(connection.info.parameter_status("server_encoding") or "an unknown way"):
+        connection.close()
+        raise MigrationError(fault)
     return connection
 
 

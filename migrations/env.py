@@ -4,12 +4,25 @@ import os
 
 from alembic import context
 
-from migrations.database import DO_NOT_QUEUE, VERSION_TABLE, MigrationError, connect, turn
+from migrations.database import EVERY_TRANSACTION, VERSION_TABLE, MigrationError, connect, turn
+
+REFUSE_REPLICATION_ROLE = """
+DO $$
+BEGIN
+    IF current_setting('session_replication_role') <> 'origin' THEN
+        RAISE EXCEPTION 'session_replication_role is %, which turns off triggers and foreign keys',
+            current_setting('session_replication_role')
+        USING HINT = format('Take it back with ALTER ROLE %I RESET session_replication_role.', session_user);
+    END IF;
+END
+$$
+"""
 
 
 def migrate() -> None:
     with context.begin_transaction():
-        context.execute(DO_NOT_QUEUE)
+        for statement in (*EVERY_TRANSACTION, REFUSE_REPLICATION_ROLE):
+            context.execute(statement)
         context.run_migrations()
 
 

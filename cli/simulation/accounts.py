@@ -18,15 +18,16 @@ CREATE TEMP TABLE sendings (
     sent_at timestamptz NOT NULL,
     is_accepted boolean NOT NULL
 )
+ON COMMIT DROP
 """
 
-COPY_SENDINGS = "COPY sendings FROM STDIN"
+COPY_SENDINGS = "COPY pg_temp.sendings FROM STDIN"
 
 # A dead letter of a batch that we sent is an envelope, whatever the reason it was refused for.
 COMPARE = """
 WITH sessions AS (
     SELECT DISTINCT session_id
-    FROM sendings
+    FROM pg_temp.sendings
 ),
 stored AS (
     SELECT session_id, stream_id, seq, created_at
@@ -43,14 +44,14 @@ dead AS (
     WHERE reason <> 'undecodable'
 ),
 missing AS (
-    SELECT session_id, stream_id, seq FROM sendings WHERE is_accepted
+    SELECT session_id, stream_id, seq FROM pg_temp.sendings WHERE is_accepted
     EXCEPT
     (SELECT session_id, stream_id, seq FROM stored UNION SELECT session_id, stream_id, seq FROM dead)
 ),
 unexpected AS (
     SELECT session_id, stream_id, seq FROM stored WHERE created_at >= %(started_at)s
     EXCEPT
-    SELECT session_id, stream_id, seq FROM sendings
+    SELECT session_id, stream_id, seq FROM pg_temp.sendings
 )
 SELECT
     (SELECT count(*) FROM missing) AS missing,
@@ -64,7 +65,7 @@ SHOW_COMMIT_TIMESTAMPS = "SHOW track_commit_timestamp"
 MEASURE_FRESHNESS = """
 WITH first_sending AS (
     SELECT session_id, stream_id, seq, min(sent_at) AS first_sent_at
-    FROM sendings
+    FROM pg_temp.sendings
     GROUP BY session_id, stream_id, seq
 )
 SELECT percentile_cont(ARRAY[0.5, 0.99]) WITHIN GROUP (ORDER BY extract(epoch FROM committed_at - first_sent_at))
@@ -153,12 +154,12 @@ class Account:
 
 
 async def load(connection: AsyncConnection, record: Record) -> None:
-    """Put the class's own record beside the tables, for this connection only."""
+    """Put the class's own record beside the tables, for this transaction only."""
     await connection.execute(CREATE_SENDINGS)
     async with connection.cursor() as cursor, cursor.copy(COPY_SENDINGS) as copy:
         for row in record.rows():
             await copy.write_row(row)
-    await connection.execute("ANALYZE sendings")
+    await connection.execute("ANALYZE pg_temp.sendings")
 
 
 async def compare(connection: AsyncConnection, started_at: datetime) -> Comparison:

@@ -11,6 +11,7 @@ from psycopg import AsyncConnection
 
 from cli.audit import drain, read_counts, take_audit
 from cli.ledger import NOTHING, Counts
+from cli.postgres import open_transaction
 from cli.simulation.accounts import Account, compare, load, measure_freshness
 from cli.simulation.batches import Mishaps, batches_of
 from cli.simulation.browser import CONNECTIONS, Browsers
@@ -45,20 +46,19 @@ class Exam:
 
 async def simulate(exam: Exam, addresses: Addresses, mint: TokenMint, record: Record) -> Account:
     """Enrol the class, let it sit, wait until all is stored, and return the account. `record` grows meanwhile."""
-    async with (
-        Browsers(addresses.gateway_url, mint, record) as browsers,
-        await AsyncConnection.connect(addresses.database_url, autocommit=True) as connection,
-    ):
+    async with Browsers(addresses.gateway_url, mint, record) as browsers:
         await browsers.check()
-        await enrol(connection, exam.roster)
-        before = await _ledger_total(connection, addresses.topic)
-        started_at = await _now(connection)
+        async with open_transaction(addresses.database_url) as connection:
+            await enrol(connection, exam.roster)
+            before = await _ledger_total(connection, addresses.topic)
+            started_at = await _now(connection)
         started = time.monotonic()
         await sit(exam, browsers, record)
         is_drained = await drain(
             addresses.bootstrap_servers, addresses.database_url, addresses.topic, DRAIN_TIMEOUT.total_seconds()
         )
         seconds = time.monotonic() - started
+    async with open_transaction(addresses.database_url) as connection:
         await load(connection, record)
         return Account(
             record=record,

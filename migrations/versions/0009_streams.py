@@ -6,7 +6,7 @@ from pathlib import Path
 import sqlalchemy as sa
 from alembic import context, op
 
-from migrations.database import DO_NOT_QUEUE
+from migrations.database import EVERY_TRANSACTION
 
 revision = "0009"
 down_revision = "0006"
@@ -38,7 +38,8 @@ def upgrade() -> None:
     with op.get_context().autocommit_block() if is_used else nullcontext():
         for index in INDEXES:
             op.execute(index.format(concurrently="CONCURRENTLY" if is_used else ""))
-    op.execute(DO_NOT_QUEUE)  # the setting ends with its transaction
+    for statement in EVERY_TRANSACTION:  # what they set has ended with the first one
+        op.execute(statement)
     op.execute(_read("up"))
 
 

@@ -90,7 +90,6 @@ async def test_a_batch_reads_no_table_from_end_to_end_however_many_sessions_ther
     letters = [replace(events[0], id=new_event_id(), seq=2000 + n, question_id=NOBODY) for n in range(5)]
     batch = decode_batch(partition.records(*events, *events[:20], *letters))
     async with await psycopg.AsyncConnection.connect(database_url) as connection:
-        await connection.execute(sql.CREATE_STAGING)
         outcome = await store_rows(connection, batch.rows)
         scans = await (await connection.execute(SCANS)).fetchall()
     assert (len(outcome.duplicates), len(outcome.refused)) == (20, 5)
@@ -396,13 +395,13 @@ async def test_a_consumer_from_before_streams_goes_on_with_the_new_tables_beside
     await older.close()
 
 
-async def test_an_error_that_waiting_does_not_mend_is_raised_as_it_is(
+async def test_an_error_that_waiting_does_not_mend_is_for_an_operator(
     store: Store, database_url: str, exam: Exam, partition: Partition
 ) -> None:
     await store.ledger()
     with psycopg.connect(database_url) as connection:
         connection.execute("ALTER TABLE partition_ledger RENAME TO elsewhere")
-    with pytest.raises(psycopg.errors.UndefinedTable):
+    with pytest.raises(CannotRun, match='42P01: relation "partition_ledger" does not exist'):
         await write(store, partition.records(envelope(exam)))
 
 
@@ -418,3 +417,23 @@ async def test_numbers_are_stored_as_they_were_sent_and_two_that_differ_are_no_d
     nearly = partition.records(envelope(exam, seq=0, payload_json=b'{"a":0.000000000000001}'))
     await write(store, nearly)
     assert dead_letters(database_url) == {(0, len(KEPT)): "seq_conflict"}
+
+
+KEEP_NOTHING = """
+    CREATE FUNCTION keep_nothing() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
+    CREATE TRIGGER platforms_own BEFORE INSERT ON attempt_events FOR EACH ROW EXECUTE FUNCTION keep_nothing()
+"""
+ONE_OF_A_KIND = "CREATE UNIQUE INDEX ON attempt_events (session_id, event_type)"
+
+
+@pytest.mark.parametrize("added", [(KEEP_NOTHING, 0), (ONE_OF_A_KIND, 1)], ids=["trigger", "unique index"])
+async def test_what_the_platform_added_to_the_table_may_cost_an_event_but_never_its_reason(
+    store: Store, database_url: str, exam: Exam, partition: Partition, added: tuple[str, int]
+) -> None:
+    statement, kept = added
+    with psycopg.connect(database_url) as connection:
+        connection.execute(statement.encode())
+    stored = await write(store, partition.records(envelope(exam, 1), envelope(exam, 2)))
+    assert (stored.inserted, dict(stored.dead_letters)) == (kept, {"rejected_by_database": 2 - kept})
+    assert "does not keep it" in query(database_url, "SELECT detail FROM dead_letters LIMIT 1")[0]
+    assert_accounted(database_url, partition)

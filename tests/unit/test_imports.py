@@ -11,7 +11,7 @@ MAY_IMPORT = {
     "publisher": {"schemas"},
     "ingest_api": {"publisher", "schemas"},
     "consumer": {"schemas"},
-    "migrations": set[str](),
+    "migrations": {"schemas"},
     "local_stack": set[str](),
     "cli": EVERYTHING - {"examples"},
     "examples": {"publisher", "schemas"},

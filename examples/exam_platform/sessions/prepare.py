@@ -34,7 +34,7 @@ ON CONFLICT DO NOTHING
 
 def prepare(database_url: str) -> None:
     """Bring a database that `attemptlog migrate` has prepared to what the service needs, as the owner of its tables."""
-    with psycopg.connect(database_url) as connection:
+    with psycopg.connect(database_url, client_encoding="UTF8") as connection:  # that of the file with the tables
         connection.execute(ONE_AT_A_TIME)
         connection.execute(TABLES.read_bytes())
         connection.execute(ADD_EXAM, {"exam_id": EXAM_ID, "title": TITLE, "seconds": int(DURATION.total_seconds())})

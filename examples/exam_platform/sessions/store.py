@@ -34,6 +34,7 @@ def connections(database_url: str) -> AsyncConnectionPool:
         configure=_bound_statements,
         kwargs={
             "autocommit": True,
+            "client_encoding": "UTF8",  # whatever the environment or the role says
             "connect_timeout": int(CONNECTION_TIMEOUT.total_seconds()),
             "application_name": "exam platform",
         },
