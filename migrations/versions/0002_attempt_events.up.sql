@@ -102,6 +102,27 @@ BEGIN
 END
 $$;
 
+-- The platform's own may have these names, which are those that PostgreSQL gives; what they did is lost, so it is said.
+DO $$
+DECLARE
+    found record;
+BEGIN
+    FOR found IN
+        SELECT conname, pg_get_constraintdef(oid) AS definition
+        FROM pg_constraint
+        WHERE conrelid = 'attempt_events'::regclass
+            AND conname IN (
+                'attempt_events_session_id_fkey', 'attempt_events_user_id_fkey', 'attempt_events_question_id_fkey'
+            )
+            AND (confdeltype <> 'a' OR confupdtype <> 'a')
+        ORDER BY conname
+    LOOP
+        RAISE WARNING 'attempt_events is append-only: % (%) is replaced by a foreign key that changes no events',
+            found.conname, found.definition;
+    END LOOP;
+END
+$$;
+
 ALTER TABLE attempt_events
     DROP CONSTRAINT IF EXISTS attempt_events_session_id_seq_key,
     DROP CONSTRAINT IF EXISTS attempt_events_event_type_check,

@@ -581,6 +581,7 @@ def test_even_a_superuser_changes_events_only_in_a_purge(database_url: str, chan
         with connection.transaction():
             connection.execute("SET LOCAL attemptlog.purge = 'on'")
             connection.execute(change)
+        store(connection, seq=2)
         with pytest.raises(psycopg.Error, match="attemptlog purge"):
             connection.execute(change)
 
