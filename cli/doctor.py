@@ -12,6 +12,8 @@ from rich.table import Table
 import migrations
 from cli.console import out, print_json, working_on
 from cli.errors import OperatorError, sentence
+from cli.postgres import open_transaction
+from cli.roles import role_faults
 from cli.settings import CliSettings
 from cli.topics import check_topic
 
@@ -70,7 +72,11 @@ async def _database(settings: CliSettings) -> str:
         raise OperatorError(
             f"The database is at {current or 'base'}, not at {migrations.head()}: run `attemptlog migrate`."
         )
-    return f"migrated to {current}"
+    async with open_transaction(settings.database, read_only=True) as connection:
+        faults = await role_faults(connection)
+    if faults:
+        raise OperatorError(f"{'; '.join(faults)}.")
+    return f"migrated to {current}, and the services' roles may read and store"
 
 
 async def _service(name: str, url: str) -> str:
