@@ -147,11 +147,10 @@ class Database:
             raise CannotRun("; ".join(faults))
         async with connection.transaction():
             await connection.execute(pin)
-            missing = await (
-                await connection.execute(sql.MISSING_COLUMNS, {"columns": sql.REQUIRED_COLUMNS})
-            ).fetchall()
+            cursor = await connection.execute(sql.MISSING_COLUMNS, [sql.REQUIRED_COLUMNS])
+            missing = [name for (name,) in await cursor.fetchall()]
         if missing:
-            raise CannotRun(f"the database lacks {', '.join(name for (name,) in missing)}: run `attemptlog migrate`")
+            raise CannotRun(f"the database lacks {', '.join(missing)}: run `attemptlog migrate`")
         return pin.as_bytes(connection)
 
 

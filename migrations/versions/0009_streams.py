@@ -9,7 +9,7 @@ from alembic import context, op
 from migrations.database import EVERY_TRANSACTION
 
 revision = "0009"
-down_revision = "0006"
+down_revision = "0008"
 
 HAS_EVENTS = sa.text("SELECT EXISTS (SELECT FROM attempt_events)")
 
