@@ -99,7 +99,9 @@ class Account:
     def count_any(self, answer: "Answer | None") -> None:
         """Check and count an answer that may come from the server below the gateway, or from another route."""
         assert answer is not None
-        if answer.content_type == "application/problem+json" or answer.status == 202:
+        if answer.status in {404, 405}:  # an answer to HEAD has no body
+            assert answer.content_type == "application/problem+json"
+        elif answer.content_type == "application/problem+json" or answer.status == 202:
             self.count(answer.status, answer.content_type, answer.content, None)
         assert answer.status < 500
 

@@ -89,19 +89,22 @@ def free_port() -> int:
 
 @contextmanager
 def gateway(
-    bootstrap_servers: str, database_url: str, topic: str, *, serving: str = "/readyz", **settings: str
+    bootstrap_servers: str, database_url: str, topic: str, *, serving: str = "/readyz", **settings: str | None
 ) -> Iterator[str]:
     """Run a gateway process and yield its URL once it answers `serving` with 200.
 
-    `settings` are environment variables without prefix.
+    `settings` are environment variables without prefix; one that is None is not set.
     """
     port = free_port()
+    given: dict[str, str | None] = {
+        "kafka_bootstrap_servers": bootstrap_servers,
+        "database_url": database_url,
+        "topic": topic,
+        "jwt_secret": JWT_SECRET,
+    }
     environment = {
-        "ATTEMPTLOG_KAFKA_BOOTSTRAP_SERVERS": bootstrap_servers,
-        "ATTEMPTLOG_DATABASE_URL": database_url,
-        "ATTEMPTLOG_TOPIC": topic,
-        "ATTEMPTLOG_JWT_SECRET": JWT_SECRET,
-    } | {f"ATTEMPTLOG_{name.upper()}": value for name, value in settings.items()}
+        f"ATTEMPTLOG_{name.upper()}": value for name, value in (given | settings).items() if value is not None
+    }
     command = [sys.executable, "-m", "cli", "ingest"]
     process = subprocess.Popen([*command, "--port", str(port)], env=os.environ | environment)
     try:

@@ -116,11 +116,11 @@ def test_deep_nesting_in_one_event_leaves_the_others(depth: int) -> None:
     assert reason(0, first).code == "invalid_field"
 
 
-@pytest.mark.parametrize("depth", range(850, 1000, 3))
-def test_no_depth_is_a_fault(depth: int) -> None:
-    text = body(event(payload={"a": "deep"}), event()).replace(b'"deep"', b"[" * depth + b"]" * depth)
-    with contextlib.suppress(BadBody):
-        assert isinstance(parse(text).events[1], EventIn)
+def test_no_depth_is_a_fault() -> None:
+    for depth in range(800, 1000):  # at one of these the stack is deep enough to read it and not to write it
+        text = body(event(payload={"a": "deep"}), event()).replace(b'"deep"', b"[" * depth + b"]" * depth)
+        with contextlib.suppress(BadBody):
+            assert isinstance(parse(text).events[1], EventIn)
 
 
 @pytest.mark.parametrize("depth", [197, 198])
