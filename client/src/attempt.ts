@@ -1,8 +1,8 @@
 /** Returns what `work` does, or `otherwise` when it throws. */
-export function attempt<T>(work: () => T, otherwise: T): T {
+export function attempt<T>(work: () => T, otherwise?: () => T): T | undefined {
   try {
     return work();
   } catch {
-    return otherwise;
+    return otherwise?.();
   }
 }

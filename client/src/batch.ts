@@ -1,24 +1,33 @@
-import { bytesOf, type QueuedEvent } from "./event.js";
-import { MAX_EVENTS_PER_BATCH, type Source } from "./events.js";
+import { bytesOf } from "./event.js";
+import type { Queue, Waiting } from "./queue.js";
 
 /** What one request takes along. */
 export interface Batch {
-  events: QueuedEvent[];
+  events: Waiting[];
   body: string;
-  /** At least the length of the body in UTF-8. */
+  /** The length of the body. */
   bytes: number;
 }
 
-/** Cuts the head of a queue: at most MAX_EVENTS_PER_BATCH events, the body at most `maxBytes`. */
-export function headOf(queue: QueuedEvent[], sessionId: string, source: Source, maxBytes = Infinity): Batch {
-  const [head, tail] = [`{"source":${JSON.stringify(source)},"events":[`, "]}"];
-  const texts: string[] = [];
-  let bytes = bytesOf(head + tail);
-  for (const event of queue.slice(0, MAX_EVENTS_PER_BATCH)) {
-    const text = JSON.stringify({ ...event, session_id: sessionId });
-    bytes += bytesOf(text) + 1;
-    if (bytes > maxBytes) break;
-    texts.push(text);
+/** Of a batch, as far as is known what passes. */
+export interface Limits {
+  events: number;
+  bytes: number;
+}
+
+/**
+ * Cuts a batch off a queue, as large as may be when it is halved until it fits; one event goes along, however large.
+ * A suspect goes alone, behind the others.
+ */
+export function cut(queue: Queue, limits: Limits): Batch {
+  const start = JSON.stringify({ ...queue.head, sent_at: new Date() }).slice(0, -1);
+  const ready = queue.events.filter((event) => !event.isLeaving);
+  const fresh = ready.filter((event) => !event.isSuspect);
+  let events = fresh[0] ? fresh.slice(0, limits.events) : ready.slice(0, 1);
+  for (;;) {
+    const body = `${start},"events":[${events.map(({ text }) => text)}]}`;
+    const bytes = bytesOf(body);
+    if (bytes <= limits.bytes || !events[1]) return { events, body, bytes };
+    events = events.slice(0, events.length / 2);
   }
-  return { events: queue.slice(0, texts.length), body: head + texts.join(",") + tail, bytes };
 }

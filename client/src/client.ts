@@ -1,12 +1,15 @@
-import { attempt } from "./attempt.js";
-import { headOf } from "./batch.js";
-import { deliverTo } from "./delivery.js";
-import { draft } from "./event.js";
-import type { EventType, Payloads, Source } from "./events.js";
+import type { Limits } from "./batch.js";
+import { noteClosed, tellOfClosed } from "./closed.js";
+import { deliverTo, type Token } from "./delivery.js";
+import { openDrain } from "./drain.js";
+import { type EventType, MAX_EVENTS_PER_BATCH, type Payloads, type Source } from "./events.js";
+import { openLeftovers } from "./leftovers.js";
+import { openNotices, type Problem } from "./notices.js";
+import { openPacing } from "./pacing.js";
 import { listenToPage } from "./page.js";
-import { openQueue } from "./queue.js";
 import { openSender } from "./sender.js";
-import { defaultStorage, KEY_PREFIX, prune, type StorageLike } from "./store.js";
+import { defaultStorage, openStore, type StorageLike } from "./store.js";
+import { openStream } from "./stream.js";
 import { unref } from "./timers.js";
 import { fetchTransport, type Transport } from "./transport.js";
 
@@ -14,8 +17,9 @@ export const FLUSH_AT_EVENTS = 10;
 export const FLUSH_EVERY_MS = 12_000;
 
 /**
- * Why events will not be stored: `invalid` (no JSON object), `too_large` (its payload), `queue_full` (the oldest were
- * dropped), `rejected` (by the gateway), `expired` (left by another session, long ago), `closed` (tracked after close).
+ * Why events will not be stored: `invalid` (no such event, or no JSON object), `too_large`, `queue_full` (the oldest
+ * were dropped), `rejected` (by the gateway), `expired` (left by another session, long ago), `closed` (tracked after
+ * close).
  */
 export type DropReason = "invalid" | "too_large" | "queue_full" | "rejected" | "expired" | "closed";
 
@@ -23,10 +27,15 @@ export interface TelemetryOptions {
   /** Where to post; "/v1/telemetry/events" by default. */
   endpoint?: string;
   /** Sent as `Authorization: Bearer`; without one the cookie goes along. Asked before each request. */
-  token?: () => string | undefined;
-  /** The least next seq, for a session that is resumed on another device. */
+  token?: Token;
+  /** @deprecated Does nothing: each load of a page counts from 1 in a stream of its own. */
   startSeq?: number;
-  onDrop?: (reason: DropReason, count: number) => void;
+  /** Called when events will not be stored; `code` is the gateway's reason, or its first. */
+  onDrop?: (reason: DropReason, count: number, code?: string) => void;
+  /** Called when a flush gives up; as long as that goes on, the client pauses up to 5 minutes between flushes. */
+  onError?: (problem: Problem) => void;
+  /** Writes to the console what is done; off by default. */
+  debug?: boolean;
   /** `fetchTransport` by default. */
   transport?: Transport;
   /** localStorage by default, memory when that is denied. */
@@ -36,7 +45,7 @@ export interface TelemetryOptions {
 export interface TelemetryClient {
   /** Takes an event down and returns at once. Never throws. */
   track<T extends EventType>(type: T, payload?: Payloads[T], questionId?: string): void;
-  /** Resolves when the queue is empty or this flush's tries are used up. Never rejects. */
+  /** Resolves when nothing is left to send or this flush's tries are used up. Never rejects. */
   flush(): Promise<void>;
   /** One last try to send, then listeners and timers are removed. Closing twice is closing once. Never rejects. */
   close(): Promise<void>;
@@ -49,56 +58,47 @@ export function createTelemetryClient(
   options: TelemetryOptions = {},
 ): TelemetryClient {
   const { endpoint = "/v1/telemetry/events", transport = fetchTransport, storage = defaultStorage() } = options;
-  const name = KEY_PREFIX + sessionId;
-  let sinceFlush = 0;
+  const limits: Limits = { events: MAX_EVENTS_PER_BATCH, bytes: Infinity };
+  const store = openStore(storage);
+  const notices = openNotices(store, options);
+  const pacing = openPacing();
+  const { prefix, queue, add } = openStream(store, sessionId, source, notices);
+  const deliver = deliverTo(endpoint, transport, options.token);
+  const drain = openDrain(deliver, limits, pacing, notices);
+  const sendLeftovers = openLeftovers(store, prefix, drain.drain, notices);
+  const sender = openSender(queue, limits, deliver, drain, sendLeftovers, pacing);
   let closing: Promise<void> | undefined;
 
-  const drop = (reason: DropReason) => (count: number) => {
-    if (count) attempt(() => options.onDrop?.(reason, count), undefined);
-  };
-
-  drop("expired")(prune(storage, name, Date.now()));
-  const queue = openQueue(name, storage, options.startSeq, drop("queue_full"));
-  const sender = openSender(
-    name,
-    queue,
-    (waiting, maxBytes) => headOf(waiting, sessionId, source, maxBytes),
-    deliverTo(endpoint, transport, options),
-    drop("rejected"),
-  );
-
   const flush = () => {
-    sinceFlush = 0;
+    pacing.reset(0);
     return sender.flush();
   };
 
+  /** On its own accord: not while the server, or what is in the way to it, is left alone. */
+  const flushIfDue = () => {
+    if (pacing.isDue()) void sender.flush();
+  };
+
   const track: TelemetryClient["track"] = (type, payload, questionId) => {
-    const event = closing ? "closed" : draft(type, payload, questionId, new Date());
-    if (typeof event === "string") return drop(event)(1);
-    queue.add(event);
-    if (++sinceFlush >= FLUSH_AT_EVENTS) void flush();
+    if (closing) return noteClosed(queue, notices, sessionId);
+    add(type, payload, questionId);
+    if (queue.events.length >= FLUSH_AT_EVENTS) flushIfDue();
   };
 
   const leave = () => {
     void sender.interrupt();
-    sender.depart(queue.leave());
+    sender.depart();
   };
-  const stopListening = listenToPage(leave, () => void sender.interrupt().then(flush));
-  const timer = unref(setInterval(flush, FLUSH_EVERY_MS));
+  const stopListening = listenToPage(leave, flush);
+  const timer = unref(setInterval(flushIfDue, FLUSH_EVERY_MS));
 
   const close = () => {
     clearInterval(timer);
-    closing ??= sender
-      .interrupt()
-      .then(sender.last)
-      .then(() => {
-        queue.leave();
-        stopListening();
-      });
+    closing ??= sender.interrupt().then(sender.last).then(stopListening);
     return closing;
   };
 
-  void queue.sync(); // takes the lease before the first event needs it
-  if (!queue.isEmpty()) void flush();
+  tellOfClosed(queue, sessionId);
+  if (store.keys("attemptlog").length) void sender.flush();
   return { track, flush, close };
 }

@@ -1,23 +1,48 @@
 import type { Batch } from "./batch.js";
-import { aborted, deadline } from "./timers.js";
+import { deadline } from "./timers.js";
 import { NO_ANSWER, type SendResult, type Transport } from "./transport.js";
 
 /** Longer than the gateway takes over anything; it gives Kafka 5 s. */
 export const REQUEST_TIMEOUT_MS = 15_000;
 
-/** Sends a batch once; resolves whatever `transport` does, at the latest when `stop` is aborted or time is up. */
+/** Returns a token, at once or later; undefined where the cookie is to go along. */
+export type Token = () => string | undefined | Promise<string | undefined>;
+
+/**
+ * Sends a batch once; resolves whatever `transport` does, at the latest when `stop` is aborted or time is up. With
+ * `keepalive` the request is made before it returns.
+ */
 export type Deliver = (batch: Batch, keepalive: boolean, stop?: AbortSignal) => Promise<SendResult>;
 
-export const deliverTo =
-  (endpoint: string, transport: Transport, options: { token?: () => string | undefined }): Deliver =>
-  async ({ body }, keepalive, stop) => {
-    const { signal, end } = deadline(REQUEST_TIMEOUT_MS, stop);
+export function deliverTo(endpoint: string, transport: Transport, ask?: Token): Deliver {
+  let token: string | undefined;
+
+  /** Resolves with whether there is one; a page that goes cannot wait for that. */
+  const renew = async () => {
     try {
-      const sent = transport({ endpoint, body, token: options.token?.(), keepalive, signal });
-      return (await Promise.race([sent, aborted(signal)])) ?? NO_ANSWER;
+      const asked = ask?.();
+      if (typeof asked !== "object") token = asked;
+      token = await asked;
+      return true;
+    } catch {
+      return false;
+    }
+  };
+  void renew(); // the page may go before the first request
+
+  return async ({ body }, keepalive, stop) => {
+    const { signal, over, end } = deadline(REQUEST_TIMEOUT_MS, stop);
+    const send = () => transport({ endpoint, body, token, keepalive, signal });
+    try {
+      const renewed = renew();
+      const sent = keepalive
+        ? send()
+        : renewed.then((isThere) => (isThere ? send() : ({ kind: "refused", status: 401 } as const)));
+      return (await Promise.race([sent, over])) ?? NO_ANSWER;
     } catch {
       return NO_ANSWER;
     } finally {
       end();
     }
   };
+}

@@ -1,35 +1,48 @@
 import { type EventType, MAX_PAYLOAD_BYTES } from "./events.js";
+import { isUuid } from "./uuid.js";
 
-/** An event as it happened; it gets its number when it is written to the queue. */
-export interface FreshEvent {
+/** An event as it is sent. */
+export interface SentEvent {
   event_type: EventType;
-  client_ts: string;
+  session_id: string;
   question_id?: string;
+  seq: number;
+  client_ts: string;
   payload?: object;
 }
 
-export interface QueuedEvent extends FreshEvent {
-  seq: number;
-}
+export const bytesOf = (text: string): number => new TextEncoder().encode(text).length;
 
-const encoder = /* @__PURE__ */ new TextEncoder();
-
-export const bytesOf = (text: string): number => encoder.encode(text).length;
-
-/** Returns a copy that later changes of `payload` do not reach, or the reason why there can be none. */
+/**
+ * Returns an event as JSON, which later changes of `payload` do not reach, or the reason why there can be none. What is
+ * returned is bounded as a whole: every other part has a form, and with it a length.
+ */
 export function draft(
-  type: EventType,
+  event_type: EventType,
   payload: object | undefined,
-  questionId: string | undefined,
-  now: Date,
-): FreshEvent | "invalid" | "too_large" {
+  question_id: string | undefined,
+  session_id: string,
+  seq: number,
+): string {
   try {
-    const json = payload === undefined ? "{}" : JSON.stringify(payload);
-    if (json[0] !== "{") return "invalid";
+    const json = storable(JSON.stringify(payload ?? {}));
+    const isValid = /^[A-Z_]{1,40}$/.test(event_type) && isUuid(question_id ?? session_id);
+    if (!isValid || payload === null || json[0] !== "{") return "invalid";
     if (bytesOf(json) > MAX_PAYLOAD_BYTES) return "too_large";
-    const event = { event_type: type, client_ts: now.toISOString(), question_id: questionId, payload };
-    return JSON.parse(JSON.stringify(event));
+    const event = {
+      event_type,
+      session_id,
+      question_id,
+      seq,
+      client_ts: new Date(),
+      payload: payload && JSON.parse(json),
+    };
+    return JSON.stringify(event);
   } catch {
     return "invalid"; // cyclic, a BigInt, a toJSON that throws
   }
 }
+
+/** PostgreSQL keeps no U+0000, and half a surrogate pair is no character: JSON.stringify escapes both. */
+const storable = (json: string): string =>
+  json.replace(/(\\\\)|\\u(0000|d...)/g, (_, backslash = "\\ufffd") => backslash);

@@ -1,14 +1,17 @@
 import { useEffect, useMemo, useRef } from "react";
-import { createTelemetryClient, type TelemetryClient, type TelemetryOptions } from "./client.js";
+import { createTelemetryClient, FLUSH_EVERY_MS, type TelemetryClient, type TelemetryOptions } from "./client.js";
+import { unref } from "./timers.js";
 
 export type { DropReason, TelemetryOptions } from "./client.js";
 export type { EventType, Payloads, Source } from "./events.js";
+export type { Problem } from "./notices.js";
 
 export type Telemetry = Pick<TelemetryClient, "track" | "flush">;
 
 /**
  * Returns the telemetry of a session; the same object as long as the session is the same. Its client lives from mount
- * to unmount. `onDrop` and `token` may change; of the other options those at the time of mounting count.
+ * to unmount, and again for a moment when something is tracked outside of that. `onDrop`, `onError` and `token` may
+ * change; of the other options those count that were there when the client was made.
  */
 export function useTelemetry(sessionId: string, options: TelemetryOptions = {}): Telemetry {
   const latest = useRef(options);
@@ -21,7 +24,8 @@ export function useTelemetry(sessionId: string, options: TelemetryOptions = {}):
         createTelemetryClient(sessionId, "web", {
           ...latest.current,
           token: () => latest.current.token?.(),
-          onDrop: (reason, count) => latest.current.onDrop?.(reason, count),
+          onDrop: (...drop) => latest.current.onDrop?.(...drop),
+          onError: (problem) => latest.current.onError?.(problem),
         }),
       ),
     [sessionId],
@@ -30,17 +34,26 @@ export function useTelemetry(sessionId: string, options: TelemetryOptions = {}):
   return telemetry;
 }
 
-/** Rendering has no side effects, so the client is made on mount; what children track before that waits for it. */
+/**
+ * A client is made on mount, or for what is tracked before or after: by an effect of a child, or by what React hides
+ * without a word (its effects are undone as if it were unmounted). What nothing is mounted for is closed again soon.
+ */
 function prepare(create: () => TelemetryClient) {
-  const early: Parameters<TelemetryClient["track"]>[] = [];
   let client: TelemetryClient | undefined;
   let isMounted = false;
-  let isOpen = false;
+  let closing: ReturnType<typeof setTimeout> | undefined;
+
+  const open = () => {
+    client ??= create();
+    return client;
+  };
 
   const closeUnlessMounted = () => {
+    clearTimeout(closing);
+    closing = undefined;
     if (isMounted) return;
-    isOpen = false;
     void client?.close();
+    client = undefined;
   };
 
   // Not closed at once: StrictMode mounts again in the same task, and children may have a last event.
@@ -51,15 +64,15 @@ function prepare(create: () => TelemetryClient) {
 
   const mount = () => {
     isMounted = true;
-    const current = isOpen && client ? client : create();
-    client = current;
-    isOpen = true;
-    for (const event of early.splice(0)) current.track(...event);
+    open();
     return unmount;
   };
 
   const telemetry: Telemetry = {
-    track: (...event) => (client ? client.track(...event) : void early.push(event)),
+    track(...event) {
+      open().track(...event);
+      if (!isMounted) closing ??= unref(setTimeout(closeUnlessMounted, FLUSH_EVERY_MS));
+    },
     flush: async () => client?.flush(),
   };
   return { telemetry, mount };

@@ -1,117 +1,96 @@
-import type { Batch } from "./batch.js";
+import { type Batch, cut, type Limits } from "./batch.js";
 import type { Deliver } from "./delivery.js";
-import type { QueuedEvent } from "./event.js";
-import { withLock } from "./locks.js";
+import type { Drain } from "./drain.js";
+import type { SendLeftovers } from "./leftovers.js";
+import type { Pacing } from "./pacing.js";
 import type { Queue } from "./queue.js";
-import { backoff, MAX_RETRY_AFTER_MS, RETRIES_PER_FLUSH } from "./retry.js";
-import { pause } from "./timers.js";
+import { RETRIES_PER_FLUSH } from "./retry.js";
+import type { Answer } from "./transport.js";
 
-/** Browsers cap all keepalive bodies in flight at 64 KiB and refuse what is over it. */
-export const MAX_KEEPALIVE_BYTES = 60 * 1024;
+/** Browsers cap all keepalive bodies of a page in flight at 64 KiB and refuse what is over it: half is the page's own. */
+export const MAX_KEEPALIVE_BYTES = 32 * 1024;
 
-/** How long a flush waits for another tab that is sending; that one takes our events along. */
-export const SEND_PATIENCE_MS = 10_000;
+/** When the browser refuses half as much, and half of that, down to this, the rest goes without keepalive. */
+export const MIN_KEEPALIVE_BYTES = 2 * 1024;
 
-/** Empties the queue, one request at a time over all tabs. Nothing here rejects. */
+/** Empties the page's queue, then what others left, one request at a time. Nothing here rejects. */
 export interface Sender {
-  /** Resolves when the queue is empty or the tries are used up. */
+  /** Resolves when nothing is left to send or the tries are used up. */
   flush(): Promise<void>;
   /** Ends the flush under way. */
   interrupt(): Promise<void>;
   /** One try more, unless the server said to wait. */
   last(): Promise<void>;
   /** Sends as much as may leave a page that is going; the answers may come after it is gone. */
-  depart(waiting: QueuedEvent[]): void;
+  depart(): void;
 }
 
 export function openSender(
-  lock: string,
   queue: Queue,
-  cut: (waiting: QueuedEvent[], maxBytes?: number) => Batch,
+  limits: Limits,
   deliver: Deliver,
-  onRejected: (count: number) => void,
+  { drain, settle }: Drain,
+  sendLeftovers: SendLeftovers,
+  pacing: Pacing,
 ): Sender {
-  let leavingBytes = 0;
-  let leavingUpTo = 0;
-  let departed: Promise<unknown> = Promise.resolve();
   let running: Promise<void> | undefined;
   let stop = new AbortController();
-  let notBefore = 0;
   let again = false;
+  let departed: Promise<unknown> = Promise.resolve();
+  let largest = MAX_KEEPALIVE_BYTES; // for the browser, as far as is known
+  let leaving = 0; // bytes
 
-  const send = async (batch: Batch, keepalive: boolean, signal?: AbortSignal) => {
-    const result = await deliver(batch, keepalive, signal);
-    if (result.kind === "accepted") {
-      queue.acknowledge(batch.events);
-      onRejected(Math.min(result.rejected, batch.events.length));
-    }
-    return result;
-  };
-
-  const drain = async (signal: AbortSignal, retries: number): Promise<boolean> => {
-    for (let retry = 0; ; ) {
-      await pause(Math.min(notBefore - Date.now(), MAX_RETRY_AFTER_MS), signal);
+  const run = async ({ signal }: AbortController) => {
+    let isTaking = true;
+    do {
       again = false;
-      const batch = cut(await queue.sync());
-      if (!batch.events.length) return true;
-      if (signal.aborted) return false;
-      const result = await send(batch, false, signal);
-      if (signal.aborted || result.kind === "refused") return false;
-      if (result.kind === "accepted") continue;
-      const isLast = retry >= retries;
-      notBefore = Date.now() + (result.afterMs ?? 0) + (isLast ? 0 : backoff(retry++));
-      if (isLast) return false;
-    }
-  };
-
-  const run = async (retries: number): Promise<void> => {
-    const { signal } = stop;
-    const work = (held: boolean) => held && drain(signal, retries);
-    try {
-      do await departed;
-      while ((await withLock(`${lock}:send`, SEND_PATIENCE_MS, work, signal)) && again);
-    } catch {
-      // the events stay
-    } finally {
-      running = undefined;
-    }
+      await departed;
+      isTaking = await sendLeftovers(!(await drain(queue, signal)), signal);
+    } while (isTaking && again);
+    running = undefined;
   };
 
   const flush = () => {
     again = true; // one that is about to end looks once more
-    running ??= run(RETRIES_PER_FLUSH);
+    running ??= run(stop);
     return running;
   };
 
-  const interrupt = async () => {
-    stop.abort();
-    stop = new AbortController();
-    await running;
-  };
-
-  const last = async () => {
-    if (notBefore > Date.now()) return;
-    running ??= run(0);
-    await running;
-  };
+  const mayOutlive = () => largest > MIN_KEEPALIVE_BYTES;
 
   const leave = async (batch: Batch) => {
-    leavingBytes += batch.bytes;
-    await send(batch, true);
-    leavingBytes -= batch.bytes;
-    if (!leavingBytes) leavingUpTo = 0;
+    const mark = (isLeaving: boolean) => {
+      leaving += isLeaving ? batch.bytes : -batch.bytes;
+      for (const event of batch.events) event.isLeaving = isLeaving;
+    };
+    mark(true);
+    const result = await deliver(batch, mayOutlive());
+    mark(false);
+    settle(queue, batch, result);
+    const { isOverQuota }: Answer = result;
+    largest = isOverQuota ? largest / 2 : MAX_KEEPALIVE_BYTES;
+    if (isOverQuota) depart();
   };
 
-  const depart = (waiting: QueuedEvent[]) => {
+  const depart = () => {
     for (;;) {
-      const rest = waiting.filter(({ seq }) => seq > leavingUpTo);
-      const batch = cut(rest, MAX_KEEPALIVE_BYTES - leavingBytes);
-      const last = batch.events.at(-1);
-      if (!last) return;
-      leavingUpTo = last.seq;
-      departed = Promise.all([departed, leave(batch).then(queue.sync)]);
+      const room = mayOutlive() ? Math.min(largest, MAX_KEEPALIVE_BYTES - leaving) : Infinity;
+      const batch = cut(queue, { ...limits, bytes: Math.min(limits.bytes, room) });
+      if (!batch.events[0] || batch.bytes > room) return;
+      departed = Promise.all([departed, leave(batch)]);
     }
   };
 
-  return { flush, interrupt, last, depart };
+  return {
+    flush,
+    depart,
+    async interrupt() {
+      stop.abort();
+      stop = new AbortController();
+      await running;
+    },
+    async last() {
+      if (pacing.reset(RETRIES_PER_FLUSH)) await flush();
+    },
+  };
 }

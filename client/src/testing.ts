@@ -1,11 +1,16 @@
-import type { QueuedEvent } from "./event.js";
+import type { SentEvent } from "./event.js";
 import type { Source } from "./events.js";
 import type { SendRequest, SendResult, Transport } from "./transport.js";
 
 /** A body as it is sent. */
 export interface SentBatch {
   source: Source;
-  events: (QueuedEvent & { session_id: string })[];
+  /** The load of a page in which the events were tracked. */
+  stream_id?: string;
+  sent_at: string;
+  /** Reasons and how many events of the stream will not come, so far. */
+  dropped?: Record<string, number>;
+  events: SentEvent[];
 }
 
 /** Takes the place of `fetchTransport` in tests. */

@@ -7,37 +7,26 @@ export function unref(timer: Timer): Timer {
 }
 
 export interface Deadline {
+  /** Aborted when it is over. */
   signal: AbortSignal;
-  /** To be called when nobody listens to `signal` any more. */
+  /** Resolves then. */
+  over: Promise<void>;
   end(): void;
 }
 
-/** Its signal is aborted after `ms`, or with `stop`. */
+/** Is over after `ms`, with `stop`, or when it is ended. */
 export function deadline(ms: number, stop?: AbortSignal): Deadline {
   const controller = new AbortController();
-  const abort = () => controller.abort();
-  const timer = unref(setTimeout(abort, ms));
-  stop?.addEventListener("abort", abort);
-  if (stop?.aborted) abort();
-  return {
-    signal: controller.signal,
-    end() {
+  const { signal } = controller;
+  const end = () => controller.abort();
+  const over = new Promise<void>((resolve) => {
+    signal.addEventListener("abort", () => {
       clearTimeout(timer);
-      stop?.removeEventListener("abort", abort);
-    },
-  };
-}
-
-export const aborted = (signal: AbortSignal): Promise<void> =>
-  new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    signal.addEventListener("abort", () => resolve());
+      resolve();
+    });
   });
-
-/** Resolves after `ms`, or as soon as `stop` is aborted. */
-export async function pause(ms: number, stop?: AbortSignal): Promise<void> {
-  if (ms <= 0) return;
-  const { signal, end } = deadline(ms, stop);
-  await aborted(signal);
-  end();
+  const timer = unref(setTimeout(end, ms));
+  stop?.addEventListener("abort", end, { signal });
+  if (stop?.aborted) end();
+  return { signal, over, end };
 }

@@ -12,13 +12,39 @@ export interface SendRequest {
   signal: AbortSignal;
 }
 
+/** Why an event was refused; `index` is its place in the batch, from 0. */
+export interface Reason {
+  index: number;
+  code: string;
+  message?: string;
+}
+
 /** What became of a request. */
 export type SendResult =
-  /** Accepted means durable; `rejected` of the events will never be. */
-  | { kind: "accepted"; rejected: number }
-  /** No answer, 408, 429 or 5xx: the same request may succeed, at the earliest after `afterMs`. */
-  | { kind: "retry"; afterMs?: number | undefined }
-  | { kind: "refused"; status: number };
+  /**
+   * `accepted` of the events are durable, `rejected` of them will never be. Together they are the whole batch, or this
+   * was not the gateway's answer to it. A transport that gives no `accepted` answers for that itself.
+   */
+  | { kind: "accepted"; accepted?: number; rejected: number; reasons?: Reason[] | undefined }
+  /**
+   * No answer of the gateway, 408, 425, 429 or 5xx: the same request may succeed, at the earliest after `afterMs`;
+   * `isOverQuota`: in a smaller one, for the browser refused to let so much outlive the page.
+   */
+  | { kind: "retry"; afterMs?: number | undefined; status?: number; isOverQuota?: boolean | undefined }
+  /** Any other 4xx; `code` and `reasons` as the gateway gives them. */
+  | { kind: "refused"; status: number; code?: string | undefined; reasons?: Reason[] | undefined };
+
+/** A result, whichever it is. */
+export interface Answer {
+  kind: SendResult["kind"];
+  status?: number | undefined;
+  code?: string | undefined;
+  reasons?: Reason[] | undefined;
+  accepted?: number;
+  rejected?: number;
+  afterMs?: number | undefined;
+  isOverQuota?: boolean | undefined;
+}
 
 /** Sends one request; resolves whatever happens. */
 export type Transport = (request: SendRequest) => Promise<SendResult>;
@@ -26,8 +52,13 @@ export type Transport = (request: SendRequest) => Promise<SendResult>;
 /** The gateway's answer did not come, whatever the reason. */
 export const NO_ANSWER: SendResult = { kind: "retry" };
 
-export const fetchTransport: Transport = async ({ endpoint, body, token, keepalive, signal }) =>
-  fetch(endpoint, {
+export const fetchTransport: Transport = async ({ endpoint, body, token, keepalive, signal }) => {
+  let isOverQuota = keepalive || undefined;
+  // A network takes longer than this task to fail.
+  setTimeout(() => {
+    isOverQuota = undefined;
+  });
+  return fetch(endpoint, {
     method: "POST",
     headers: { "Content-Type": "application/json", ...(token && { Authorization: `Bearer ${token}` }) },
     body,
@@ -35,17 +66,15 @@ export const fetchTransport: Transport = async ({ endpoint, body, token, keepali
     signal,
     credentials: token ? "omit" : "include",
     redirect: "error", // a login page answers 200 too
-  }).then(resultOf, () => NO_ANSWER);
+  }).then(resultOf, () => ({ kind: "retry", isOverQuota }));
+};
 
 async function resultOf(response: Response): Promise<SendResult> {
   const { ok, status, headers } = response;
-  if (ok) return { kind: "accepted", rejected: await rejectedIn(response) };
-  if (!isTransient(status)) return { kind: "refused", status };
-  return { kind: "retry", afterMs: parseRetryAfter(headers.get("Retry-After"), Date.now()) };
-}
-
-/** The status alone decides; a body that cannot be read says nothing. */
-async function rejectedIn(response: Response): Promise<number> {
-  const reply = await response.json().catch(() => null);
-  return reply?.rejected > 0 ? reply.rejected : 0;
+  // To its end, whatever it is: an answer that nobody reads keeps its request's part of the page's keepalive quota.
+  const reply = await response.json().catch(() => {});
+  const { accepted, rejected, code, rejected_reasons_sample: reasons } = reply ?? {};
+  if (ok && accepted >= 0 && rejected >= 0) return { kind: "accepted", accepted, rejected, reasons };
+  if (!ok && !isTransient(status)) return { kind: "refused", status, code, reasons };
+  return { kind: "retry", status, afterMs: parseRetryAfter(headers.get("Retry-After"), Date.now()) };
 }

@@ -1,7 +1,6 @@
 // @vitest-environment happy-dom
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import type { SendResult } from "../src/index.js";
-import { withWebLocks } from "./support/locks.js";
 import { hidePage, leavePage } from "./support/page.js";
 import {
   batchesOf,
@@ -20,7 +19,6 @@ const NOW = new Date("2026-03-02T09:14:05.123Z");
 
 beforeEach(() => {
   vi.useFakeTimers({ now: NOW });
-  withWebLocks();
 });
 
 describe("an event", () => {
@@ -36,6 +34,8 @@ describe("an event", () => {
     expect(transport.accepted).toEqual([
       {
         source: "web",
+        stream_id: expect.stringMatching(/^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-8[0-9a-f]{3}-[0-9a-f]{12}$/),
+        sent_at: "2026-03-02T09:14:17.123Z",
         events: [
           {
             event_type: "NAVIGATE_NEXT",
@@ -218,27 +218,38 @@ describe("flush", () => {
 describe("bodies that outlive the page", () => {
   const large = "x".repeat(3000);
 
-  it("are cut to 60 KiB in all, 50 events a request", async () => {
+  it("are cut to 32 KiB in all, for the page has requests of its own", async () => {
     const { transport, openTab } = browser();
     const client = openTab();
-    transport.answer({ kind: "refused", status: 403 });
-    trackMany(client, 400);
+    transport.answer(never);
+    for (let pos = 1; pos <= 30; pos++) client.track("QUESTION_VIEWED", { pos, ...{ note: large } });
     await moment();
     const before = transport.requests.length;
 
     leavePage();
 
     const bodies = transport.requests.slice(before).map(({ body }) => body);
-    expect(bodies.length).toBeGreaterThan(1);
-    expect(Math.max(...bodies.map((body) => JSON.parse(body).events.length))).toBe(50);
-    expect(bodies.join("").length).toBeLessThanOrEqual(60 * 1024);
-    expect(bodies.join("").length).toBeGreaterThan(55 * 1024);
+    expect(bodies.join("").length).toBeLessThanOrEqual(32 * 1024);
+    expect(bodies.join("").length).toBeGreaterThan(28 * 1024);
+  });
+
+  it("have 50 events at most", async () => {
+    const { transport, openTab } = browser();
+    const client = openTab();
+    transport.answer(never);
+    trackMany(client, 120);
+    await moment();
+
+    leavePage();
+
+    expect(batchesOf(transport).slice(1)).toEqual([50, 50, 20]);
   });
 
   it("are counted in bytes, not in characters", async () => {
     const { transport, openTab } = browser();
     const client = openTab();
     await moment();
+    transport.answer(never);
     for (let index = 0; index < 30; index++)
       client.track("QUESTION_VIEWED", { pos: index, ...{ note: "…".repeat(1000) } });
 
@@ -247,15 +258,15 @@ describe("bodies that outlive the page", () => {
     const bytes = transport.requests
       .filter(({ keepalive }) => keepalive)
       .reduce((sum, { body }) => sum + new TextEncoder().encode(body).length, 0);
-    expect(bytes).toBeLessThanOrEqual(60 * 1024);
-    expect(bytes).toBeGreaterThan(55 * 1024);
+    expect(bytes).toBeLessThanOrEqual(32 * 1024);
+    expect(bytes).toBeGreaterThan(28 * 1024);
   });
 
   it("in flight count, and are not sent a second time", async () => {
     const { transport, openTab } = browser();
     const client = openTab();
     await moment();
-    transport.answer(never, never);
+    transport.answer(never, never, never, never, never, never);
     for (let pos = 1; pos <= 30; pos++) client.track("QUESTION_VIEWED", { pos, ...{ note: large } });
 
     hidePage();
@@ -263,7 +274,7 @@ describe("bodies that outlive the page", () => {
     leavePage();
 
     const sent = transport.requests.filter(({ keepalive }) => keepalive);
-    expect(sent.reduce((sum, { body }) => sum + body.length, 0)).toBeLessThanOrEqual(60 * 1024);
+    expect(sent.reduce((sum, { body }) => sum + body.length, 0)).toBeLessThanOrEqual(32 * 1024);
     const seqs = sent.flatMap(({ body }) => JSON.parse(body).events.map((event: { seq: number }) => event.seq));
     expect(new Set(seqs).size).toBe(seqs.length);
   });

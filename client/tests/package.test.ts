@@ -2,12 +2,16 @@ import { execFileSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
+import * as esbuild from "esbuild";
+import { rollup } from "rollup";
 import { build, type Plugin, type Rolldown } from "vite";
 import { beforeAll, describe, expect, it } from "vitest";
 
 const PACKAGE = fileURLToPath(new URL("..", import.meta.url));
 const README = readFileSync(`${PACKAGE}README.md`, "utf8");
-const MAX_BYTES = 3 * 1024;
+const MAX_BYTES = 4 * 1024;
+const CORE = 'export * from "attemptlog-client";';
+const OF_TODAY = { minify: true, format: "esm", target: "es2022" } as const;
 
 beforeAll(() => {
   execFileSync(process.execPath, ["node_modules/typescript/bin/tsc", "--project", `${PACKAGE}tsconfig.build.json`], {
@@ -33,7 +37,7 @@ const distrusting: Plugin = {
   },
 };
 
-async function bundled(code: string, ...plugins: Plugin[]): Promise<string> {
+async function withVite(code: string, ...plugins: Plugin[]): Promise<string> {
   const entry = "\0entry";
   const result = await build({
     configFile: false,
@@ -56,6 +60,28 @@ async function bundled(code: string, ...plugins: Plugin[]): Promise<string> {
   const [chunk] = (result as Rolldown.RolldownOutput).output;
   return chunk.code;
 }
+
+const FROM = { contents: CORE, resolveDir: PACKAGE };
+
+/** Each bundler as it is used, and gzip: the one figure that the README states has to hold for all. */
+const bundlers: [string, () => Promise<string>][] = [
+  ["Vite", () => withVite(CORE)],
+  [
+    "esbuild",
+    async () => {
+      const { outputFiles } = await esbuild.build({ stdin: FROM, ...OF_TODAY, bundle: true, write: false });
+      return outputFiles[0]?.text ?? "";
+    },
+  ],
+  [
+    "Rollup",
+    async () => {
+      const bundle = await rollup({ input: `${PACKAGE}dist/index.js` });
+      const { output } = await bundle.generate({ format: "es" });
+      return (await esbuild.transform(output[0].code, OF_TODAY)).code;
+    },
+  ],
+];
 
 describe("the built package", () => {
   it("can be imported on a server, and works there in memory without keeping the process alive", () => {
@@ -102,15 +128,15 @@ describe("the built package", () => {
     expect(printed.trim()).toBe("1,1");
   });
 
-  it("is under 3 KB, minified and gzipped", async () => {
-    const code = await bundled('export * from "attemptlog-client";');
+  it.each(bundlers)("is under 4 KB, minified and gzipped, by %s", async (_, bundle) => {
+    const code = await bundle();
 
     expect(code).toContain("createTelemetryClient");
     expect(gzipSync(code, { level: 9 }).length).toBeLessThanOrEqual(MAX_BYTES);
   });
 
   it("is free of side effects: what is not used is not shipped", async () => {
-    expect((await bundled('import "attemptlog-client";', distrusting)).trim()).toBe("");
+    expect((await withVite('import "attemptlog-client";', distrusting)).trim()).toBe("");
   });
 
   it("has a README whose links lead somewhere within the package", () => {

@@ -1,5 +1,5 @@
 // @vitest-environment happy-dom
-import { act, type ReactNode, StrictMode, useEffect, useState } from "react";
+import { Activity, act, type ReactNode, StrictMode, useEffect, useState } from "react";
 import { createRoot } from "react-dom/client";
 import { renderToString } from "react-dom/server";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
@@ -7,7 +7,7 @@ import type { TelemetryOptions } from "../src/index.js";
 import { type Telemetry, useTelemetry } from "../src/react.js";
 import { memoryTransport } from "../src/testing.js";
 import { hidePage } from "./support/page.js";
-import { browser, eventsOf, moment, seqsOf, upTo } from "./support/sessions.js";
+import { browser, eventsOf, moment, positionsOf, seqsOf, storedOf, upTo } from "./support/sessions.js";
 import { memoryStorage } from "./support/storage.js";
 
 Object.assign(globalThis, { IS_REACT_ACT_ENVIRONMENT: true });
@@ -95,22 +95,62 @@ describe("useTelemetry", () => {
 
   it("is closed on unmount, after what children tracked last", async () => {
     const { transport, storage, sessionId } = browser();
-    const onDrop = vi.fn();
-    const seen: Telemetry[] = [];
     await render(
-      <Exam sessionId={sessionId} options={{ transport, storage, onDrop }} seen={seen}>
+      <Exam sessionId={sessionId} options={{ transport, storage }}>
         {(telemetry) => <Question telemetry={telemetry} />}
       </Exam>,
     );
     await unmount();
     await moment();
+
     expect(seqsOf(transport)).toEqual([1, 2]);
     expect(vi.getTimerCount()).toBe(0);
-
-    seen[0]?.track("REVIEW_OPENED", { marked: 0 });
-
-    expect(onDrop.mock.calls).toEqual([["closed", 1]]);
   });
+
+  it("sends what is tracked after unmount, and is closed again soon", async () => {
+    const { transport, storage, sessionId } = browser();
+    const onDrop = vi.fn();
+    const seen: Telemetry[] = [];
+    await render(<Exam sessionId={sessionId} options={{ transport, storage, onDrop }} seen={seen} />);
+    await unmount();
+    await moment();
+
+    seen[0]?.track("QUESTION_VIEWED", { pos: 1 });
+    seen[0]?.track("QUESTION_VIEWED", { pos: 2 });
+    await vi.advanceTimersByTimeAsync(12_500);
+
+    expect(eventsOf(transport).map(({ payload }) => payload)).toEqual([{ pos: 1 }, { pos: 2 }]);
+    expect(onDrop).not.toHaveBeenCalled();
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  it.each(["hidden at first", "hidden later"])(
+    "keeps and sends what a tree tracks that React hides: %s",
+    async (when) => {
+      const { transport, storage, sessionId } = browser();
+      const onDrop = vi.fn();
+      const seen: Telemetry[] = [];
+      const page = (mode: "hidden" | "visible") => (
+        <Activity mode={mode}>
+          <Exam sessionId={sessionId} options={{ transport, storage, onDrop }} seen={seen} />
+        </Activity>
+      );
+      if (when === "hidden later") await render(page("visible"));
+      await render(page("hidden"));
+      await moment();
+
+      seen.at(-1)?.track("QUESTION_VIEWED", { pos: 1 });
+      await vi.advanceTimersByTimeAsync(13_000);
+      seen.at(-1)?.track("QUESTION_VIEWED", { pos: 2 });
+      await render(page("visible"));
+      seen.at(-1)?.track("QUESTION_VIEWED", { pos: 3 });
+      await unmount();
+      await moment();
+
+      expect(positionsOf(storedOf(transport))).toEqual([1, 2, 3]);
+      expect(onDrop).not.toHaveBeenCalled();
+    },
+  );
 
   it("closes one session when another takes its place", async () => {
     const [one, two] = [browser(), browser()];
@@ -133,12 +173,13 @@ describe("useTelemetry", () => {
 
   it("asks the latest token and tells the latest onDrop", async () => {
     const { transport, storage, sessionId } = browser();
-    const [onDrop, seen] = [vi.fn(), [] as Telemetry[]];
+    const [onDrop, onError, seen] = [vi.fn(), vi.fn(), [] as Telemetry[]];
     const exam = (token: string, more: TelemetryOptions = {}) => (
       <Exam sessionId={sessionId} options={{ transport, storage, token: () => token, ...more }} seen={seen} />
     );
     await render(exam("old"));
-    await render(exam("new", { onDrop }));
+    await render(exam("new", { onDrop, onError }));
+    transport.answer({ kind: "refused", status: 401 });
 
     seen[0]?.track("QUESTION_VIEWED", { pos: 1 });
     seen[0]?.track("QUESTION_VIEWED", [] as never);
@@ -150,9 +191,10 @@ describe("useTelemetry", () => {
 
     expect(transport.requests.map(({ token }) => token)).toEqual(["new"]);
     expect(onDrop.mock.calls).toEqual([["invalid", 1]]);
+    expect(onError.mock.calls).toEqual([[{ status: 401 }]]);
   });
 
-  it("goes on counting when the session's page is left and opened again", async () => {
+  it("begins another stream when the session's page is left and opened again", async () => {
     const { transport, storage, sessionId } = browser();
     function Pages() {
       const [isOpen, setOpen] = useState(true);
@@ -177,7 +219,8 @@ describe("useTelemetry", () => {
     await unmount();
     await moment();
 
-    expect(seqsOf(transport)).toEqual(upTo(4));
+    expect(seqsOf(transport)).toEqual([...upTo(2), ...upTo(2)]);
+    expect(new Set(transport.accepted.map(({ stream_id }) => stream_id)).size).toBe(2);
   });
 
   it("renders on a server without a client", () => {

@@ -1,18 +1,16 @@
 // @vitest-environment happy-dom
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import type { SendResult } from "../src/index.js";
-import { withWebLocks } from "./support/locks.js";
 import { goOnline, hidePage } from "./support/page.js";
 import { browser, moment, never, seqsOf, soon, trackMany, upTo } from "./support/sessions.js";
 
 const RETRY: SendResult = { kind: "retry" };
-const REFUSED: SendResult = { kind: "refused", status: 403 };
+const REFUSED: SendResult = { kind: "refused", status: 401 };
 const LONGEST_BACKOFFS = 1000 + 2000;
 
 beforeEach(() => {
   vi.useFakeTimers();
   vi.spyOn(Math, "random").mockReturnValue(1); // the longest waits
-  withWebLocks();
 });
 
 describe("after no answer, 408, 429 or 5xx", () => {

@@ -1,10 +1,20 @@
 // @vitest-environment happy-dom
 import { beforeEach, describe, expect, it, vi } from "vitest";
-import type { SendResult, StorageLike, TelemetryClient } from "../src/index.js";
-import { memoryTransport } from "../src/testing.js";
-import { withWebLocks } from "./support/locks.js";
-import { hidePage, leavePage, showPage } from "./support/page.js";
-import { browser, deferred, eventsOf, moment, never, seqsOf, soon, trackMany, upTo } from "./support/sessions.js";
+import type { StorageLike, TelemetryClient } from "../src/index.js";
+import { leavePage } from "./support/page.js";
+import {
+  browser,
+  moment,
+  never,
+  positionsOf,
+  seqsOf,
+  soon,
+  sorted,
+  storedOf,
+  trackMany,
+  unreachable,
+  upTo,
+} from "./support/sessions.js";
 import { memoryStorage } from "./support/storage.js";
 
 /** What one tab writes the others see `delay` ms later, as in Chromium, where each process has a copy. */
@@ -27,14 +37,33 @@ function copies(count: number, delay: number): StorageLike[] {
   });
 }
 
-const sorted = (numbers: number[]) => [...numbers].sort((a, b) => a - b);
+const refused = () => Promise.reject(new DOMException("denied", "SecurityError"));
+
+/** What a page may find of Web Locks; the client needs none of it. */
+const LOCKS: [string, unknown][] = [
+  ["without Web Locks", undefined],
+  [
+    "with Web Locks that grant everything",
+    { request: (_: string, ...more: unknown[]) => (more.at(-1) as () => unknown)() },
+  ],
+  ["with Web Locks that refuse", { request: refused, query: refused }],
+  ["with Web Locks that never answer", { request: () => never, query: () => never }],
+  [
+    "with Web Locks that throw",
+    {
+      request: () => {
+        throw new DOMException("not fully active", "InvalidStateError");
+      },
+    },
+  ],
+];
 
 beforeEach(() => {
   vi.useFakeTimers();
 });
 
 describe("seq", () => {
-  it("counts from 1 upward and goes on after a reload", async () => {
+  it("counts from 1 in each load of a page", async () => {
     const { transport, openTab } = browser();
     for (const load of [0, 1, 2]) {
       const client = openTab();
@@ -42,234 +71,115 @@ describe("seq", () => {
       await soon(client.close());
     }
 
-    expect(seqsOf(transport)).toEqual(upTo(12));
+    expect(seqsOf(transport)).toEqual([...upTo(4), ...upTo(4), ...upTo(4)]);
+    expect(new Set(transport.accepted.map(({ stream_id }) => stream_id)).size).toBe(3);
   });
 
-  it("starts at startSeq for a session that is resumed on another device", async () => {
+  it.each([1, 18, Number.NaN, -3])("is not touched by the startSeq of older code: %d", async (startSeq) => {
     const { transport, openTab } = browser();
-    const client = openTab({ startSeq: 18 });
+    const client = openTab({ startSeq });
     trackMany(client, 2);
     await soon(client.flush());
 
-    expect(seqsOf(transport)).toEqual([18, 19]);
+    expect(seqsOf(transport)).toEqual([1, 2]);
   });
+});
 
-  it("does not go back to a startSeq that this device is past", async () => {
-    const { transport, openTab } = browser();
-    for (const startSeq of [5, 6]) {
-      const client = openTab({ startSeq });
-      trackMany(client, 3);
-      await soon(client.close());
-    }
+describe.each(LOCKS)("two windows of one session %s", (_, locks) => {
+  beforeEach(() => void vi.stubGlobal("navigator", { locks }));
 
-    expect(seqsOf(transport)).toEqual(upTo(10, 5));
-  });
-
-  it.each([Number.NaN, -3, 0, 1.5, Number.POSITIVE_INFINITY, 2 ** 31])(
-    "starts at 1 when startSeq is %d",
-    async (startSeq) => {
+  it("lose nothing a hundred times, whatever the timing, and give no number twice", async () => {
+    const random = chance(7);
+    for (let run = 0; run < 100; run++) {
       const { transport, openTab } = browser();
-      const client = openTab({ startSeq });
-      trackMany(client, 2);
-      await soon(client.flush());
+      const storages = copies(2, random(60));
+      const windows = storages.map((storage) => openTab({ storage }));
+      if (random(3) === 0) transport.answer(...Array.from({ length: random(6) }, () => ({ kind: "retry" }) as const));
+      let pos = 0;
+      for (let step = 0; step < 12; step++) {
+        const count = 1 + random(3);
+        trackMany(windows[random(2)] as TelemetryClient, count, pos + 1);
+        pos += count;
+        await vi.advanceTimersByTimeAsync(random(4) ? random(40) : random(15_000));
+        if (random(8) === 0) leavePage();
+        if (random(8) === 0) windows.splice(random(2), 0, openTab({ storage: storages[1] as StorageLike })); // one more
+      }
+      await vi.advanceTimersByTimeAsync(60_000);
 
-      expect(seqsOf(transport)).toEqual([1, 2]);
-    },
-  );
+      expect(sorted(positionsOf(storedOf(transport)))).toEqual(upTo(pos));
+      await soon(Promise.all(windows.map((window) => window.close())));
+    }
+  });
 
-  it("goes on when somebody empties the storage under an open page", async () => {
-    const { transport, storage, openTab } = browser();
-    const client = openTab();
-    trackMany(client, 10);
-    await moment();
-    storage.content.clear();
+  it("lose nothing when both track in the same instant, over and over", async () => {
+    const { transport, openTab } = browser();
+    const windows = copies(2, 50).map((storage) => openTab({ storage }));
+    for (let round = 0; round < 40; round++) {
+      for (const [index, window] of windows.entries()) trackMany(window, 1, 2 * round + index + 1);
+      await vi.advanceTimersByTimeAsync(0);
+    }
+    await vi.advanceTimersByTimeAsync(12_500);
+
+    expect(sorted(positionsOf(storedOf(transport)))).toEqual(upTo(80));
+  });
+
+  it("do not wait for each other: one that is busy or suspended holds nothing back", async () => {
+    const { transport, openTab } = browser();
+    const [suspended, client] = [openTab({ transport: () => never }), openTab()];
+    trackMany(suspended, 10);
     trackMany(client, 10, 11);
     await moment();
 
-    expect(seqsOf(transport)).toEqual(upTo(20));
+    expect(positionsOf(storedOf(transport))).toEqual(expect.arrayContaining(upTo(20, 11)));
   });
 });
 
-describe.each([
-  ["with Web Locks", withWebLocks],
-  ["without Web Locks", () => vi.stubGlobal("navigator", {})],
-])("two tabs of one session %s", (_, prepare) => {
-  beforeEach(() => void prepare());
+/** Repeatable: numbers from 0 to below `below` (a linear congruential generator, Numerical Recipes). */
+function chance(seed: number) {
+  let state = seed;
+  return (below: number) => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    return Math.floor((state / 2 ** 32) * below);
+  };
+}
 
-  it("share one count: no number twice, none missing", async () => {
+describe("what a tab left that is gone", () => {
+  it("is sent by one that is open, a flush or two later", async () => {
     const { transport, openTab } = browser();
-    const [one, two] = [openTab(), openTab()];
-    for (let round = 0; round < 10; round++) {
-      trackMany(one, 3);
-      trackMany(two, 2);
-      await vi.advanceTimersByTimeAsync(7 * round);
-    }
-    await Promise.all([soon(one.close()), soon(two.close())]);
-
-    const unique = [...new Set(seqsOf(transport))];
-    expect(sorted(unique)).toEqual(upTo(50));
-  });
-});
-
-describe("two tabs of one session", () => {
-  beforeEach(() => void withWebLocks());
-
-  it("share one count though each sees what the other wrote a little late", async () => {
-    const { transport, openTab } = browser();
-    const [one, two] = copies(2, 10).map((storage) => openTab({ storage }));
-    for (let round = 0; round < 20; round++) {
-      one?.track("QUESTION_VIEWED", { pos: 1 });
-      two?.track("QUESTION_VIEWED", { pos: 2 });
-      await vi.advanceTimersByTimeAsync(9);
-    }
-    await Promise.all([soon(one?.close() ?? never), soon(two?.close() ?? never)]);
-
-    const bySeq = new Map(
-      transport.accepted.flatMap(({ events }) => events.map((event) => [event.seq, event] as const)),
-    );
-    expect(sorted([...bySeq.keys()])).toEqual(upTo(40));
-    expect([...bySeq.values()].filter(({ payload }) => JSON.stringify(payload) === '{"pos":1}')).toHaveLength(20);
-  });
-
-  it("do not give a number again that the other one gave an instant ago", async () => {
-    const { transport, openTab } = browser();
-    const [one, two] = copies(2, 50).map((storage) => openTab({ storage }));
-    await moment();
-    trackMany(one as TelemetryClient, 3);
-    void one?.close();
-    trackMany(two as TelemetryClient, 3);
-    await soon((two as TelemetryClient).close());
-
-    expect(sorted(seqsOf(transport))).toEqual(upTo(6));
-  });
-
-  it("leave the numbering to each other when one goes that does not have the right to it", async () => {
-    const { transport, openTab } = browser();
-    const [one, two] = copies(2, 10).map((storage) => openTab({ storage }));
-    await moment();
-    trackMany(two as TelemetryClient, 3); // opened last, it has the right
-    await vi.advanceTimersByTimeAsync(0);
-    trackMany(one as TelemetryClient, 1, 4);
-    leavePage();
-    await vi.advanceTimersByTimeAsync(12_500);
-
-    const contents = new Set(eventsOf(transport).map(({ seq, payload }) => `${seq} ${JSON.stringify(payload)}`));
-    expect([...contents].sort()).toEqual([1, 2, 3, 4].map((number) => `${number} {"pos":${number}}`));
-  });
-
-  it("notice when the right to number is taken from them before they ever used it", async () => {
-    const locks = withWebLocks();
-    const { storage, sessionId, openTab } = browser();
-    const client = openTab();
-    await vi.advanceTimersByTimeAsync(50);
-    void locks.request(`attemptlog:${sessionId}`, { steal: true }, () => never);
-    await vi.advanceTimersByTimeAsync(60);
-
-    trackMany(client, 1);
-    leavePage();
-
-    expect([...storage.content.keys()].filter((key) => key.startsWith(`attemptlog:${sessionId}:`))).toHaveLength(1);
-  });
-
-  it("have one request in flight between them, so that the order holds", async () => {
-    const { transport, openTab } = browser();
-    const [one, two] = [openTab(), openTab()];
-    const { promise, resolve } = deferred<SendResult>();
-    transport.answer(promise);
-
-    trackMany(one, 10);
-    await moment();
-    trackMany(two, 10);
-    await moment();
-    expect(transport.requests).toHaveLength(1);
-    resolve({ kind: "accepted", rejected: 0 });
-    await moment();
-
-    expect(seqsOf(transport)).toEqual(upTo(20));
-  });
-
-  it("need not wait for each other for ever: flush resolves while the other is sending", async () => {
-    const { transport, openTab } = browser();
-    const [one, two] = [openTab(), openTab()];
-    transport.answer({ kind: "retry", afterMs: 120_000 });
-    trackMany(one, 10);
-    await moment();
-    trackMany(two, 1);
-
-    const flushed = two.flush();
-    await vi.advanceTimersByTimeAsync(10_500);
-    await flushed;
-
-    expect(transport.requests).toHaveLength(1);
-  });
-
-  it("can track while the other one is suspended with the lock in its hand", async () => {
-    const locks = withWebLocks();
-    const { transport, sessionId, openTab } = browser();
-    locks.request(`attemptlog:${sessionId}`, {}, () => never).catch(() => {}); // until it is stolen
-    const client = openTab();
-
-    trackMany(client, 10);
-    await vi.advanceTimersByTimeAsync(5000);
-
-    expect(seqsOf(transport)).toEqual(upTo(10));
-  });
-
-  it("take turns when both are in use", async () => {
-    const { transport, openTab } = browser();
-    const [one, two] = [openTab(), openTab()];
-
-    for (let round = 0; round < 100; round++) {
-      trackMany(one, 1);
-      trackMany(two, 1);
-      await vi.advanceTimersByTimeAsync(20);
-    }
-    expect(transport.accepted.length).toBeGreaterThan(1);
-    await Promise.all([soon(one.close()), soon(two.close())]);
-
-    expect(sorted([...new Set(seqsOf(transport))])).toEqual(upTo(200));
-  });
-
-  it("need not wait for one that is hidden", async () => {
-    const { transport, openTab } = browser();
-    const hidden = openTab();
-    trackMany(hidden, 10);
-    await moment();
-    hidePage();
-    trackMany(hidden, 1, 11);
-    await moment();
-    showPage();
-    const shown = openTab();
-    await vi.advanceTimersByTimeAsync(110);
-
-    trackMany(shown, 10, 12);
-    await vi.advanceTimersByTimeAsync(0);
-
-    expect(seqsOf(transport)).toEqual(upTo(21));
-  });
-
-  it("send what a tab left that was closed", async () => {
-    const { transport, openTab } = browser();
-    const closed = openTab({ transport: memoryTransport({ kind: "refused", status: 401 }) });
     const open = openTab();
+    await vi.advanceTimersByTimeAsync(13_000);
+    const closed = openTab({ transport: unreachable() });
     trackMany(closed, 3);
     await soon(closed.close());
 
-    await soon(open.flush());
+    await vi.advanceTimersByTimeAsync(24_500);
 
     expect(seqsOf(transport)).toEqual(upTo(3));
+    await soon(open.close());
   });
 
-  it("lose nothing when one goes that could not number its last events in time: the other one does it", async () => {
+  it("is removed only where it was acknowledged", async () => {
+    const { storage, openTab } = browser();
+    trackMany(openTab({ transport: unreachable() }), 60);
+    const acknowledging = [{ kind: "accepted", rejected: 0 } as const, { kind: "refused", status: 401 } as const];
+    const { transport } = browser();
+    transport.answer(...acknowledging);
+
+    openTab({ transport });
+    await moment();
+
+    expect(storage.content.size).toBe(10);
+  });
+
+  it("is left to it while it lives and sends", async () => {
     const { transport, openTab } = browser();
     const [one, two] = [openTab(), openTab()];
+    for (let round = 0; round < 40; round++) {
+      trackMany(round % 2 ? one : two, 1, round + 1);
+      await vi.advanceTimersByTimeAsync(3000);
+    }
+    await Promise.all([soon(one.close()), soon(two.close())]);
 
-    trackMany(one, 5);
-    trackMany(two, 5);
-    leavePage();
-    await vi.advanceTimersByTimeAsync(12_500);
-
-    const unique = [...new Set(seqsOf(transport))];
-    expect(sorted(unique)).toEqual(upTo(10));
+    expect(sorted(seqsOf(transport))).toEqual(sorted(storedOf(transport).map(({ seq }) => seq))); // once each
   });
 });

@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { fetchTransport, type SendRequest, type SendResult, type Transport } from "../src/index.js";
 import { memoryTransport } from "../src/testing.js";
 
@@ -43,17 +43,11 @@ const transports: [string, (...results: (SendResult | Promise<SendResult>)[]) =>
 ];
 
 describe.each(transports)("%s", (_, answering) => {
-  it("says how many were rejected", async () => {
+  it("says how many were accepted and rejected", async () => {
     answer(status(202, {}, '{"accepted":3,"rejected":2}'));
-    const send = answering({ kind: "accepted", rejected: 2 });
+    const send = answering({ kind: "accepted", accepted: 3, rejected: 2 });
 
-    expect(await send(request())).toEqual({ kind: "accepted", rejected: 2 });
-  });
-
-  it("accepts by default", async () => {
-    answer(status(202, {}, '{"accepted":1,"rejected":0}'));
-
-    expect(await answering()(request())).toEqual({ kind: "accepted", rejected: 0 });
+    expect(await send(request())).toEqual({ kind: "accepted", accepted: 3, rejected: 2 });
   });
 
   it("resolves when nobody waits any more", async () => {
@@ -96,10 +90,10 @@ describe("fetchTransport", () => {
     expect(second?.[1].authorization).toBeUndefined();
   });
 
-  it.each([408, 429, 500, 502, 503, 504])("may try again after %d", async (code) => {
+  it.each([408, 425, 429, 500, 502, 503, 504])("may try again after %d", async (code) => {
     answer(status(code, {}, "{}"));
 
-    expect(await fetchTransport(request())).toEqual({ kind: "retry", afterMs: undefined });
+    expect(await fetchTransport(request())).toEqual({ kind: "retry", status: code });
   });
 
   it.each([400, 401, 403, 404, 413, 422])("need not try again after %d", async (code) => {
@@ -108,10 +102,17 @@ describe("fetchTransport", () => {
     expect(await fetchTransport(request())).toEqual({ kind: "refused", status: code });
   });
 
+  it("reads why the gateway refuses", async () => {
+    const reasons = [{ index: 0, code: "session_not_owned", message: "no such session of this user" }];
+    answer(status(403, {}, JSON.stringify({ code: "nothing_allowed", rejected_reasons_sample: reasons })));
+
+    expect(await fetchTransport(request())).toEqual({ kind: "refused", status: 403, code: "nothing_allowed", reasons });
+  });
+
   it("reads Retry-After in seconds", async () => {
     answer(status(429, { "Retry-After": "7" }));
 
-    expect(await fetchTransport(request())).toEqual({ kind: "retry", afterMs: 7000 });
+    expect(await fetchTransport(request())).toEqual({ kind: "retry", status: 429, afterMs: 7000 });
   });
 
   it("reads Retry-After as a date", async () => {
@@ -119,18 +120,50 @@ describe("fetchTransport", () => {
 
     const result = await fetchTransport(request());
 
-    expect(result).toEqual({ kind: "retry", afterMs: expect.any(Number) });
+    expect(result).toEqual({ kind: "retry", status: 503, afterMs: expect.any(Number) });
     expect((result as { afterMs: number }).afterMs).toBeGreaterThan(55_000);
   });
 
-  it.each(["", "not JSON", "null", "[]", '{"rejected":"many"}', '{"rejected":-1}'])(
-    "takes a 202 for what it is, whatever its body: %j",
-    async (body) => {
-      answer(status(202, {}, body));
+  it.each([
+    [200, "<html>Welcome to the campus network</html>"],
+    [200, ""],
+    [200, "null"],
+    [200, "[]"],
+    [200, '"accepted"'],
+    [202, "{}"],
+    [202, '{"accepted":"many","rejected":0}'],
+    [202, '{"accepted":3}'],
+    [202, '{"accepted":3,"rejected":-1}'],
+    [202, '{"ok":true}'],
+    [204, ""],
+  ])("takes %d with %j for no answer of the gateway", async (code, body) => {
+    answer(status(code, {}, body));
 
-      expect(await fetchTransport(request())).toEqual({ kind: "accepted", rejected: 0 });
-    },
-  );
+    expect(await fetchTransport(request())).toEqual({ kind: "retry", status: code });
+  });
+
+  it.each([503, 404, 200])("reads a body of %d to its end, so that it keeps nothing of the quota", async (code) => {
+    const read = vi.fn();
+    const body = new ReadableStream({
+      pull(controller) {
+        controller.enqueue(new TextEncoder().encode("{"));
+        controller.close();
+        read();
+      },
+    });
+    vi.stubGlobal("fetch", async () => new Response(body, { status: code, headers: { "Cache-Control": "no-store" } }));
+
+    await fetchTransport(request({ keepalive: true }));
+
+    expect(read).toHaveBeenCalled();
+  });
+
+  it("says when the browser refuses to let so much outlive the page", async () => {
+    vi.stubGlobal("fetch", () => Promise.reject(new TypeError("Failed to fetch")));
+
+    expect(await fetchTransport(request({ keepalive: true }))).toEqual({ kind: "retry", isOverQuota: true });
+    expect(await fetchTransport(request())).toEqual({ kind: "retry" });
+  });
 
   it("does not take a login page for an answer", async () => {
     answer((incoming, response) => {

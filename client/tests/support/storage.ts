@@ -35,3 +35,21 @@ export const deniedStorage: StorageLike = {
   setItem: denied,
   removeItem: denied,
 };
+
+type Fault = keyof StorageLike | undefined;
+
+/** A storage of which one part throws. */
+export function spoilt(storage: StorageLike, fault: Fault): StorageLike & { fault: Fault } {
+  const state = { fault };
+  return new Proxy(Object.assign(state, {}) as StorageLike & { fault: Fault }, {
+    get(target, name: keyof StorageLike) {
+      if (name === ("fault" as string)) return target.fault;
+      if (name === target.fault) {
+        if (name === "length") return denied();
+        return denied;
+      }
+      const value = storage[name];
+      return typeof value === "function" ? value.bind(storage) : value;
+    },
+  });
+}

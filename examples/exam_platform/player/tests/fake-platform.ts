@@ -39,6 +39,7 @@ const ASKED: [string, string[]][] = [
 const CORRECT = 1;
 
 export function createFakePlatform(): FakePlatform {
+  const taken = new Set<string>();
   const fake: FakePlatform = {
     fetch: answerRequest,
     sessionId: crypto.randomUUID(),
@@ -71,7 +72,7 @@ export function createFakePlatform(): FakePlatform {
     if (call === `POST ${under}/submit`) return submit();
     if (call === `GET ${under}/review`) return [review()];
     if (call === `GET ${under}/events`) return [stored()];
-    if (call === "POST /v1/telemetry/events") return intake(body.events ?? []);
+    if (call === "POST /v1/telemetry/events") return intake(body);
     return [{ title: "Not Found", status: 404, code: "not_found" }, 404];
   }
 
@@ -121,9 +122,10 @@ export function createFakePlatform(): FakePlatform {
     return { total: fake.events.length, events: fake.events.map(asStored).reverse().slice(0, 50) };
   }
 
-  function intake(events: SentEvent[]): [unknown, number] {
-    const isNew = (sent: SentEvent) => !fake.events.some((stored) => stored.seq === sent.seq);
+  function intake({ stream_id, events = [] }: Body): [unknown, number] {
+    const isNew = (sent: SentEvent) => !taken.has(`${stream_id} ${sent.seq}`);
     fake.events.push(...events.filter((sent) => sent.session_id === fake.sessionId && isNew(sent)));
+    for (const { seq } of events) taken.add(`${stream_id} ${seq}`);
     return [{ accepted: events.length, rejected: 0, rejected_reasons_sample: [] }, 202];
   }
 
@@ -139,6 +141,7 @@ interface Body {
   question_id?: string;
   choice?: number;
   marked?: boolean;
+  stream_id?: string;
   events?: SentEvent[];
 }
 

@@ -1,0 +1,24 @@
+import { attempt } from "./attempt.js";
+import { prefixOf, record } from "./records.js";
+import type { Store } from "./store.js";
+
+/**
+ * Makes records of what clients before streams left under `attemptlog:<session>`, and behind another colon what they
+ * set aside. Events of the former keep their numbers and have no stream. The latter have no number yet: they become a
+ * stream, whose id comes from the key, so that whoever does this does the same.
+ */
+export function takeOverLegacy(store: Store): void {
+  for (const key of store.keys("attemptlog:")) attempt(() => takeOver(store, key));
+}
+
+function takeOver(store: Store, key: string): void {
+  const [, session = "", aside] = key.split(":");
+  const state = JSON.parse(store.get(key) ?? "");
+  store.remove(key);
+  const stream = aside && `00000000-0000-4000-8000-${aside.replace(/\D/g, "").slice(-12).padStart(12, "0")}`;
+  for (const event of state.queue) {
+    record(store, prefixOf(session, stream), event.seq, JSON.stringify({ ...event, session_id: session }), {
+      source: "web",
+    });
+  }
+}
