@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, LiteralString
 from uuid import uuid4
 
+import jwt
 import psycopg
 import pytest
 
@@ -122,6 +123,22 @@ def test_a_session_may_have_dead_letters_only_or_nothing(database_url: str, exam
     empty = data(database_url, "sessions", "show", exam.session)
     assert (empty["is_known"], empty["timeline"]) == (True, [])
     assert "no such session in test_sessions" in attemptlog(database_url, "sessions", "show", nowhere).output
+
+
+def test_a_new_session_can_be_sent_to_at_once(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    secret = "a secret of the tests, 32 bytes or more"
+    monkeypatch.setenv("ATTEMPTLOG_JWT_SECRET", secret)
+    monkeypatch.setenv("ATTEMPTLOG_GATEWAY_URL", "http://127.0.0.1:8010")
+    made = data(database_url, "sessions", "create")
+    assert made["endpoint"] == "http://127.0.0.1:8010/v1/telemetry/events"
+    assert [question["pos"] for question in made["questions"]] == list(range(1, 9))
+    user = jwt.decode(made["token"], secret, algorithms=["HS256"])["sub"]
+    asked = Exam(user=user, session=made["session_id"], question=made["questions"][0]["id"])
+    store_records(database_url, Partition().records(envelope(asked, 1)))
+    found = data(database_url, "sessions", "show", made["session_id"])
+    assert (found["user_id"], found["events_stored"]) == (user, 1)
+    shown = attemptlog(database_url, "sessions", "create").output
+    assert [line.split()[0] for line in shown.splitlines()] == ["endpoint", "session", "questions", "token"]
 
 
 def test_a_session_that_nobody_knows_is_a_mistake(database_url: str) -> None:

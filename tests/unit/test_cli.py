@@ -65,6 +65,14 @@ def test_a_missing_setting_is_told_by_name_and_ends_with_1(command: str) -> None
     assert "Traceback" not in result.output
 
 
+def test_a_session_cannot_be_made_without_the_secret_for_its_token(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ATTEMPTLOG_DATABASE_URL", "postgresql://nobody@127.0.0.1:1/nosuch")
+
+    result = runner.invoke(app, ["sessions", "create"])
+
+    assert (result.exit_code, "ATTEMPTLOG_JWT_SECRET is not set" in result.output) == (1, True)
+
+
 @pytest.mark.parametrize("command", ["audit", "migrate", "doctor"])
 def test_a_server_that_does_not_answer_ends_with_1_and_no_password(
     command: str, monkeypatch: pytest.MonkeyPatch
