@@ -1,12 +1,14 @@
 """`attemptlog ingest`: the gateway in the foreground."""
 
+import signal
 from typing import Annotated
 
 import typer
 import uvicorn
 
 from consumer.logs import log_config
-from ingest_api.protocol import SheddingProtocol
+from ingest_api.app import Gateway, create_app
+from ingest_api.protocol import GatewayProtocol
 from ingest_api.settings import IngestSettings
 
 GRACE = 10  # seconds that requests in flight get when it is told to stop
@@ -20,15 +22,23 @@ def ingest(
     """Serve the gateway until it is told to stop."""
     settings = IngestSettings()  # a wrong setting is told in one sentence, before uvicorn is in the way
     uvicorn.run(
-        "ingest_api.app:create_app",
+        "cli.ingest:application",
         factory=True,
         host=host,
         port=port,
         workers=workers,
         loop="uvloop",
-        http=SheddingProtocol,
+        http=GatewayProtocol,
+        ws="none",
         access_log=False,
         proxy_headers=False,  # nothing here depends on where a request comes from
         log_config=log_config(settings.log_level),
         timeout_graceful_shutdown=GRACE,
     )
+
+
+def application() -> Gateway:
+    """Return the gateway of this process, which SIGHUP (a terminal that is closed) ends in order, as SIGTERM does."""
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as under nohup
+        signal.signal(signal.SIGHUP, lambda *_: signal.raise_signal(signal.SIGTERM))
+    return create_app()

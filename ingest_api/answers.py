@@ -10,7 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.types import Scope
 
-from ingest_api.problems import Broken, MethodNotAllowed, NotFound, Problem, answer
+from ingest_api.problems import CALLER_LEFT, Broken, MethodNotAllowed, NotFound, Problem, answer
 from ingest_api.services import services
 
 logger = logging.getLogger(__name__)
@@ -31,7 +31,7 @@ def answering_problems(endpoint: Endpoint) -> Endpoint:
             _note(problem, request.scope)
             return answer(problem)
         except ClientDisconnect:
-            return Response(status_code=HTTPStatus.BAD_REQUEST)  # nobody listens
+            return Response(status_code=CALLER_LEFT)  # nobody listens
         except Exception:
             logger.exception("a request failed", extra={"action": "request_failed"})
             return answer(Broken("a fault of the gateway; send the same batch again later"))

@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from ingest_api.answers import failed, method_not_allowed, not_found
 from ingest_api.auth import Authenticator
 from ingest_api.body import BodyLimits
+from ingest_api.connections import Connections, Limits, room_for
 from ingest_api.intake import Intake
 from ingest_api.keys import KeySource, key_source
 from ingest_api.metrics import Metrics
@@ -68,13 +69,12 @@ def create_app(
     """
     settings = settings or IngestSettings()
     metrics = Metrics()
-    gate = Gate(_bounds(settings), metrics.shed)
     ending = Ending()
     publisher = publisher or _publisher(settings, ending)
     sessions = sessions or _sessions(settings, ending)
     keys = key_source(settings, metrics.count_key_fetch)
-    metrics.watch(publisher, sessions, keys, gate)
-    services = _services(settings, metrics, gate, keys=keys, publisher=publisher, sessions=sessions)
+    services = _services(settings, metrics, keys=keys, publisher=publisher, sessions=sessions)
+    metrics.watch(publisher, sessions, keys, gate=services.gate, connections=services.connections)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[State]:
@@ -97,7 +97,22 @@ def create_app(
 
 
 def _bounds(settings: IngestSettings) -> Bounds:
-    return Bounds(settings.max_requests_in_flight, settings.max_bytes_in_flight, settings.max_body_bytes)
+    return Bounds(
+        requests=settings.max_requests_in_flight,
+        total_bytes=settings.max_bytes_in_flight,
+        body_bytes=settings.max_body_bytes,
+        requests_per_user=settings.max_requests_per_user,
+    )
+
+
+def _limits(settings: IngestSettings) -> Limits:
+    return Limits(
+        head_bytes=settings.max_head_bytes,
+        head_deadline=settings.head_deadline.total_seconds(),
+        body_deadline=settings.body_deadline.total_seconds(),
+        keep_alive=settings.keep_alive.total_seconds(),
+        connections=room_for(settings.max_connections),
+    )
 
 
 def _publisher(settings: IngestSettings, ending: Ending) -> Publisher:
@@ -122,20 +137,15 @@ def _sessions(settings: IngestSettings, ending: Ending) -> SessionDirectory:
 
 
 def _services(
-    settings: IngestSettings,
-    metrics: Metrics,
-    gate: Gate,
-    *,
-    keys: KeySource,
-    publisher: Publisher,
-    sessions: SessionDirectory,
+    settings: IngestSettings, metrics: Metrics, *, keys: KeySource, publisher: Publisher, sessions: SessionDirectory
 ) -> Services:
     refusals = Refusals()
     buckets = TokenBuckets(settings.rate_limit_events_per_second, settings.rate_limit_burst)
     return Services(
         authenticator=Authenticator(keys, settings.jwt_audience, settings.jwt_issuer),
         body_limits=BodyLimits(settings.max_body_bytes, settings.body_deadline),
-        gate=gate,
+        connections=Connections(_limits(settings), metrics.connections_ended),
+        gate=Gate(_bounds(settings), metrics.shed),
         intake=Intake(publisher, sessions, buckets, metrics, refusals),
         metrics=metrics,
         publisher=publisher,

@@ -4,7 +4,7 @@ import asyncio
 import json
 import zlib
 from codecs import BOM_UTF8
-from collections.abc import AsyncIterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -13,7 +13,7 @@ from fastapi import Request
 from pydantic import ValidationError
 from pydantic_core import from_json
 from starlette.requests import ClientDisconnect
-from starlette.types import Receive
+from starlette.types import Message
 
 from ingest_api.auth import Headers
 from ingest_api.problems import BadBody, BodyTooLarge, SlowBody
@@ -33,56 +33,65 @@ class BodyLimits:
     deadline: timedelta
 
 
-async def read_body(request: Request, headers: Headers, limits: BodyLimits) -> bytes:
-    """Return the body of a request, inflated; raise BadBody, BodyTooLarge or SlowBody."""
+async def read_body(request: Request, headers: Headers, limits: BodyLimits, take: Callable[[int], None]) -> bytes:
+    """Return the body of a request, inflated; `take` hears of bytes before they are kept, and may raise.
+
+    Raises BadBody, BodyTooLarge, SlowBody, or ClientDisconnect when the caller has left.
+    """
     if request.scope.get(BODY_HAS_ARRIVED):  # a deadline would cost more than the reading
-        return await _read(request, headers, limits.max_bytes)
+        return await _read(request, headers, limits.max_bytes, take)
     try:
         async with asyncio.timeout(limits.deadline.total_seconds()):
-            return await _read(request, headers, limits.max_bytes)
+            return await _read(request, headers, limits.max_bytes, take)
     except TimeoutError as error:
         raise SlowBody(f"the body took longer than {limits.deadline.total_seconds():g} s to arrive") from error
 
 
-async def _read(request: Request, headers: Headers, max_bytes: int) -> bytes:
-    encoding = headers.get(b"content-encoding", b"identity").strip().lower()
-    if encoding == b"identity":
-        return b"".join([chunk async for chunk in _chunks(request.receive, max_bytes)])
-    if encoding == b"gzip":
-        return await _inflate(_chunks(request.receive, max_bytes), max_bytes)
-    raise BadBody("content-encoding must be gzip or absent")
-
-
-async def _chunks(receive: Receive, max_bytes: int) -> AsyncIterator[bytes]:
-    size, is_last = 0, False
+async def _read(request: Request, headers: Headers, max_bytes: int, take: Callable[[int], None]) -> bytes:
+    coding = _coding(headers.get(b"content-encoding", b"identity").strip().lower())
+    body, arrived, is_last = bytearray(), 0, False
     while not is_last:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise ClientDisconnect
-        chunk, is_last = message.get("body", b""), not message.get("more_body", False)
-        size += len(chunk)
-        if size > max_bytes:
-            raise _too_large(max_bytes)
-        yield chunk
-
-
-async def _inflate(chunks: AsyncIterator[bytes], max_bytes: int) -> bytes:
-    """Inflate one gzip member; never hold more than `max_bytes` + 1 of output."""
-    inflater, body = zlib.decompressobj(GZIP_WINDOW), bytearray()
-    try:
-        async for chunk in chunks:
-            body += inflater.decompress(chunk, max_bytes + 1 - len(body))
-            if len(body) > max_bytes:
-                raise _too_large(max_bytes)
-    except zlib.error as error:
-        raise BadBody("the body is not gzip, though content-encoding says so") from error
-    if not inflater.eof or inflater.unused_data:
-        raise BadBody("the body must be one complete gzip member")
+        piece, is_last = _piece(await request.receive())
+        arrived += len(piece)
+        kept = coding.decode(piece, max_bytes + 1 - len(body)) if coding else piece
+        if arrived > max_bytes or len(body) + len(kept) > max_bytes:
+            raise BodyTooLarge(f"the body is over {max_bytes} bytes (after inflating); send smaller batches")
+        take(len(kept))
+        body += kept
+    if coding:
+        coding.check_end()
     return bytes(body)
 
 
-def _too_large(max_bytes: int) -> BodyTooLarge:
-    return BodyTooLarge(f"the body is over {max_bytes} bytes (after inflating); send smaller batches")
+def _piece(message: Message) -> tuple[bytes, bool]:
+    """Return the next bytes of a body, and whether they are its last."""
+    if message["type"] == "http.disconnect":
+        raise ClientDisconnect
+    return message.get("body", b""), not message.get("more_body", False)
+
+
+def _coding(name: bytes) -> "_Gzip | None":
+    if name not in {b"identity", b"gzip"}:
+        raise BadBody("content-encoding must be gzip or absent")
+    return _Gzip() if name == b"gzip" else None
+
+
+class _Gzip:
+    """One gzip member."""
+
+    def __init__(self) -> None:
+        self._inflater = zlib.decompressobj(GZIP_WINDOW)
+
+    def decode(self, piece: bytes, most: int) -> bytes:
+        """Inflate a piece, to `most` bytes."""
+        try:
+            return self._inflater.decompress(piece, most)
+        except zlib.error as error:
+            raise BadBody("the body is not gzip, though content-encoding says so") from error
+
+    def check_end(self) -> None:
+        if not self._inflater.eof or self._inflater.unused_data:
+            raise BadBody("the body must be one complete gzip member")
 
 
 def parse(body: bytes) -> IngestRequest:

@@ -2,8 +2,10 @@
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from ingest_api.connections import Connections
 from ingest_api.drops import MAX_STREAMS
 from ingest_api.keys import KeySource
+from ingest_api.problems import CALLER_LEFT
 from ingest_api.sessions import SessionDirectory
 from ingest_api.shedding import Gate
 from publisher import Publisher
@@ -30,7 +32,10 @@ class Metrics:
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         self.requests = Counter(
-            "attemptlog_ingest_requests", "Requests answered, by status.", ["status"], registry=self.registry
+            "attemptlog_ingest_requests",
+            "Requests answered, by status; 499 for those whose caller left first.",
+            ["status"],
+            registry=self.registry,
         )
         self.request_seconds = Histogram(
             "attemptlog_ingest_request_seconds",
@@ -79,7 +84,16 @@ class Metrics:
         )
         self.in_flight_bytes = Gauge(
             "attemptlog_ingest_in_flight_bytes",
-            "Bytes that the bodies in flight may take up, of max_bytes_in_flight.",
+            "Bytes of bodies that have arrived, of max_bytes_in_flight.",
+            registry=self.registry,
+        )
+        self.connections = Gauge(
+            "attemptlog_ingest_connections", "Connections that are open, of max_connections.", registry=self.registry
+        )
+        self.connections_ended = Counter(
+            "attemptlog_ingest_connections_ended",
+            "Connections that the gateway has ended, by reason.",
+            ["reason"],
             registry=self.registry,
         )
         self.kafka_up = Gauge("attemptlog_ingest_kafka_up", "1 while Kafka acknowledges.", registry=self.registry)
@@ -104,16 +118,26 @@ class Metrics:
         self._requests_by_status = _Children(self.requests)
 
     def count_answer(self, status: int, seconds: float) -> None:
-        """Count an answer to a batch, and how long it took."""
+        """Count an answer to a batch, and how long it took; who has left was not answered."""
         self._requests_by_status[status].inc()
-        self.request_seconds.observe(seconds)
+        if status != CALLER_LEFT:
+            self.request_seconds.observe(seconds)
 
     def count_key_fetch(self, outcome: str) -> None:
         """Count a fetch of the key set."""
         self.key_fetches.labels(outcome).inc()
 
-    def watch(self, publisher: Publisher, sessions: SessionDirectory, keys: KeySource, gate: Gate) -> None:
+    def watch(
+        self,
+        publisher: Publisher,
+        sessions: SessionDirectory,
+        keys: KeySource,
+        *,
+        gate: Gate,
+        connections: Connections,
+    ) -> None:
         """Read the gauges from their sources at every scrape."""
+        self.connections.set_function(lambda: connections.open)
         self.in_flight_requests.set_function(lambda: gate.requests)
         self.in_flight_bytes.set_function(lambda: gate.body_bytes)
         self.buffered_bytes.set_function(lambda: publisher.buffered_bytes)

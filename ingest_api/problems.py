@@ -9,6 +9,8 @@ from fastapi import Response
 
 from schemas import MAX_REASONS_IN_REPLY, IngestReply, Rejection
 
+CALLER_LEFT = 499  # what nginx counts it as: the caller was gone before its request had arrived
+
 
 class Problem(Exception):
     """A request that is not served; `detail` says what the caller should do, `reply` counts where a batch was read."""
@@ -28,6 +30,13 @@ class BadBody(Problem):
 
     status = HTTPStatus.BAD_REQUEST
     code = "bad_body"
+
+
+class BadRequest(Problem):
+    """Not HTTP/1.1 as this gateway reads it; the connection is closed: mend the client."""
+
+    status = HTTPStatus.BAD_REQUEST
+    code = "bad_request"
 
 
 class EveryEventInvalid(Problem):
@@ -72,6 +81,13 @@ class SlowBody(Problem):
     code = "slow_body"
 
 
+class SlowHead(Problem):
+    """The head of the request did not arrive in time, and the connection is closed: send it again."""
+
+    status = HTTPStatus.REQUEST_TIMEOUT
+    code = "slow_head"
+
+
 class BodyTooLarge(Problem):
     """Send smaller batches."""
 
@@ -84,6 +100,20 @@ class TooManyEvents(Problem):
 
     status = HTTPStatus.TOO_MANY_REQUESTS
     code = "too_many_events"
+
+
+class TooManyRequests(Problem):
+    """Over the requests that one user may have in flight: send the same batch again after Retry-After."""
+
+    status = HTTPStatus.TOO_MANY_REQUESTS
+    code = "too_many_requests"
+
+
+class HeadTooLarge(Problem):
+    """Too much in the request line and the headers, and the connection is closed: send fewer or shorter headers."""
+
+    status = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
+    code = "head_too_large"
 
 
 class Broken(Problem):
@@ -101,15 +131,19 @@ class Unavailable(Problem):
 
 
 PROBLEMS = (
+    BadRequest,
     BadBody,
     EveryEventInvalid,
     Unauthenticated,
     NothingAllowed,
     NotFound,
     MethodNotAllowed,
+    SlowHead,
     SlowBody,
     BodyTooLarge,
     TooManyEvents,
+    TooManyRequests,
+    HeadTooLarge,
     Broken,
     Unavailable,
 )

@@ -1,109 +1,166 @@
-"""uvicorn's HTTP protocol, with an answer in one write, and refused batches answered before they are parsed.
+"""How the gateway speaks HTTP/1.1: uvicorn's protocol, with bounds on everything that a caller may make it hold.
 
-At several times the load, refusing in the application would take most of the CPU. Here it costs a search in the head
-of the request. Whatever is unusual goes the ordinary way, where the gate decides again.
+Where a request ends is decided by the parser (llhttp) alone, whatever the pieces are in which it arrives. When that is
+in doubt (bytes that are no HTTP, a body that is not wanted any more) nothing more of the connection is read.
 """
 
-import asyncio
-import re
-from typing import Any, cast
+from typing import Any
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+import httptools
+from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 
 from ingest_api.body import BODY_HAS_ARRIVED
-from ingest_api.shedding import REFUSAL_BODY, REFUSAL_HEADERS, Gate
+from ingest_api.lifetime import BoundedConnection, Stage
+from ingest_api.problems import BadRequest, HeadTooLarge, Problem
+from ingest_api.routes import INGEST_PATH
+from ingest_api.shedding import Full, Gate
+from ingest_api.wire import as_bytes, without_upgrade
 
-CONTENT_LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*(\d{1,9})[ \t]*\r\n", re.IGNORECASE)
-UNUSUAL = re.compile(rb"\r\n(?:expect|transfer-encoding|content-encoding|connection|upgrade):", re.IGNORECASE)
-
-REFUSAL = b"\r\n".join(
-    [b"HTTP/1.1 503 Service Unavailable", *(b": ".join(header) for header in REFUSAL_HEADERS), b"", REFUSAL_BODY]
-)
-
-
-class WholeAnswers:
-    """A transport that writes what comes within one turn of the event loop at once: head and body of an answer.
-
-    Each write is a system call, and wakes whoever reads.
-    """
-
-    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
-        self._transport = transport
-        self._loop = loop
-        self._waiting: list[bytes] = []
-
-    def write(self, data: bytes) -> None:
-        """Write in a moment."""
-        if not self._waiting:
-            self._loop.call_soon(self._flush)
-        self._waiting.append(data)
-
-    def close(self) -> None:
-        """Write what waits, and close."""
-        self._flush()
-        self._transport.close()
-
-    def _flush(self) -> None:
-        if self._waiting and not self._transport.is_closing():
-            self._transport.write(b"".join(self._waiting))
-        self._waiting.clear()
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._transport, name)
+MAX_PIPELINED = 16  # requests that wait behind the one that is served; more come from no client that means well
+READ_BYTES = 256 * 1024  # what uvloop reads at a time
+REFUSED_PATH = INGEST_PATH.encode()
 
 
-class SheddingProtocol(HttpToolsProtocol):
-    """One connection; `_unread` bytes of a refused body are still to come and are dropped."""
+class GatewayProtocol(BoundedConnection):
+    """Reads the requests of one connection."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._in_request = False
-        self._unread = 0
+        self._gate: Gate = self.app_state["services"].gate
+        self._segment = 0  # bytes
+        self._since_step = 0  # bytes since a request began, its head was complete, or a piece of its body came
+        self._keeps_alive = True  # after the request that is being read
+        self._again = b""
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in uvicorn
-        """Begin."""
-        super().connection_made(cast("asyncio.Transport", WholeAnswers(transport, self.loop)))
+    def shutdown(self) -> None:
+        """Close as soon as what was asked is answered: the server stops."""
+        self._keeps_alive = False
+        super().shutdown()
 
     def data_received(self, data: bytes) -> None:
-        """Drop, refuse or parse what has arrived."""
-        if self._unread:
-            dropped = min(self._unread, len(data))
-            self._unread -= dropped
-            data = data[dropped:]
-        if data and not self._is_refused(data):
-            super().data_received(data)
+        """Parse what has arrived, or drop it."""
+        if self._is_deaf:
+            return
+        self._segment = len(data)
+        self._since_step += self._segment
+        self._parse(data)
+        if self._deadline is None and not self._is_deaf:
+            self._unset_keepalive_if_required()
+            if not self._is_served():
+                self._wait()
+
+    def _parse(self, data: bytes) -> None:
+        rest: bytes | memoryview = data
+        try:
+            while rest:
+                rest = self._parse_until_upgrade(rest)
+        except httptools.HttpParserError as error:
+            self._read_no_more(_problem_of(error))
+        if self._since_step > self._limits.head_bytes + READ_BYTES:
+            self._read_no_more(self._too_large())
+
+    def _parse_until_upgrade(self, data: bytes | memoryview) -> bytes | memoryview:
+        """Return what is behind the head of a request that asks for an upgrade, and read that head without it.
+
+        An upgrade that is not taken is ignored (RFC 9110, 7.8); httptools would skip the body.
+        """
+        try:
+            self.parser.feed_data(data)
+            return b""
+        except httptools.HttpParserUpgrade as upgrade:
+            read = upgrade.args[0]
+        self.parser = httptools.HttpRequestParser(self)
+        self.parser.feed_data(self._again)
+        return memoryview(data)[read:]
 
     def on_message_begin(self) -> None:
-        """Note that a request is being parsed, so that what arrives next is not the start of one."""
-        self._in_request = True
+        """Begin a request."""
+        if self._is_deaf:
+            raise BadRequest("nothing is read after the last request of a connection")
+        self._stage = Stage.HEAD
+        self._deadline = None
+        self._since_step = self._segment
         super().on_message_begin()
 
+    def on_headers_complete(self) -> None:
+        """Refuse a request, or have it served."""
+        if self._since_step > self._limits.head_bytes and self._head_bytes() > self._limits.head_bytes:
+            raise self._too_large()
+        self._deadline = None
+        self._since_step = 0
+        if self.parser.should_upgrade():
+            self._ignore_upgrade()
+        elif self._gate.is_full_for(0) and self._is_refused():
+            self._stage = Stage.REFUSED
+        else:
+            self._serve()
+
+    def _serve(self) -> None:
+        if len(self.pipeline) >= MAX_PIPELINED:
+            raise BadRequest(f"over {MAX_PIPELINED} requests wait for their answers on this connection")
+        if self.expect_100_continue and self.parser.get_http_version() == "1.0":
+            self.expect_100_continue = False  # RFC 9110, 10.1.1
+        super().on_headers_complete()
+        self._stage = Stage.BODY
+        self.headers = []  # trailers are no headers (RFC 9110, 6.5.1)
+        self._keeps_alive = self.cycle.keep_alive
+        self.cycle.keep_alive = False  # until the body has arrived: an answer before that is the last one
+
+    def on_body(self, body: bytes) -> None:
+        """Hand a piece of the body on, or drop it."""
+        self._since_step = 0
+        cycle = self.cycle
+        if self._stage is not Stage.BODY or cycle.response_complete:
+            return
+        cycle.body += body
+        if len(cycle.body) > HIGH_WATER_LIMIT:
+            self.flow.pause_reading()
+        cycle.message_event.set()
+
     def on_message_complete(self) -> None:
-        """Note that the next bytes begin a request, and tell the application, which has not begun yet as a rule."""
-        self._in_request = False
+        """End a request: what is served has its whole body, and what is refused is answered now, in its turn."""
+        stage, self._stage, self._deadline = self._stage, Stage.BETWEEN, None
+        if stage is Stage.BODY:
+            self._complete()
+        elif stage is Stage.REFUSED:
+            self._gate.shed.inc()
+            self.transport.write(REFUSAL)
+
+    def _complete(self) -> None:
         self.scope[BODY_HAS_ARRIVED] = True  # type: ignore[literal-required]  # ASGI allows a server keys of its own
-        super().on_message_complete()
+        self._is_deaf = not self._keeps_alive
+        cycle = self.cycle
+        cycle.more_body = False
+        cycle.message_event.set()
+        if not cycle.response_started:
+            cycle.keep_alive = self._keeps_alive
 
-    def _is_refused(self, data: bytes) -> bool:
-        if self._in_request or (self.cycle is not None and not self.cycle.response_complete):
-            return False
-        if not data.startswith(b"POST ") or not self._gate.is_full_for(0):
-            return False
-        head, _, body = data.partition(b"\r\n\r\n")
-        length = CONTENT_LENGTH.search(head + b"\r\n")
-        if length is None or UNUSUAL.search(head) or int(length[1]) < len(body):
-            return False
-        self._gate.shed.inc()
-        self._unread = int(length[1]) - len(body)
-        self.transport.write(REFUSAL)
-        self._keep_alive()
-        return True
+    def _is_refused(self) -> bool:
+        """Return whether a request is a batch to which "full" can be said as soon as its body is through."""
+        is_batch = self.parser.get_method() == b"POST" and self.url.partition(b"?")[0] == REFUSED_PATH
+        is_last = self.parser.get_http_version() == "1.0" or not self.parser.should_keep_alive()
+        return is_batch and not is_last and not self.expect_100_continue and not self._is_served()
 
-    def _keep_alive(self) -> None:
-        self._unset_keepalive_if_required()
-        self.timeout_keep_alive_task = self.loop.call_later(self.timeout_keep_alive, self.timeout_keep_alive_handler)
+    def _ignore_upgrade(self) -> None:
+        method = self.parser.get_method()
+        if method == b"CONNECT":
+            raise BadRequest("CONNECT is for proxies")
+        self._stage = Stage.AGAIN
+        self._again = without_upgrade(method, self.url, self.parser.get_http_version(), self.headers)
 
-    @property
-    def _gate(self) -> Gate:
-        gate: Gate = self.app_state["services"].gate
-        return gate
+    def _too_large(self) -> HeadTooLarge:
+        return HeadTooLarge(f"the request has over {self._limits.head_bytes} bytes beside its body")
+
+    def _head_bytes(self) -> int:
+        return len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
+
+
+REFUSAL = as_bytes(Full(), is_last=False)
+
+
+def _problem_of(error: httptools.HttpParserError) -> Problem:
+    if isinstance(error.__context__, Problem):
+        return error.__context__
+    if isinstance(error, httptools.HttpParserCallbackError):
+        return BadRequest("the request's target cannot be read")
+    return BadRequest(f"this is no HTTP/1.1: {error}")

@@ -35,7 +35,8 @@ async def ingest(request: Request) -> Response:
     with of.gate.admit(headers) as place:
         caller = await of.authenticator.caller(headers, time.time())
         request.scope[CALLER] = caller.user_id
-        body = await read_body(request, headers, of.body_limits)
+        place.belongs_to(caller.user_id)
+        body = await read_body(request, headers, of.body_limits, place.take)
         place.body_has_arrived()
         reply = await of.intake.take(parse(body), caller)
     return Response(reply.model_dump_json(), HTTPStatus.ACCEPTED, media_type="application/json")

@@ -7,6 +7,7 @@ from starlette.types import Scope
 
 from ingest_api.auth import Authenticator
 from ingest_api.body import BodyLimits
+from ingest_api.connections import Connections
 from ingest_api.intake import Intake
 from ingest_api.metrics import Metrics
 from ingest_api.refusals import Refusals
@@ -21,6 +22,7 @@ class Services:
 
     authenticator: Authenticator
     body_limits: BodyLimits
+    connections: Connections
     gate: Gate
     intake: Intake
     metrics: Metrics

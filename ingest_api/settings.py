@@ -58,12 +58,28 @@ class IngestSettings(KafkaSecurity):
     body_deadline: Annotated[Seconds, Field(description="Longest time a body may take to arrive; then 408.")] = (
         timedelta(seconds=10)
     )
+    max_head_bytes: Annotated[
+        int, Field(description="Largest head of a request: request line and headers; over it 431.", ge=1024)
+    ] = 32 * 1024
+    head_deadline: Annotated[
+        Seconds, Field(description="Longest time a head may take to arrive, or an answer to be taken.", gt=timedelta(0))
+    ] = timedelta(seconds=10)
+    keep_alive: Annotated[
+        Seconds,
+        Field(description="Time a connection without a request is kept; longer than a proxy does.", gt=timedelta(0)),
+    ] = timedelta(seconds=75)
+    max_connections: Annotated[
+        int, Field(description="Connections at a time, of one process; over it those that only wait are closed.", ge=1)
+    ] = 4096
     max_requests_in_flight: Annotated[
         int, Field(description="Batches worked on at a time, about 1 ms of CPU each; over it 503.", ge=1)
     ] = 256
     max_bytes_in_flight: Annotated[int, Field(description="Bodies in memory at a time, in bytes; over it 503.")] = (
         32 * 1024 * 1024
     )
+    max_requests_per_user: Annotated[
+        int, Field(description="Requests one user may have in flight, slow bodies included; over it 429.", ge=1)
+    ] = 8
     rate_limit_events_per_second: Annotated[
         float, Field(description="Sustained events per second of one user, per process; over it 429.", gt=0)
     ] = 50

@@ -40,7 +40,7 @@ PATIENCE = 5.0  # seconds for any answer
 UNCONNECTED = IngestSettings.model_validate(
     {"kafka_bootstrap_servers": "nowhere:9092", "database_url": "postgresql://-", "jwt_secret": JWT_SECRET}
 )
-STATUSES = {202, 400, 401, 403, 408, 413}  # what may come while nothing is away and nobody is over the rate
+STATUSES = {202, 400, 401, 403, 408, 413, 431}  # what may come while nothing is away and nobody is over the rate
 
 EVENT: dict[str, fuzz.Text] = {
     "event_type": st.sampled_from([json.dumps(it) for it in EVENT_TYPES]),
@@ -129,7 +129,7 @@ def events_in(text: bytes) -> int | None:
 
 @pytest.fixture(scope="module")
 def url(kafka_bootstrap: str, database: str, module_topic: str) -> Iterator[str]:
-    limits = {"rate_limit_events_per_second": "1e9", "rate_limit_burst": "1000000000"}
+    limits = {"rate_limit_events_per_second": "1e9", "rate_limit_burst": "1000000000", "max_requests_per_user": "100"}
     with gateway(kafka_bootstrap, database, module_topic, body_deadline=str(BODY_DEADLINE), **limits) as address:
         yield address
 

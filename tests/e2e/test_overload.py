@@ -27,7 +27,14 @@ async def test_over_its_bounds_it_refuses_and_goes_on_serving(
     kafka_bootstrap: str, database: str, exam: Exam, topic: str, bound: str
 ) -> None:
     bounds = {"max_requests_in_flight": "2", "max_bytes_in_flight": str(320 * 1024)}
-    with gateway(kafka_bootstrap, database, topic, rate_limit_burst="1000000", **{bound: bounds[bound]}) as url:
+    with gateway(
+        kafka_bootstrap,
+        database,
+        topic,
+        rate_limit_burst="1000000",
+        max_requests_per_user="100",
+        **{bound: bounds[bound]},
+    ) as url:
         limits = httpx.Limits(max_connections=CALLERS, max_keepalive_connections=CALLERS)
         async with httpx.AsyncClient(base_url=url, limits=limits, timeout=30) as client:
             seen: Counter[int] = Counter()

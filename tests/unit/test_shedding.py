@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import uuid
+import zlib
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,6 +21,7 @@ from tests.support.eventually import eventually
 from tests.support.http import JWT_SECRET, PATH, Exam, token
 
 BODY = 1024  # bytes, the largest
+PER_USER = 3
 SETTINGS = IngestSettings.model_validate(
     {
         "kafka_bootstrap_servers": "nowhere:9092",
@@ -27,6 +30,7 @@ SETTINGS = IngestSettings.model_validate(
         "max_requests_in_flight": 2,
         "max_body_bytes": BODY,
         "max_bytes_in_flight": 2 * BODY + BODY // 2,
+        "max_requests_per_user": PER_USER,
     }
 )
 EXAM = Exam()
@@ -57,9 +61,9 @@ class Gateway:
         self.app = create_app(SETTINGS, publisher=self.publisher, sessions=sessions)
         self.services: Services
 
-    async def post(self, *body: Message, **headers: str) -> int:
+    async def post(self, *body: Message, user: str = EXAM.user, **headers: str) -> int:
         """Send a batch; a body without its last message goes on for ever. Return the status."""
-        return await self._ask("POST", PATH, body, headers | {"authorization": f"Bearer {token(EXAM.user)}"})
+        return await self._ask("POST", PATH, body, headers | {"authorization": f"Bearer {token(user)}"})
 
     async def get(self, path: str) -> int:
         return await self._ask("GET", path, [{"type": "http.request", "body": b"", "more_body": False}], {})
@@ -106,22 +110,66 @@ async def test_over_the_requests_in_flight_the_answer_is_503_at_once(gateway: Ga
     assert gate.requests == gate.body_bytes == 0
 
 
-@pytest.mark.parametrize(
-    "headers",
-    [{"content_length": str(BODY)}, {}, {"content_length": "1", "content_encoding": "gzip"}, {"content_length": "-"}],
-)
-async def test_bodies_may_not_take_more_than_the_bound_together(gateway: Gateway, headers: dict[str, str]) -> None:
+def part(size: int) -> Message:
+    return {"type": "http.request", "body": b" " * size, "more_body": True}
+
+
+@pytest.mark.parametrize("headers", [{"content_length": str(BODY)}, {}, {"content_length": "-"}])
+async def test_what_is_announced_takes_up_nothing(gateway: Gateway, headers: dict[str, str]) -> None:
     gate = gateway.services.gate
     gateway.publisher.finish.set()
     async with asyncio.TaskGroup() as group:
-        slow = [group.create_task(gateway.post(**headers)) for _ in range(2)]
+        silent = [group.create_task(gateway.post(user=str(uuid.uuid4()), **headers)) for _ in range(100)]
+        await eventually(lambda: len(gate.by_user) == 100)
+        assert gate.requests == gate.body_bytes == 0
+        assert await gateway.post(WHOLE, **headers) == 202
+        for it in silent:
+            it.cancel()
+    assert not gate.by_user
+
+
+async def test_bodies_that_have_arrived_in_part_take_no_more_than_the_bound_together(gateway: Gateway) -> None:
+    gate = gateway.services.gate
+    gateway.publisher.finish.set()
+    async with asyncio.TaskGroup() as group:
+        slow = [group.create_task(gateway.post(part(BODY), user=str(uuid.uuid4()))) for _ in range(2)]
         await eventually(lambda: gate.body_bytes == 2 * BODY)
-        assert await gateway.post(WHOLE, **headers) == 503
+        assert await gateway.post(WHOLE, content_length=str(BODY)) == 503, "announces more than there is room for"
+        assert await gateway.post(part(BODY // 2), part(BODY // 2)) == 503, "brings more than there is room for"
         assert gate.requests == 0, "slow bodies hold bytes, not places"
         assert await gateway.post(WHOLE, content_length=str(BODY // 2)) == 202
         for it in slow:
             it.cancel()
     assert gate.requests == gate.body_bytes == 0
+
+
+async def test_a_body_counts_as_it_is_kept_inflated(gateway: Gateway) -> None:
+    gate = gateway.services.gate
+    beginning = zlib.compressobj(wbits=31)
+    small = beginning.compress(b" " * BODY) + beginning.flush(zlib.Z_SYNC_FLUSH)
+    assert len(small) < BODY // 10
+    async with asyncio.TaskGroup() as group:
+        slow = group.create_task(
+            gateway.post({"type": "http.request", "body": small, "more_body": True}, content_encoding="gzip")
+        )
+        await eventually(lambda: gate.body_bytes == BODY)
+        slow.cancel()
+
+
+async def test_one_user_has_only_so_many_requests_in_flight_and_others_have_theirs(gateway: Gateway) -> None:
+    gate = gateway.services.gate
+    gateway.publisher.finish.set()
+    async with asyncio.TaskGroup() as group:
+        slow = [group.create_task(gateway.post(part(1))) for _ in range(PER_USER)]
+        await eventually(lambda: gate.by_user == {EXAM.user: PER_USER})
+        assert await gateway.post(WHOLE) == 429
+        assert await gateway.post(WHOLE, user=str(uuid.uuid4())) == 403, "another user, whose session it is not"
+        slow.pop().cancel()
+        await eventually(lambda: gate.by_user == {EXAM.user: PER_USER - 1})
+        assert await gateway.post(WHOLE) == 202
+        for it in slow:
+            it.cancel()
+    assert not gate.by_user
 
 
 async def test_what_is_no_batch_passes_when_it_is_full(gateway: Gateway) -> None:
