@@ -13,7 +13,7 @@ from typing import Annotated
 import psycopg
 import typer
 
-from chaos.faults import FAULTS
+from chaos.faults import ALONE, FAULTS
 from chaos.load import Load
 from chaos.plan import Strike, plan
 from chaos.report import print_round, print_table
@@ -44,7 +44,7 @@ def main(
     """Kill, freeze and cut every part of the pipeline under load; exit status 1 if one event is lost or doubled."""
     seed = secrets.randbelow(SEEDS) if seed is None else seed
     out.print(f"seed {seed}")
-    planned = plan(list(FAULTS), rounds, seed)
+    planned = plan(list(FAULTS), rounds, seed, ALONE)
     with _folder(directory) as folder:
         outcomes = asyncio.run(_play(folder, planned, seed, candidates, timedelta(seconds=lock_seconds)))
         print_table(outcomes)

@@ -51,6 +51,7 @@ class Record:
     taken: int = 0
     refused: int = 0
     surprises: Counter[str] = field(default_factory=Counter)
+    slowest_answer: float = 0.0  # seconds, in this round; one that was not waited for any longer counts too
 
     def accept(self, events: Collection[Event]) -> None:
         self.accepted.update(events)

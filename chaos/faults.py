@@ -1,6 +1,7 @@
 """What is done to the pipeline. A fault is over, and what it ended runs again, when its function returns."""
 
 import asyncio
+import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from random import Random
@@ -11,10 +12,19 @@ import psycopg
 from chaos.proxy import End, Proxy
 from chaos.service import Service
 from chaos.stage import SESSION_TIMEOUT, Stage
+from cli.accept_log import accept
+from cli.audit import drain, take_audit
+from cli.kafka import admin_client, describe
+from cli.logs import compare_logs
+from cli.topics import ensure_topic
 
 Fault = Callable[[Stage, Random], Awaitable[None]]
 
 JOIN_DEADLINE = 5.0  # seconds
+DRAIN_DEADLINE = 30.0  # seconds
+REFUSAL_DEADLINE = 20.0  # seconds; it takes a consumer that long at most to leave
+POLL_SECONDS = 0.1
+LATE = (0.2, 1.2)  # seconds; with it a batch is acknowledged within the gateway's delivery deadline, or just not
 DELAYS = (0.05, 0.5, 3.0)  # seconds; the last is longer than the gateway's delivery deadline
 
 ENDS: tuple[End, ...] = get_args(End)
@@ -100,11 +110,61 @@ async def connections_cut(stage: Stage, dice: Random) -> None:
         await _pause(dice, 0.1, 0.6)
 
 
+async def topic_made_anew(stage: Stage, dice: Random) -> None:
+    """Delete the topic and create it again once all is stored; it is refused until somebody accepts it."""
+    for gateway in stage.gateways:  # an event that is accepted now, and not stored, would be lost with the topic
+        await gateway.stop(-signal.SIGTERM)  # which uvicorn ends with once it has answered all
+    if not await drain(stage.bootstrap_servers, stage.database_url, stage.topic, DRAIN_DEADLINE):
+        stage.surprises.append("the consumers did not store what was accepted before the topic was to be made anew")
+        return
+    stopped = dice.choice(stage.consumers)
+    await stopped.stop()
+    await _make_anew(stage)
+    for gateway in stage.gateways:
+        gateway.start()
+    await _pause(dice, 2, 5)  # for candidates to fill it, past the ledger or not
+    stopped.start()
+    for consumer in stage.consumers:
+        if not await consumer.refuses_within(REFUSAL_DEADLINE):
+            stage.surprises.append(f"the {consumer.name} did not refuse a topic that was made anew: see {consumer.log}")
+    await _accept(stage)
+    for consumer in stage.consumers:
+        consumer.start()
+
+
+async def _make_anew(stage: Stage) -> None:
+    async with admin_client(stage.bootstrap_servers) as client:
+        await client.delete_topics([stage.topic])
+        while True:
+            if await describe(client, stage.topic) is None:
+                break
+            await asyncio.sleep(POLL_SECONDS)
+    await ensure_topic(stage.bootstrap_servers, stage.topic)
+
+
+async def _accept(stage: Stage) -> None:
+    found = await compare_logs(stage.bootstrap_servers, stage.database_url, stage.topic)
+    audit = await take_audit(stage.bootstrap_servers, stage.database_url, stage.topic)
+    if not found.objections or not audit.problems(allow_pending=True):
+        stage.surprises.append("the audit agreed about a topic that was made anew")
+    await accept(stage.database_url, stage.topic, found, "chaos")
+
+
 async def slow(proxy: Proxy, dice: Random) -> None:
     """Delay everything."""
     proxy.delay = dice.choice(DELAYS)
     await _pause(dice, 1, 4)
     proxy.heal()
+
+
+async def slow_neighbour(stage: Stage, dice: Random) -> None:
+    """Have Kafka, PostgreSQL or both answer late all the time, but answer."""
+    proxies = dice.choice([[stage.kafka_proxy], [stage.postgres_proxy], [stage.kafka_proxy, stage.postgres_proxy]])
+    for proxy in proxies:
+        proxy.delay = dice.uniform(*LATE)
+    await _pause(dice, 6, 10)
+    for proxy in proxies:
+        proxy.heal()
 
 
 async def reset(proxy: Proxy, dice: Random) -> None:
@@ -143,6 +203,8 @@ async def _pause(dice: Random, shortest: float, longest: float) -> None:
     await asyncio.sleep(dice.uniform(shortest, longest))
 
 
+ALONE = frozenset({"topic made anew"})
+
 FAULTS: dict[str, Fault] = {
     "consumer killed": consumer_killed,
     "consumer frozen": consumer_frozen,
@@ -153,6 +215,8 @@ FAULTS: dict[str, Fault] = {
     "PostgreSQL killed": postgres_killed,
     "table locked": table_locked,
     "backends terminated": connections_cut,
+    "topic made anew": topic_made_anew,
+    "slow neighbour": slow_neighbour,
     "Kafka slow": _to_kafka(slow),
     "Kafka reset": _to_kafka(reset),
     "Kafka half-closed": _to_kafka(half_closed),

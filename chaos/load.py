@@ -123,11 +123,14 @@ class Candidate:
     ) -> bool:
         """Send a batch once, note the answer, and return whether it is accepted."""
         body = batch.body(datetime.now(UTC))
+        started = time.monotonic()
         try:
             answer = await client.post(self._gateway + PATH, content=body, headers=self._headers, timeout=timeout)
         except httpx.TransportError:
+            record.slowest_answer = max(record.slowest_answer, time.monotonic() - started)
             record.refused += len(batch.events)
             return False
+        record.slowest_answer = max(record.slowest_answer, time.monotonic() - started)
         if answer.status_code == HTTPStatus.ACCEPTED and _accepted(answer) == len(batch.events):
             record.accept(batch.events)
             return True

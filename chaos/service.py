@@ -56,8 +56,8 @@ class Service:
             self._process.wait()
             self._process = None
 
-    async def stop(self) -> None:
-        """Ask it to end; it has to within STOP_DEADLINE, and once it was ready with exit status 0."""
+    async def stop(self, status_of_ready: int = 0) -> None:
+        """Ask it to end; it has to within STOP_DEADLINE, and once it was ready with this exit status."""
         was_ready = await self.is_ready_within(0)
         if self._process is None:
             return
@@ -69,8 +69,17 @@ class Service:
             self.kill()
         else:
             self._process = None
-            if status and (was_ready or status != -signal.SIGTERM):
+            if status not in (0, status_of_ready if was_ready else -signal.SIGTERM):
                 self.surprises.append(f"the {self.name} stopped with exit status {status}: see {self.log}")
+
+    async def refuses_within(self, seconds: float) -> bool:
+        """Return whether it ends by itself, with exit status 1, in that time."""
+        try:
+            status = await asyncio.to_thread(self._process.wait, seconds) if self._process else None
+        except subprocess.TimeoutExpired:
+            return False
+        self._process = None
+        return status == 1
 
     def freeze(self) -> None:
         """Hold it still, as a machine that swaps or is moved would."""

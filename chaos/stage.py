@@ -4,7 +4,7 @@ import asyncio
 import secrets
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
@@ -43,6 +43,7 @@ class Stage:
     another_consumer: Service
     topic: str
     lock_time: timedelta
+    surprises: list[str] = field(default_factory=list)  # what faults found that should not be
 
     @property
     def bootstrap_servers(self) -> str:
@@ -54,7 +55,8 @@ class Stage:
 
     def mend(self) -> list[str]:
         """Start what is not running, and return a sentence for everything that ended though nobody asked for it."""
-        surprises = []
+        surprises = list(self.surprises)
+        self.surprises.clear()
         for service in (*self.services, self.another_consumer):
             service.check()
             surprises += service.surprises

@@ -21,6 +21,7 @@ EXAMPLES = {
     "migrate": "attemptlog migrate",
     "topics": "attemptlog topics --json",
     "audit": "attemptlog audit --wait 30",
+    "accept-log": "attemptlog accept-log --apply",
     "dead-letters": "attemptlog dead-letters list --reason unknown_session",
     "sessions": "attemptlog sessions gaps --since 24h",
     "simulate": "attemptlog simulate --candidates 200 --duplicates 3% --out-of-order",

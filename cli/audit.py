@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from dataclasses import replace
 from typing import Annotated
 
 import psycopg
@@ -13,6 +14,7 @@ from rich.table import Table
 from cli.console import out, print_json, working_on
 from cli.kafka import no_such_topic, offsets
 from cli.ledger import NOTHING, Audit, Counts, PartitionAccount
+from cli.logs import compare_logs
 from cli.postgres import open_transaction
 from cli.settings import CliSettings
 
@@ -36,15 +38,39 @@ SELECT
     (
         SELECT count(*)
         FROM dead_letters
-        WHERE dead_letters.topic = partition_ledger.topic AND dead_letters.partition = partition_ledger.partition
-    ) AS dead_letter_rows
+        WHERE dead_letters.topic = partition_ledger.topic
+            AND dead_letters.log = partition_ledger.log
+            AND dead_letters.partition = partition_ledger.partition
+    ) AS dead_letter_rows,
+    first_offset
 FROM partition_ledger
 WHERE topic = %(topic)s
 """
 
 SELECT_INSERTED_IN_ALL = """
 SELECT coalesce(sum(inserted), 0)::bigint
-FROM partition_ledger
+FROM (SELECT inserted FROM partition_ledger UNION ALL SELECT inserted FROM closed_ledgers) AS every_log
+"""
+
+SELECT_CLOSED_LOGS = """
+SELECT
+    count(DISTINCT log),
+    coalesce(sum(next_offset), 0)::bigint,
+    coalesce(sum(records), 0)::bigint,
+    coalesce(sum(inserted), 0)::bigint,
+    coalesce(sum(duplicates), 0)::bigint,
+    coalesce(sum(dead_lettered), 0)::bigint,
+    coalesce(sum(suppressed), 0)::bigint,
+    coalesce(sum((
+        SELECT count(*)
+        FROM dead_letters
+        WHERE dead_letters.topic = closed_ledgers.topic
+            AND dead_letters.log = closed_ledgers.log
+            AND dead_letters.partition = closed_ledgers.partition
+    )), 0)::bigint,
+    coalesce(sum(first_offset), 0)::bigint
+FROM closed_ledgers
+WHERE topic = %(topic)s
 """
 
 # Version 0 are rows from before attemptlog: no ledger counts them.
@@ -87,11 +113,14 @@ def audit(
 
 
 async def settled_audit(bootstrap_servers: str, database_url: str, topic: str, wait: float) -> Audit:
-    """Audit until nothing is pending, for at most `wait` seconds, and return the last audit."""
+    """Audit until nothing is pending, for at most `wait` seconds, and return the last audit.
+
+    Nobody stores what another log holds: that is not waited for.
+    """
     deadline = time.monotonic() + wait
     while True:
         found = await take_audit(bootstrap_servers, database_url, topic)
-        if not found.pending or time.monotonic() >= deadline:
+        if not found.pending or found.objections or time.monotonic() >= deadline:
             return found
         await drain(bootstrap_servers, database_url, topic, deadline - time.monotonic())
 
@@ -101,13 +130,14 @@ async def take_audit(bootstrap_servers: str, database_url: str, topic: str) -> A
 
     PostgreSQL is read first, so that a live topic shows pending records and never a ledger ahead.
     """
-    counts, inserted, replayed, events = await _read_database(database_url, topic)
+    counts, found = await _read_database(database_url, topic)
     in_kafka = await offsets(bootstrap_servers, topic)
     if not in_kafka and not counts:
         raise no_such_topic(topic)
+    objections = (await compare_logs(bootstrap_servers, database_url, topic)).objections if in_kafka else []
     partitions = sorted(counts.keys() | in_kafka.keys())
     accounts = [PartitionAccount(each, in_kafka.get(each), counts.get(each, NOTHING)) for each in partitions]
-    return Audit(topic, accounts, inserted, events, replayed)
+    return replace(found, partitions=accounts, objections=objections)
 
 
 async def drain(bootstrap_servers: str, database_url: str, topic: str, wait: float) -> bool:
@@ -131,12 +161,20 @@ async def read_counts(connection: psycopg.AsyncConnection, topic: str) -> dict[i
     return {partition: Counts(*rest) for partition, *rest in await cursor.fetchall()}
 
 
-async def _read_database(database_url: str, topic: str) -> tuple[dict[int, Counts], int, int, int]:
+async def _read_database(database_url: str, topic: str) -> tuple[dict[int, Counts], Audit]:
+    """Return the ledger by partition, and an audit of all that is not about one."""
     async with open_transaction(database_url, ONE_SNAPSHOT, read_only=True) as connection:
         counts = await read_counts(connection, topic)
-        statements = (SELECT_INSERTED_IN_ALL, SELECT_REPLAYED, SELECT_EVENTS)
-        inserted, replayed, events = [await _number(connection, statement) for statement in statements]
-        return counts, inserted, replayed, events
+        logs, closed = await _read_closed(connection, topic)
+        statements = (SELECT_INSERTED_IN_ALL, SELECT_EVENTS, SELECT_REPLAYED)
+        inserted, events, replayed = [await _number(connection, statement) for statement in statements]
+        return counts, Audit(topic, [], inserted, events, replayed, closed_logs=logs, closed=closed)
+
+
+async def _read_closed(connection: psycopg.AsyncConnection, topic: str) -> tuple[int, Counts]:
+    cursor = await connection.execute(SELECT_CLOSED_LOGS, {"topic": topic})
+    [(logs, *sums)] = await cursor.fetchall()
+    return logs, Counts(*sums)
 
 
 async def _number(connection: psycopg.AsyncConnection, statement: str) -> int:
@@ -148,6 +186,8 @@ async def _number(connection: psycopg.AsyncConnection, statement: str) -> int:
 def print_audit(found: Audit, *, allow_pending: bool) -> None:
     """Print the partitions and the verdict."""
     out.print(_table(found))
+    if found.closed_logs:
+        out.print(_closed(found))
     for problem in found.problems(allow_pending=allow_pending):
         out.print(f"• {problem}", style="red")
     out.print(verdict(found, allow_pending=allow_pending))
@@ -169,6 +209,14 @@ def _table(found: Audit) -> Table:
         is_good = not any(account.problems())
         table.add_row(str(account.partition), *map(str, _row(account)), style=None if is_good else "red")
     return table
+
+
+def _closed(found: Audit) -> str:
+    sums = found.closed
+    return (
+        f"In {found.closed_logs} earlier logs: {sums.records} records, {sums.inserted} inserted, {sums.duplicates} "
+        f"duplicates, {sums.dead_lettered} dead letters, {sums.suppressed} suppressed, {sums.lost} lost"
+    )
 
 
 def _row(account: PartitionAccount) -> tuple[object, ...]:

@@ -1,8 +1,6 @@
 """`attemptlog dead-letters`: what was not stored, why, and once more."""
 
 import asyncio
-import getpass
-import os
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -32,6 +30,7 @@ from cli.letters import (
     visible,
 )
 from cli.settings import CliSettings
+from cli.who import ByOption, os_user
 from consumer.errors import ConsumerError
 from consumer.replay import BATCH_LETTERS, Replays
 
@@ -105,9 +104,7 @@ def replay(
     since: SinceOption = None,
     until: UntilOption = None,
     apply: Annotated[bool, typer.Option("--apply", help="Do it; without, say what would become of them.")] = False,
-    by: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Who replays them.", show_default="the user of this machine")
-    ] = None,
+    by: ByOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Put dead letters through the consumer's checks again; what passes is stored, the rest stays as it is.
@@ -115,7 +112,7 @@ def replay(
     Those that a replay has stored are left out. Without --apply nothing is changed.
     """
     selection = Selection(ids, reason, session, user, since, until)
-    name = (by or _os_user()) if apply else None
+    name = (by or os_user()) if apply else None
     outcomes = asyncio.run(_replay(CliSettings().database, selection, name))
     if as_json:
         print_json({"applied": apply, "letters": outcomes.total(), "outcomes": outcomes})
@@ -154,13 +151,6 @@ def _progress(total: int) -> Iterator[Callable[[int], None]]:
     with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as progress:
         task = progress.add_task("", total=total)
         yield lambda count: progress.advance(task, count)
-
-
-def _os_user() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # a container's user need not have a name
-        return f"user {os.getuid()}"
 
 
 def _print_outcomes(outcomes: Counter[str], *, applied: bool) -> None:

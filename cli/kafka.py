@@ -56,17 +56,24 @@ async def offsets(bootstrap_servers: str, topic: str) -> dict[int, Offsets]:
     if found is None:
         return {}
     partitions = [TopicPartition(topic, each["partition"]) for each in found["partitions"]]
+    async with connected_consumer(bootstrap_servers) as consumer:
+        begin = await consumer.beginning_offsets(partitions)
+        end = await consumer.end_offsets(partitions)
+    return {each.partition: Offsets(begin[each], end[each]) for each in partitions}
+
+
+@asynccontextmanager
+async def connected_consumer(bootstrap_servers: str) -> AsyncIterator[AIOKafkaConsumer]:
+    """A consumer of no topic, to ask Kafka by; raises OperatorError when Kafka cannot be reached."""
     consumer = AIOKafkaConsumer(
         bootstrap_servers=bootstrap_servers, request_timeout_ms=REQUEST_TIMEOUT_MS, **CliSettings().client_arguments()
     )
     look_only(consumer._client)
     try:
         await _start(consumer, bootstrap_servers)
-        begin = await consumer.beginning_offsets(partitions)
-        end = await consumer.end_offsets(partitions)
+        yield consumer
     finally:
         await consumer.stop()
-    return {each.partition: Offsets(begin[each], end[each]) for each in partitions}
 
 
 async def _start(client: AIOKafkaAdminClient | AIOKafkaConsumer, bootstrap_servers: str) -> None:

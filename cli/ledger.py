@@ -1,6 +1,6 @@
 """The arithmetic of an audit: what Kafka, the ledger and the tables say, and whether they agree."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -15,7 +15,7 @@ class Offsets:
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """A row of partition_ledger, and how many dead_letters there are of its partition."""
+    """A row of partition_ledger, and how many dead_letters there are of its partition in the same log."""
 
     next_offset: int = 0
     records: int = 0
@@ -24,6 +24,12 @@ class Counts:
     dead_lettered: int = 0
     suppressed: int = 0
     dead_letter_rows: int = 0
+    first_offset: int = 0  # what came before it in the partition is another log's account
+
+    @property
+    def lost(self) -> int:
+        """Offsets of a log that is read to its end, or to next_offset, that were no record when they were reached."""
+        return self.next_offset - self.first_offset - self.records
 
     def __sub__(self, earlier: "Counts") -> "Counts":
         return Counts(**{name: value - getattr(earlier, name) for name, value in asdict(self).items()})
@@ -59,7 +65,7 @@ class PartitionAccount:
     def lost(self) -> int:
         """Offsets that will never be accounted for: Kafka dropped them before they were stored."""
         begin = self.offsets.begin if self.offsets and not self.is_recreated else 0
-        return max(self.counts.next_offset, begin) - self.counts.records
+        return max(self.counts.next_offset, begin) - self.counts.first_offset - self.counts.records
 
     def problems(self, *, allow_pending: bool = False) -> Iterator[str]:
         """Yield a sentence for everything that does not agree."""
@@ -86,7 +92,8 @@ class PartitionAccount:
 @dataclass(frozen=True, slots=True)
 class Audit:
     """A topic's partitions; over all topics, what the ledger says is inserted, what replays of dead letters inserted
-    since, and `events`, the rows of attempt_events.
+    since, and `events`, the rows of attempt_events. `objections` say why the log in Kafka is not the ledger's; `closed`
+    is the sum over the logs that the topic's name had before, whose losses were accepted with the next one.
     """
 
     topic: str
@@ -94,6 +101,9 @@ class Audit:
     inserted_in_all: int
     events: int
     replayed_in_all: int = 0
+    objections: Sequence[str] = ()
+    closed_logs: int = 0
+    closed: Counts = NOTHING
 
     @property
     def pending(self) -> int:
@@ -107,11 +117,15 @@ class Audit:
 
     def problems(self, *, allow_pending: bool = False) -> list[str]:
         """Return a sentence for everything that does not agree; empty when the audit agrees."""
-        found = [
+        found = [f"this is not the log that is stored: {why}; see `attemptlog accept-log`" for why in self.objections]
+        found += [
             f"partition {account.partition}: {problem}"
             for account in self.partitions
             for problem in account.problems(allow_pending=allow_pending)
         ]
+        if self.closed.dead_letter_rows != self.closed.dead_lettered:
+            rows = self.closed.dead_letter_rows
+            found.append(f"earlier logs: {self.closed.dead_lettered} dead-lettered, but {rows} rows in dead_letters")
         if self.events != self.inserted_in_all + self.replayed_in_all:
             replayed = f" and replays {self.replayed_in_all}" * bool(self.replayed_in_all)
             found.append(
@@ -129,5 +143,6 @@ class Audit:
             "inserted": self.inserted_in_all,
             "replayed": self.replayed_in_all,
             "events": self.events,
+            "earlier_logs": {"logs": self.closed_logs, "lost": self.closed.lost} | asdict(self.closed),
             "partitions": [account.as_data() for account in self.partitions],
         }

@@ -5,7 +5,7 @@ import contextlib
 import gc
 import logging
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
 from datetime import timedelta
 
@@ -18,11 +18,13 @@ from faststream.kafka.subscriber.usecase import BatchSubscriber
 from prometheus_client import make_asgi_app
 
 from consumer.batches import Batches, pauses
-from consumer.decoding import refuse_other_log
 from consumer.errors import KafkaUnavailable, StoreUnavailable
+from consumer.guard import Guard
 from consumer.health import Health
-from consumer.kafka import GRACE, PatientBroker, end_offsets, raise_if_out_of_group, subscribe
+from consumer.kafka import GRACE, PatientBroker, ResumeAtLedger, connected, subscribe
 from consumer.logs import log_json_lines
+from consumer.losses import Losses
+from consumer.membership import raise_if_dead, raise_if_fenced
 from consumer.metrics import Metrics
 from consumer.process import Ending
 from consumer.replay import Replays
@@ -81,10 +83,12 @@ def _build(settings: ConsumerSettings) -> tuple[AsgiFastStream, Ending]:
         within=settings.unknown_session_retry_for,
         interval=settings.unknown_session_retry_interval,
     )
-    health = Health(stores[0], settings.topic, metrics)
-    batches = Batches(stores, settings.topic, metrics, ending.begun)
-    broker = PatientBroker(settings, ready=lambda: _neighbours_answer(settings, stores[0]), failed=ending.fail)
-    subscriber = subscribe(broker, settings, stores[0].ledger)
+    guard = Guard(settings.topic, stores)
+    batches = Batches(stores, settings.topic, metrics, ending.begun, guard.admit)
+    health = Health(stores[0], guard, Losses(settings.topic, batches), metrics)
+    broker = PatientBroker(settings, ready=lambda: _neighbours_answer(settings, stores[0], guard), failed=ending.fail)
+    resume = ResumeAtLedger(stores[0].ledger, guard.check, ending.fail, lambda: subscriber.consumer)
+    subscriber = subscribe(broker, settings, resume)
 
     @subscriber
     async def store_batch(records: list[ConsumerRecord]) -> None:
@@ -100,8 +104,8 @@ def _build(settings: ConsumerSettings) -> tuple[AsgiFastStream, Ending]:
     @asynccontextmanager
     async def lifespan() -> AsyncIterator[None]:
         tasks = [
-            asyncio.create_task(_keep_looking(health, batches, subscriber, ending)),
-            asyncio.create_task(retries.run(ending.begun)),
+            asyncio.create_task(_or_fail(_keep_looking(health, batches, subscriber, ending), ending)),
+            asyncio.create_task(_or_fail(retries.run(ending.begun), ending)),
         ]
         yield
         for task in tasks:
@@ -132,12 +136,13 @@ def _store(settings: ConsumerSettings) -> Store:
     )
 
 
-async def _neighbours_answer(settings: ConsumerSettings, store: Store) -> None:
+async def _neighbours_answer(settings: ConsumerSettings, store: Store, guard: Guard) -> None:
     """Return when PostgreSQL and Kafka answer. Raises CannotRun when they do not belong together."""
     for pause in pauses():
         try:
-            ledger = await store.ledger()
-            refuse_other_log(settings.topic, ledger, await end_offsets(settings))
+            await store.ledger()  # for /readyz: Kafka may be away meanwhile
+            async with connected(settings) as consumer:
+                await guard.recognise(consumer)
             return
         except (StoreUnavailable, KafkaUnavailable) as error:
             logger.warning(
@@ -155,12 +160,21 @@ async def _finish(batches: Batches, ending: Ending) -> None:
         await ending.fail(error)
 
 
+async def _or_fail(work: Awaitable[None], ending: Ending) -> None:
+    """Have whatever work in the background dies of end the process."""
+    try:
+        await work
+    except Exception as error:
+        await ending.fail(error)
+
+
 async def _keep_looking(health: Health, batches: Batches, subscriber: BatchSubscriber, ending: Ending) -> None:
     while not ending.begun.is_set():
         try:
             batches.raise_failure()
             if subscriber.running and subscriber.consumer is not None:
-                raise_if_out_of_group(subscriber.consumer)
+                raise_if_dead(subscriber.consumer)
+                await raise_if_fenced(subscriber.consumer)
                 await health.look(subscriber.consumer)
         except Exception as error:
             if not ending.begun.is_set():  # a consumer that is being closed may answer anything

@@ -5,11 +5,12 @@ import contextlib
 import logging
 import random
 import time
-from collections import deque
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence, Set
+from collections import Counter, deque
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Sequence, Set
 from datetime import UTC, datetime
+from functools import partial
 from itertools import chain, groupby
-from typing import Protocol
+from typing import Any, Protocol
 
 from aiokafka import TopicPartition
 from aiokafka.errors import IllegalStateError, KafkaError
@@ -17,6 +18,7 @@ from aiokafka.errors import IllegalStateError, KafkaError
 from consumer.columns import event_ts_of
 from consumer.decoding import BY_PARTITION, Batch, Record, decode_batch
 from consumer.errors import Hole, OffsetGap, StoreUnavailable
+from consumer.identity import NOTHING_YET, Ledger
 from consumer.metrics import Metrics
 from consumer.store import Stored
 
@@ -43,6 +45,10 @@ class Log(Protocol):
     async def commit(self, offsets: Mapping[TopicPartition, int]) -> None: ...
 
 
+async def admit_everything(log: Any, partitions: Collection[int]) -> Ledger | None:
+    """Admit every batch: Guard does not."""
+
+
 def pauses() -> Iterator[float]:
     """Yield, for ever, the seconds before the next attempt: doubling up to LONGEST_PAUSE, with jitter."""
     pause = FIRST_PAUSE
@@ -58,8 +64,16 @@ class Batches:
     being stored yet is left to Kafka.
     """
 
-    def __init__(self, stores: Sequence[Writer], topic: str, metrics: Metrics, stopping: asyncio.Event) -> None:
+    def __init__(
+        self,
+        stores: Sequence[Writer],
+        topic: str,
+        metrics: Metrics,
+        stopping: asyncio.Event,
+        admit: Callable[[Any, Collection[int]], Awaitable[Ledger | None]] = admit_everything,
+    ) -> None:
         self._stores = stores
+        self._admit = admit
         self._topic = topic
         self._metrics = metrics
         self._stopping = stopping
@@ -67,6 +81,8 @@ class Batches:
         self._has_rewound = False
         self._partitions: dict[int, int] = {}  # numbered in the order in which they were first seen
         self._lanes: list[deque[asyncio.Task[None]]] = [deque() for _ in stores]
+        self._in_hand: Counter[int] = Counter()  # batches, by partition
+        self._readings = [0 for _ in stores]  # how often what a store had in hand was left to be read again
         metrics.batches_in_hand.set_function(lambda: sum(not storing.done() for storing in chain(*self._lanes)))
 
     async def take(self, records: Iterable[Record], log: Log) -> None:
@@ -75,13 +91,17 @@ class Batches:
         Waits for PostgreSQL as long as it takes. What is raised, also for earlier records, is not to be gone on from.
         """
         batches = [(number, decode_batch(share)) for number, share in self._shares(records).items()]
+        readings = list(self._readings)
+        for _, batch in batches:
+            self._in_hand.update(batch.partitions)
         for number, batch in batches:
             await self._shorten(number, IN_HAND)
             if self._stopping.is_set():
                 return
             lane = self._lanes[number]
             before = lane[-1] if lane else None
-            lane.append(asyncio.create_task(self._store(self._stores[number], batch, log, before)))
+            lane.append(storing := asyncio.create_task(self._store(number, readings[number], batch, log, before)))
+            storing.add_done_callback(partial(self._let_go, batch))
         if self._has_rewound:  # or what is polled next would have a hole before it, too
             await self.finish()
             self._has_rewound = False
@@ -94,6 +114,18 @@ class Batches:
             if outcome is not None:
                 raise outcome
 
+    async def pass_over(self, hole: Hole) -> None:
+        """Count a hole that Kafka cannot fill as lost, unless records of its partition are in hand.
+
+        The next look at the partition tells whether that was done.
+        """
+        if self._in_hand[hole.partition]:
+            return
+        ends = {hole.partition: hole.first_offset}
+        with contextlib.suppress(OffsetGap, StoreUnavailable):
+            stored = await self._stores[0].write(Batch([], [], ends, ends), frozenset([hole]))
+            self._report_lost(stored.lost)
+
     def cancel(self) -> None:
         """Leave to Kafka what is not stored yet."""
         for storing in chain(*self._lanes):
@@ -104,6 +136,9 @@ class Batches:
         for storing in chain(*self._lanes):
             if storing.done():
                 storing.result()
+
+    def _let_go(self, batch: Batch, _: asyncio.Task[None]) -> None:
+        self._in_hand.subtract(batch.partitions)
 
     def _shares(self, records: Iterable[Record]) -> dict[int, list[Record]]:
         shares: dict[int, list[Record]] = {}
@@ -121,23 +156,28 @@ class Batches:
             if lane and lane[0] is storing:
                 lane.popleft()
 
-    async def _store(self, store: Writer, batch: Batch, log: Log, before: asyncio.Task[None] | None) -> None:
+    async def _store(
+        self, number: int, reading: int, batch: Batch, log: Log, before: asyncio.Task[None] | None
+    ) -> None:
         started = time.monotonic()
         if before is not None:
             await before
-        if self._stopping.is_set():
+        if self._stopping.is_set() or reading != self._readings[number]:
             return
-        stored = await self._store_or_rewind(store, batch, log)
+        stored = await self._store_or_rewind(number, batch, log)
         if stored is not None:
             self._report(batch, stored, time.monotonic() - started)
             await self._tell_kafka(stored.next_offsets, log)
 
-    async def _store_or_rewind(self, store: Writer, batch: Batch, log: Log) -> Stored | None:
+    async def _store_or_rewind(self, number: int, batch: Batch, log: Log) -> Stored | None:
         gone: frozenset[Hole] = frozenset()
         for pause in pauses():
             try:
-                stored = await store.write(batch, gone)
-                self._report_gone(gone)
+                if (ledger := await self._admit(log, batch.partitions)) is not None:
+                    self._read_again(number, ledger, log)
+                    return None
+                stored = await self._stores[number].write(batch, gone)
+                self._report_lost(stored.lost)
                 self._reread = frozenset(hole for hole in self._reread if hole.partition not in stored.next_offsets)
                 return stored
             except OffsetGap as gap:
@@ -151,9 +191,19 @@ class Batches:
                     return None
             except StoreUnavailable as error:
                 self._report_waiting(batch, error, pause)
+            except (KafkaError, TimeoutError) as error:
+                logger.warning("Kafka does not answer", extra={"action": "kafka_away", "error": repr(error)})
             if await self._is_stopped_within(pause):
                 return None
         return None
+
+    def _read_again(self, number: int, ledger: Ledger, log: Log) -> None:
+        """Leave what the store has in hand to Kafka: it may be of the log that was there before."""
+        self._readings[number] += 1
+        for partition, place in self._partitions.items():
+            if place % len(self._stores) == number:
+                with contextlib.suppress(IllegalStateError):  # it is another consumer's by now
+                    log.seek(TopicPartition(self._topic, partition), ledger.get(partition, NOTHING_YET).next_offset)
 
     async def _begins(self, holes: Collection[Hole], log: Log) -> dict[int, int] | None:
         """Return where Kafka's log begins, by partition; None when Kafka does not say."""
@@ -220,11 +270,14 @@ class Batches:
             },
         )
 
-    def _report_gone(self, holes: Collection[Hole]) -> None:
+    def _report_lost(self, holes: Collection[Hole]) -> None:
         for hole in holes:
             lost = hole.first_offset - hole.next_offset
             self._metrics.lost.inc(lost)
-            logger.error("Kafka no longer has records that were never stored", extra={"lost": lost, **hole._asdict()})
+            logger.error(
+                "Kafka no longer has records that were never stored",
+                extra={"action": "records_lost", "lost": lost, **hole._asdict()},
+            )
 
     def _report_waiting(self, batch: Batch, error: StoreUnavailable, pause: float) -> None:
         self._metrics.database_retries.inc()

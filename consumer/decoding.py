@@ -1,13 +1,14 @@
 """Records as they come from Kafka, into what is to be stored. Pure."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from itertools import groupby
+from dataclasses import dataclass, field
+from itertools import chain, groupby
 from operator import attrgetter
 from typing import NamedTuple, Protocol
 
 from consumer.columns import Columns, Line, columns_of, line_of
-from consumer.errors import CannotRun, Hole
+from consumer.errors import Hole
+from consumer.log import Mark, digest_of
 from schemas import Undecodable
 
 MAX_DETAIL = 300  # characters
@@ -55,6 +56,7 @@ class Batch:
     undecodable: list[DeadLetter]
     first_offsets: Mapping[int, int]
     next_offsets: Mapping[int, int]
+    marks: Mapping[int, Mark] = field(default_factory=dict)  # of each partition's last record
 
     def __len__(self) -> int:
         return len(self.rows) + len(self.undecodable)
@@ -80,6 +82,17 @@ class Batch:
             [letter for letter in self.undecodable if letter.record.offset >= ledger[letter.record.partition]],
             {partition: max(first, ledger[partition]) for partition, first in self.first_offsets.items()},
             {partition: max(after, ledger[partition]) for partition, after in self.next_offsets.items()},
+            {partition: mark for partition, mark in self.marks.items() if mark.offset >= ledger[partition]},
+        )
+
+    def contradicts(self, partition: int, mark: Mark) -> bool:
+        """Return whether the batch has another record where the mark is."""
+        if not self.first_offsets[partition] <= mark.offset < self.next_offsets[partition]:
+            return False
+        records = chain((row.record for row in self.rows), (letter.record for letter in self.undecodable))
+        return any(
+            record.partition == partition and record.offset == mark.offset and digest_of(record) != mark.digest
+            for record in records
         )
 
 
@@ -89,27 +102,19 @@ def decode_batch(records: Iterable[Record]) -> Batch:
     undecodable: list[DeadLetter] = []
     first_offsets: dict[int, int] = {}
     next_offsets: dict[int, int] = {}
+    marks: dict[int, Mark] = {}
     for partition, run in groupby(sorted(records, key=BY_PARTITION), key=BY_PARTITION):
         ordered = list(run)
         first_offsets[partition], next_offsets[partition] = ordered[0].offset, ordered[-1].offset + 1
+        marks[partition] = Mark(ordered[-1].offset, digest_of(ordered[-1]))
         for record in ordered:
             try:
                 rows.append(Row(record, line_of(record.value)))
             except Undecodable as error:
                 undecodable.append(DeadLetter(record, "undecodable", printable(str(error))))
-    return Batch(rows, undecodable, first_offsets, next_offsets)
+    return Batch(rows, undecodable, first_offsets, next_offsets, marks)
 
 
 def printable(text: str) -> str:
     """Return text that any column and any terminal can hold: a field's name in a record may be anything."""
     return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text[:MAX_DETAIL])
-
-
-def refuse_other_log(topic: str, ledger: Mapping[int, int], ends: Mapping[int, int]) -> None:
-    """Raise CannotRun when a partition ends before what the ledger has accounted for: its records would be skipped."""
-    for partition, next_offset in ledger.items():
-        if ends.get(partition, next_offset) < next_offset:
-            raise CannotRun(
-                f"partition {partition} of {topic} ends at {ends[partition]}, but the ledger is at {next_offset}: "
-                "the topic was made anew or lost records; use a topic of another name, or another database"
-            )

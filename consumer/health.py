@@ -2,14 +2,15 @@
 
 import asyncio
 import logging
-from collections.abc import Mapping
 
 from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import KafkaError
 
-from consumer.decoding import refuse_other_log
 from consumer.errors import StoreUnavailable
-from consumer.kafka import ends_known_to
+from consumer.guard import Guard
+from consumer.identity import Ledger
+from consumer.log import FoundLog
+from consumer.losses import Losses
 from consumer.metrics import Metrics
 from consumer.store import Store
 
@@ -21,11 +22,12 @@ ANSWER_DEADLINE = 5.0  # seconds
 class Health:
     """Looks at both now and then, so that an idle consumer notices too when one of them goes."""
 
-    def __init__(self, store: Store, topic: str, metrics: Metrics) -> None:
+    def __init__(self, store: Store, guard: Guard, losses: Losses, metrics: Metrics) -> None:
         self._store = store
-        self._topic = topic
+        self._guard = guard
+        self._losses = losses
         self._metrics = metrics
-        self._ledger: Mapping[int, int] = {}
+        self._ledger: Ledger = {}
         self._kafka_answers = False
         metrics.database_up.set_function(lambda: store.is_available)
         metrics.kafka_up.set_function(lambda: self._kafka_answers)
@@ -35,24 +37,26 @@ class Health:
         return {"database": self._store.is_available, "kafka": self._kafka_answers}
 
     async def look(self, consumer: AIOKafkaConsumer) -> None:
-        """Ask both once, and show the lag. Raises CannotRun when the topic is not the one the ledger is about."""
+        """Ask both once, show the lag and count what is lost. Raises CannotRun when the log is another one."""
         try:
             self._ledger = await self._store.ledger()
         except StoreUnavailable as error:
             logger.debug("PostgreSQL is not available", extra={"error": str(error)})
-        ends = await self._ends(consumer)
-        self._kafka_answers = ends is not None
-        if ends is not None:
-            refuse_other_log(self._topic, self._ledger, ends)
-            ours = {partition.partition for partition in consumer.assignment()}
-            self._metrics.show_lag(
-                {number: ends[number] - self._ledger.get(number, 0) for number in ours & ends.keys()}
-            )
-
-    async def _ends(self, consumer: AIOKafkaConsumer) -> dict[int, int] | None:
         try:
             async with asyncio.timeout(ANSWER_DEADLINE):
-                return await ends_known_to(consumer, self._topic)
+                found = await self._guard.look(consumer, self._ledger)
         except (KafkaError, TimeoutError) as error:
             logger.debug("Kafka does not answer", extra={"error": repr(error)})
-            return None
+            self._guard.kafka_was_away()
+            found = None
+        self._kafka_answers = found is not None
+        if found is not None:
+            await self._account(consumer, found)
+
+    async def _account(self, consumer: AIOKafkaConsumer, found: FoundLog) -> None:
+        waits_for = {number: entry.next_offset for number, entry in self._ledger.items()}
+        ours = {partition.partition for partition in consumer.assignment()} & found.ends.keys()
+        self._metrics.show_lag(
+            {number: found.ends[number] - max(waits_for.get(number, 0), found.begins[number]) for number in ours}
+        )
+        await self._losses.look(consumer, {number: found.begins[number] for number in ours}, waits_for)

@@ -3,12 +3,13 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
-from aiokafka.errors import IllegalStateError, KafkaConnectionError, KafkaError, UnknownTopicOrPartitionError
+from aiokafka.errors import IllegalStateError, KafkaConnectionError, KafkaError
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker, KafkaMessage
 from faststream.kafka.message import FAKE_CONSUMER
@@ -16,10 +17,11 @@ from faststream.kafka.subscriber.usecase import BatchSubscriber
 from faststream.security import BaseSecurity, SASLPlaintext, SASLScram256, SASLScram512
 
 from consumer.batches import pauses
-from consumer.errors import KafkaUnavailable, StoreUnavailable
+from consumer.errors import CannotRun, KafkaUnavailable, StoreUnavailable
+from consumer.identity import NOTHING_YET, Ledger
 from consumer.settings import ConsumerSettings
 from schemas.kafka import KafkaSecurity, why_refused
-from schemas.metadata import METADATA_MAX_AGE_MS, look_only
+from schemas.metadata import look_only
 
 logger = logging.getLogger(__name__)
 
@@ -31,6 +33,7 @@ PARTITION_FETCH_BYTES = 1024 * 1024  # per partition, so this times the partitio
 FETCH_BYTES = 16 * 1024 * 1024
 ANSWER_TIMEOUT_MS = 5_000
 LEDGER_DEADLINE = 3.0  # seconds; there are no heartbeats while partitions are being assigned
+METADATA_AGE_MS = 5_000  # partitions that are added are read within that time; aiokafka would wait five minutes
 FOR_EVER_MS = 2**31 - 1  # aiokafka leaves the group after so long with one batch, and waiting for PostgreSQL has no end
 
 
@@ -49,7 +52,7 @@ class PatientBroker(KafkaBroker):
             client_id="attemptlog-consumer",
             consumer_only=True,
             allow_auto_create_topics=False,  # by an admin client; see _connect for the rest
-            metadata_max_age_ms=METADATA_MAX_AGE_MS,
+            metadata_max_age_ms=METADATA_AGE_MS,
             apply_types=False,
             graceful_timeout=GRACE,
             security=_security(settings),
@@ -111,15 +114,26 @@ def _security(settings: KafkaSecurity) -> BaseSecurity:
 class ResumeAtLedger(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no types
     """Starts every partition that is assigned where the ledger stands, whatever offset Kafka remembers."""
 
-    def __init__(self, ledger: Callable[[], Awaitable[Mapping[int, int]]], consumer: Callable[[], Any]) -> None:
+    def __init__(
+        self,
+        ledger: Callable[[], Awaitable[Ledger]],
+        check: Callable[[Any, Ledger, set[int]], Awaitable[None]],
+        failed: Callable[[Exception], Awaitable[None]],
+        consumer: Callable[[], Any],
+    ) -> None:
         self._ledger = ledger
+        self._check = check
+        self._failed = failed
         self._consumer = consumer
 
     async def on_partitions_revoked(self, revoked: set[TopicPartition]) -> None:
         """Do nothing: a batch in hand is stored or skipped, whoever owns its partitions by then."""
 
     async def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
-        """Seek; without PostgreSQL leave it at Kafka's offsets, the store notices when they are ahead."""
+        """Seek; without PostgreSQL leave it at Kafka's offsets, the store notices when they are ahead.
+
+        A log that is not the ledger's is handed to `failed`: aiokafka would log what is raised here, and go on.
+        """
         try:
             async with asyncio.timeout(LEDGER_DEADLINE):
                 ledger = await self._ledger()
@@ -128,14 +142,22 @@ class ResumeAtLedger(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokaf
             return
         for partition in assigned:
             with contextlib.suppress(IllegalStateError):  # assigned anew meanwhile, which brings us here again
-                self._consumer().seek(partition, ledger.get(partition.partition, 0))
+                self._consumer().seek(partition, ledger.get(partition.partition, NOTHING_YET).next_offset)
+        await self._check_marks(ledger, {partition.partition for partition in assigned})
+
+    async def _check_marks(self, ledger: Ledger, partitions: set[int]) -> None:
+        try:
+            async with asyncio.timeout(LEDGER_DEADLINE):
+                await self._check(self._consumer(), ledger, partitions)
+        except (KafkaError, TimeoutError) as error:  # the next look at Kafka checks them
+            logger.debug("Kafka does not answer", extra={"error": repr(error)})
+        except CannotRun as error:
+            await self._failed(error)
 
 
-def subscribe(
-    broker: KafkaBroker, settings: ConsumerSettings, ledger: Callable[[], Awaitable[Mapping[int, int]]]
-) -> BatchSubscriber:
+def subscribe(broker: KafkaBroker, settings: ConsumerSettings, listener: ConsumerRebalanceListener) -> BatchSubscriber:
     """Return the subscriber that hands over batches of records as they came."""
-    subscriber = broker.subscriber(
+    return broker.subscriber(
         settings.topic,
         batch=True,
         group_id=settings.consumer_group,
@@ -152,9 +174,8 @@ def subscribe(
         ack_policy=AckPolicy.MANUAL,
         parser=_as_it_came,
         decoder=_raw,
-        listener=ResumeAtLedger(ledger, lambda: subscriber.consumer),
+        listener=listener,
     )
-    return subscriber
 
 
 async def _as_it_came(records: tuple[ConsumerRecord, ...]) -> KafkaMessage:
@@ -168,19 +189,10 @@ async def _raw(message: KafkaMessage) -> list[ConsumerRecord]:
     return records
 
 
-def raise_if_out_of_group(consumer: AIOKafkaConsumer) -> None:
-    """Raise KafkaError when the consumer has lost its place in the group for good.
-
-    aiokafka says so to whoever polls; FastStream logs that and polls again, while heartbeats keep the partitions.
-    """
-    if (task := consumer._coordinator._coordination_task).done():
-        task.result()
-
-
-async def end_offsets(settings: ConsumerSettings) -> dict[int, int]:
-    """Return where each partition of the topic ends; raises KafkaUnavailable."""
+@asynccontextmanager
+async def connected(settings: ConsumerSettings) -> AsyncIterator[AIOKafkaConsumer]:
+    """Lend a consumer that reads nothing, to ask Kafka by; an error of Kafka's inside becomes KafkaUnavailable."""
     consumer = AIOKafkaConsumer(
-        settings.topic,
         bootstrap_servers=settings.kafka_bootstrap_servers,
         request_timeout_ms=ANSWER_TIMEOUT_MS,
         enable_auto_commit=False,
@@ -189,20 +201,11 @@ async def end_offsets(settings: ConsumerSettings) -> dict[int, int]:
     look_only(consumer._client)
     try:
         await consumer.start()
-        return await ends_known_to(consumer, settings.topic)
-    except UnknownTopicOrPartitionError as error:
-        raise KafkaUnavailable(
-            f"there is no topic {settings.topic}: run `attemptlog topics`, or mend ATTEMPTLOG_TOPIC"
-        ) from error
+        await asyncio.sleep(0)  # a task of aiokafka's that has not begun when it is stopped cancels us, too
+        yield consumer
     except KafkaConnectionError as error:
         raise KafkaUnavailable(await why_refused(settings.kafka_bootstrap_servers, settings)) from error
-    except KafkaError as error:
+    except (KafkaError, TimeoutError) as error:
         raise KafkaUnavailable(repr(error)) from error
     finally:
         await consumer.stop()
-
-
-async def ends_known_to(consumer: AIOKafkaConsumer, topic: str) -> dict[int, int]:
-    """Return where each partition of the topic ends, asked through a consumer that is connected; raises KafkaError."""
-    partitions = [TopicPartition(topic, number) for number in consumer.partitions_for_topic(topic)]
-    return {partition.partition: end for partition, end in (await consumer.end_offsets(partitions)).items()}

@@ -8,9 +8,10 @@ from typing import Any, NamedTuple
 from psycopg.types.json import Jsonb
 
 from consumer import sql
+from consumer.books import Connection
 from consumer.database import Database
-from consumer.decoding import Record, decode_batch
-from consumer.store import Connection, Outcome, store_rows
+from consumer.decoding import decode_batch
+from consumer.store import Outcome, store_rows
 
 BATCH_LETTERS = 500  # in one transaction: what it inserts keeps whoever stores the same events waiting
 MAX_RETRIED_BYTES = 16 * 1024  # an envelope with the largest payload has less than half of that
@@ -103,14 +104,10 @@ async def _store(connection: Connection, letters: Sequence[Letter]) -> list[Verd
 
 
 def _verdicts(letters: Sequence[Letter], outcome: Outcome) -> list[Verdict]:
-    found: dict[tuple[int, int], tuple[str, str | None]] = {}
-    found |= {_place(row.record): ("duplicate", None) for row in outcome.duplicates}
-    found |= {_place(refused.record): (refused.reason, refused.detail) for refused in outcome.refused}
-    return [Verdict(letter.id, *found.get(_place(letter), ("inserted", None))) for letter in letters]
-
-
-def _place(record: Record) -> tuple[int, int]:
-    return record.partition, record.offset
+    found: dict[int, tuple[str, str | None]] = {}  # by the letter itself: two logs may have records at the same place
+    found |= {id(row.record): ("duplicate", None) for row in outcome.duplicates}
+    found |= {id(refused.record): (refused.reason, refused.detail) for refused in outcome.refused}
+    return [Verdict(letter.id, *found.get(id(letter), ("inserted", None))) for letter in letters]
 
 
 async def _mark(connection: Connection, number: int, verdicts: Sequence[Verdict]) -> Counter[str]:

@@ -19,6 +19,7 @@ GRANTS = {
     "dead_letter_replays": "SELECT, INSERT",
     "dead_letter_replay_outcomes": "SELECT, INSERT",
     "partition_ledger": "SELECT, INSERT, UPDATE",
+    "topic_logs": "SELECT, INSERT",
     "test_sessions": "SELECT",
     "questions": "SELECT",
     "exam_questions": "SELECT",
@@ -54,10 +55,52 @@ CREATE_STAGING_FOR_NOW = STAGING.format(at_commit="DROP")
 LOOK_FOR_STAGING = "SELECT pg_backend_pid(), to_regclass('pg_temp.staged_events') IS NOT NULL"
 DROP_STAGING = "DROP TABLE pg_temp.staged_events, pg_temp.leftover_events"
 
-READ_LEDGER = "SELECT partition, next_offset FROM partition_ledger WHERE topic = %(topic)s"
+READ_LEDGER = """
+SELECT partition, next_offset, log, mark_offset, mark_digest
+FROM partition_ledger
+WHERE topic = %(topic)s
+"""
+
+READ_LOG = """
+SELECT log, topic_id, cluster_id
+FROM topic_logs
+WHERE topic = %(topic)s
+ORDER BY log DESC
+LIMIT 1
+"""
+
+ENTER_LOG = """
+INSERT INTO topic_logs (topic, topic_id, cluster_id)
+VALUES (%(topic)s, %(topic_id)s, %(cluster_id)s)
+ON CONFLICT DO NOTHING
+"""
+
+# A record is accounted for when its event is stored, be it as the repeat of another, or when it is a dead letter.
+IS_ACCOUNTED_FOR = """
+SELECT
+    EXISTS (
+        SELECT
+        FROM attempt_events
+        WHERE id = %(id)s::uuid
+            OR (
+                session_id = %(session_id)s::uuid
+                AND seq = %(seq)s::integer
+                AND stream_id IS NOT DISTINCT FROM %(stream_id)s::uuid
+            )
+    )
+    OR EXISTS (
+        SELECT
+        FROM dead_letters
+        WHERE topic = %(topic)s
+            AND log = %(log)s
+            AND partition = %(partition)s
+            AND kafka_offset = %(offset)s
+            AND value IS NOT DISTINCT FROM %(value)s::bytea
+    )
+"""
 
 LOCK_LEDGER = """
-SELECT partition, next_offset
+SELECT partition, next_offset, log, mark_offset, mark_digest
 FROM partition_ledger
 WHERE topic = %(topic)s AND partition = ANY(%(partitions)s)
 ORDER BY partition
@@ -65,9 +108,10 @@ FOR UPDATE
 """
 
 OPEN_LEDGER = """
-INSERT INTO partition_ledger (topic, partition, next_offset)
-SELECT %(topic)s, partition, 0
+INSERT INTO partition_ledger (topic, partition, next_offset, log)
+SELECT %(topic)s, partition, 0, %(log)s
 FROM unnest(%(partitions)s::integer[]) AS partition
+WHERE coalesce((SELECT max(log) FROM topic_logs WHERE topic = %(topic)s), %(log)s) = %(log)s
 ORDER BY partition
 ON CONFLICT DO NOTHING
 """
@@ -158,8 +202,8 @@ ORDER BY e.place
 EMPTY_STAGING = "TRUNCATE pg_temp.staged_events, pg_temp.leftover_events"
 
 BURY = """
-INSERT INTO dead_letters (topic, partition, kafka_offset, reason, detail, session_id, user_id, key, value)
-VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)
+INSERT INTO dead_letters (topic, log, partition, kafka_offset, reason, detail, session_id, user_id, key, value)
+VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
 ON CONFLICT DO NOTHING
 """
 
@@ -171,6 +215,8 @@ SET
     inserted = inserted + %(inserted)s,
     duplicates = duplicates + %(duplicates)s,
     dead_lettered = dead_lettered + %(dead_lettered)s,
+    mark_offset = coalesce(%(mark_offset)s, mark_offset),
+    mark_digest = coalesce(%(mark_digest)s, mark_digest),
     updated_at = now()
 WHERE topic = %(topic)s AND partition = %(partition)s
 """

@@ -4,18 +4,17 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
 
 import psycopg
-from psycopg import AsyncConnection
 
 from consumer import sql
+from consumer.books import Connection, entries, is_accounted_for, read_ledger, read_log
 from consumer.columns import ID_LENGTH
 from consumer.database import Database, describe, is_refusal
 from consumer.decoding import Batch, DeadLetter, Row, printable
-from consumer.errors import Hole, OffsetGap
-
-Connection = AsyncConnection[Any]
+from consumer.errors import CannotRun, Hole, OffsetGap
+from consumer.identity import FIRST_LOG, Entry, KnownLog, changed, other_log
+from consumer.log import Content, FoundLog
 
 # A row can be neither stored nor refused when its session appears between two statements; then the next pass stores it.
 PASSES_WITHOUT_PROGRESS = 3
@@ -31,6 +30,7 @@ class Stored:
     dead_letters: Counter[str]  # by reason
     skipped: int
     next_offsets: Mapping[int, int]
+    lost: frozenset[Hole] = frozenset()  # what was passed over: Kafka no longer had it
 
 
 @dataclass(slots=True)
@@ -47,6 +47,7 @@ class Store:
     def __init__(self, database_url: str, topic: str, statement_timeout: timedelta = timedelta(seconds=60)) -> None:
         self._database = Database(database_url, statement_timeout)
         self._topic = topic
+        self._log = FIRST_LOG
 
     @property
     def is_available(self) -> bool:
@@ -57,39 +58,72 @@ class Store:
         """Close the connection, after the batch that is being written."""
         await self._database.close()
 
-    async def ledger(self) -> dict[int, int]:
-        """Return the next offset by partition. Raises StoreUnavailable; CannotRun when the schema is not there."""
+    def follow(self, log: int) -> None:
+        """Take batches to be of the topic's log of this number from now on."""
+        self._log = log
+
+    async def ledger(self) -> dict[int, Entry]:
+        """Return the ledger by partition. Raises StoreUnavailable; CannotRun when the schema is not there."""
         async with self._database.transaction() as connection:
-            cursor = await connection.execute(sql.READ_LEDGER, {"topic": self._topic})
-            return dict(await cursor.fetchall())
+            return await read_ledger(connection, self._topic)
+
+    async def known_log(self) -> KnownLog | None:
+        """Return the log that the ledger is about, None when it knows of none yet. Raises as `ledger` does."""
+        async with self._database.transaction() as connection:
+            return await read_log(connection, self._topic)
+
+    async def enter(self, found: FoundLog) -> None:
+        """Have the ledger be about the log that was found, unless it knows of one already. Raises as `ledger` does."""
+        async with self._database.transaction() as connection:
+            which = {"topic": self._topic, "topic_id": found.topic_id, "cluster_id": found.cluster_id}
+            await connection.execute(sql.ENTER_LOG, which)
+
+    async def is_accounted_for(self, partition: int, offset: int, record: Content) -> bool:
+        """Return whether a record's event is stored or a dead letter. Raises as `ledger` does."""
+        async with self._database.transaction() as connection:
+            return await is_accounted_for(connection, self._topic, partition, offset, record)
 
     async def write(self, batch: Batch, gone: Set[Hole] = frozenset()) -> Stored:
         """Store a batch, all of it or, when anything is raised, nothing; records accounted for before are skipped.
 
-        Raises StoreUnavailable: try again. OffsetGap: offsets are missing that are not in `gone`.
+        Raises StoreUnavailable: try again. OffsetGap: offsets are missing that are not in `gone`. CannotRun: the ledger
+        is about another log.
         """
         async with self._database.transaction() as connection:
-            ledger = await self._lock_ledger(connection, batch.partitions)
-            if holes := batch.holes(ledger) - gone:
-                raise OffsetGap(holes)
+            locked = await self._lock_ledger(connection, batch.partitions)
+            self._refuse_other_log(batch, locked)
+            ledger = {partition: entry.next_offset for partition, entry in locked.items()}
+            holes = batch.holes(ledger)
+            if holes - gone:
+                raise OffsetGap(holes - gone)
             new = batch.after(ledger)
             outcome = await store_rows(connection, new.rows)
             outcome.refused += new.undecodable
             await self._bury(connection, outcome.refused)
             await self._advance_ledger(connection, new, outcome)
-        return _stored(batch, new, outcome)
+        return _stored(batch, new, outcome, holes)
 
-    async def _lock_ledger(self, connection: Connection, partitions: Sequence[int]) -> dict[int, int]:
-        which = {"topic": self._topic, "partitions": partitions}
-        ledger = dict(await (await connection.execute(sql.LOCK_LEDGER, which)).fetchall())
+    async def _lock_ledger(self, connection: Connection, partitions: Sequence[int]) -> dict[int, Entry]:
+        which = {"topic": self._topic, "partitions": partitions, "log": self._log}
+        ledger = await entries(connection, sql.LOCK_LEDGER, which)
         if len(ledger) < len(partitions):
             await connection.execute(sql.OPEN_LEDGER, which)
-            ledger = dict(await (await connection.execute(sql.LOCK_LEDGER, which)).fetchall())
+            ledger = await entries(connection, sql.LOCK_LEDGER, which)
         return ledger
+
+    def _refuse_other_log(self, batch: Batch, locked: Mapping[int, Entry]) -> None:
+        for partition in batch.partitions:
+            entry = locked.get(partition)
+            if entry is None or entry.log != self._log:
+                raise CannotRun(f"the ledger of {self._topic} is about another log by now: start the consumer again")
+            if entry.mark is not None and batch.contradicts(partition, entry.mark):
+                raise other_log(self._topic, changed(partition, entry.mark.offset))
 
     async def _bury(self, connection: Connection, letters: Sequence[DeadLetter]) -> None:
         if letters:
-            await connection.cursor().executemany(sql.BURY, [(self._topic, *_letter(letter)) for letter in letters])
+            await connection.cursor().executemany(
+                sql.BURY, [(self._topic, self._log, *_letter(letter)) for letter in letters]
+            )
 
     async def _advance_ledger(self, connection: Connection, batch: Batch, outcome: Outcome) -> None:
         records = Counter(row.record.partition for row in batch.rows)
@@ -106,19 +140,22 @@ class Store:
                     "inserted": records[partition] - duplicates[partition] - refused[partition],
                     "duplicates": duplicates[partition],
                     "dead_lettered": refused[partition],
+                    "mark_offset": mark.offset if (mark := batch.marks.get(partition)) else None,
+                    "mark_digest": mark.digest if mark else None,
                 }
                 for partition, next_offset in batch.next_offsets.items()
             ],
         )
 
 
-def _stored(batch: Batch, new: Batch, outcome: Outcome) -> Stored:
+def _stored(batch: Batch, new: Batch, outcome: Outcome, lost: frozenset[Hole]) -> Stored:
     return Stored(
         inserted=len(new) - len(outcome.duplicates) - len(outcome.refused),
         duplicates=len(outcome.duplicates),
         dead_letters=Counter(letter.reason for letter in outcome.refused),
         skipped=len(batch) - len(new),
         next_offsets=new.next_offsets,
+        lost=lost,
     )
 
 

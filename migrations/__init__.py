@@ -32,8 +32,8 @@ def downgrade(database_url: str, revision: str) -> None:
 
     A table that was there before attemptlog keeps its rows and its own columns, and loses the columns that were added.
     A table that attemptlog created is dropped if it is empty and else kept whole; only dead_letters, its replays,
-    partition_ledger, event_sessions and event_questions are dropped with what is in them. A role is dropped with the
-    last database that uses it.
+    partition_ledger, topic_logs, event_sessions and event_questions are dropped with what is in them. It refuses while
+    closed_ledgers has rows. A role is dropped with the last database that uses it.
     """
     try:
         command.downgrade(_config(database_url), revision)

@@ -1,19 +1,15 @@
 """The consumer as a real process between a real Kafka and a real PostgreSQL."""
 
-import asyncio
 import random
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
 
 import psycopg
 import pytest
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
+from aiokafka import AIOKafkaProducer, TopicPartition
+from aiokafka.admin import RecordsToDelete
 
 from local_stack import LocalStack
 from migrations import upgrade
-from publisher import KafkaPublisher
-from schemas import Envelope
 from tests.support.consumer import (
     ConsumerProcess,
     consumer,
@@ -25,9 +21,19 @@ from tests.support.consumer import (
 )
 from tests.support.eventually import eventually
 from tests.support.http import Exam, insert_exam
+from tests.support.kafka import (
+    PATIENCE,
+    administration,
+    column,
+    end_offsets,
+    exit_status,
+    load,
+    publish,
+    until,
+    until_drained,
+)
 from tests.support.services import create_topic, temporary_database, with_database
 
-PATIENCE = 30.0  # seconds
 KILLS = 10
 EVENTS_PER_KILL = 1_500
 
@@ -36,54 +42,6 @@ EVENTS_PER_KILL = 1_500
 def exams(database_url: str) -> list[Exam]:
     """Enough sessions to have some in nearly every partition."""
     return [insert_exam(database_url) for _ in range(30)]
-
-
-def load(exams: Sequence[Exam], per_session: int, first_seq: int = 1) -> list[Envelope]:
-    return [envelope(exam, seq) for seq in range(first_seq, first_seq + per_session) for exam in exams]
-
-
-async def publish(bootstrap_servers: str, topic: str, envelopes: Sequence[Envelope]) -> None:
-    async with KafkaPublisher(bootstrap_servers, topic=topic) as publisher:
-        await eventually(lambda: publisher.is_ready, timeout=PATIENCE)
-        for start in range(0, len(envelopes), 500):
-            await publisher.publish(envelopes[start : start + 500])
-
-
-async def end_offsets(bootstrap_servers: str, topic: str) -> dict[int, int]:
-    """Return where the partitions that ever held a record end."""
-    reader = AIOKafkaConsumer(topic, bootstrap_servers=bootstrap_servers)
-    await reader.start()
-    try:
-        partitions = [TopicPartition(topic, number) for number in reader.partitions_for_topic(topic)]
-        return {tp.partition: end for tp, end in (await reader.end_offsets(partitions)).items() if end}
-    finally:
-        await reader.stop()
-
-
-@asynccontextmanager
-async def administration(bootstrap_servers: str) -> AsyncIterator[AIOKafkaAdminClient]:
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap_servers)
-    await admin.start()
-    try:
-        yield admin
-    finally:
-        await admin.close()
-
-
-def column(database_url: str, name: str) -> dict[int, int]:
-    """Return one number of the ledger by partition."""
-    return {number: row[name] for number, row in ledger(database_url).items()}
-
-
-async def until_drained(bootstrap_servers: str, topic: str, database_url: str) -> Mapping[int, int]:
-    """Wait until the ledger is where Kafka ends, and return that."""
-    ends = await end_offsets(bootstrap_servers, topic)
-    await eventually(lambda: column(database_url, "next_offset") == ends, timeout=PATIENCE)
-    return ends
-
-
-async def until(check: Callable[[], object]) -> None:
-    await eventually(check, timeout=PATIENCE)
 
 
 async def test_what_is_published_is_stored_and_of_the_rest_it_is_said_what_is_wrong(
@@ -243,11 +201,6 @@ async def test_an_error_nobody_foresaw_ends_the_process_and_keeps_the_batch(
         process.start()
         await until_drained(kafka_bootstrap, topic, database_url)
     assert len(stored_ids(database_url)) == 1
-
-
-async def exit_status(process: ConsumerProcess) -> int:
-    assert process.process is not None
-    return await asyncio.to_thread(process.process.wait, PATIENCE)
 
 
 def rename(database_url: str, table: str, name: str) -> None:

@@ -14,10 +14,12 @@ import pytest
 
 import migrations
 from consumer import sql
-from consumer.decoding import decode_batch
+from consumer.decoding import Batch, decode_batch
 from consumer.errors import CannotRun, Hole, OffsetGap, StoreUnavailable
+from consumer.identity import Entry, KnownLog
+from consumer.log import FoundLog, Mark, digest_of
 from consumer.store import Store, Stored, store_rows
-from schemas import new_event_id
+from schemas import encode, new_event_id
 from tests.support import sql_before_streams
 from tests.support.consumer import (
     FakeRecord,
@@ -437,3 +439,100 @@ async def test_what_the_platform_added_to_the_table_may_cost_an_event_but_never_
     assert (stored.inserted, dict(stored.dead_letters)) == (kept, {"rejected_by_database": 2 - kept})
     assert "does not keep it" in query(database_url, "SELECT detail FROM dead_letters LIMIT 1")[0]
     assert_accounted(database_url, partition)
+
+
+# Whose log it is
+
+
+async def test_a_ledger_that_is_about_another_log_by_now_takes_nothing(
+    store: Store, database_url: str, exam: Exam, partition: Partition
+) -> None:
+    await write(store, partition.records(envelope(exam)))
+    with psycopg.connect(database_url) as connection:
+        connection.execute("UPDATE partition_ledger SET log = 2")
+    with pytest.raises(CannotRun, match="is about another log by now"):
+        await write(store, partition.records(envelope(exam, seq=2)))
+    assert len(stored_ids(database_url)) == 1
+
+
+async def test_no_partition_is_opened_in_a_log_that_was_followed_by_another(
+    store: Store, database_url: str, exam: Exam, partition: Partition
+) -> None:
+    with psycopg.connect(database_url) as connection:
+        connection.execute("INSERT INTO topic_logs (topic, log) VALUES (%s, 1), (%s, 2)", [TOPIC, TOPIC])
+    with pytest.raises(CannotRun, match="is about another log by now"):
+        await write(store, partition.records(envelope(exam)))
+    assert ledger(database_url) == {}
+    store.follow(2)
+    await write(store, Partition().records(envelope(exam), b"no envelope"))
+    assert query(database_url, "SELECT log FROM partition_ledger UNION ALL SELECT log FROM dead_letters") == [2, 2]
+
+
+async def test_another_record_in_the_place_of_the_last_one_is_refused_with_all_that_comes_with_it(
+    store: Store, database_url: str, exam: Exam
+) -> None:
+    old = Partition().records(envelope(exam, seq=1), envelope(exam, seq=2))
+    await write(store, old)
+    await write(store, old)
+    new = Partition().records(*(envelope(exam, seq=seq) for seq in (1, 12, 13)))
+    with pytest.raises(CannotRun, match="another record at offset 1"):
+        await write(store, new)
+    await write(store, [*old, *Partition(next_offset=2).records(envelope(exam, seq=3))])
+    assert len(stored_ids(database_url)) == 3
+
+
+async def test_the_mark_is_the_last_record_and_stays_where_nothing_was_stored(
+    store: Store, database_url: str, exam: Exam, partition: Partition
+) -> None:
+    records = partition.records(envelope(exam, seq=1), envelope(exam, seq=2))
+    await write(store, records)
+    mark = (await store.ledger())[0].mark
+    assert mark == Mark(1, digest_of(records[-1]))
+    hole = Hole(0, 2, 7)
+    passed = await store.write(Batch([], [], {0: 7}, {0: 7}), frozenset([hole]))
+    assert passed.lost == {hole}
+    assert await store.ledger() == {0: Entry(7, mark=mark)}
+
+
+async def test_the_first_log_that_is_entered_stays(store: Store) -> None:
+    assert await store.known_log() is None
+    first, second = (FoundLog(TOPIC, uuid.UUID(int=n), f"cluster {n}", {}, {}, {}, {}) for n in (1, 2))
+    await store.enter(first)
+    await store.enter(second)
+    assert await store.known_log() == KnownLog(1, first.topic_id, "cluster 1")
+
+
+async def test_a_record_is_accounted_for_as_an_event_a_repeat_or_a_dead_letter(
+    store: Store, exam: Exam, partition: Partition
+) -> None:
+    event, repeat, letter = partition.records(envelope(exam, seq=1), envelope(exam, seq=1), b"no envelope")
+    await write(store, [event, repeat, letter])
+    stranger = FakeRecord(0, 3, encode(envelope(exam, seq=99)))
+    known = [await store.is_accounted_for(0, record.offset, record) for record in (event, repeat, letter, stranger)]
+    assert known == [True, True, True, False]
+    assert not await store.is_accounted_for(0, 1, letter)
+
+
+async def test_a_consumer_from_before_the_logs_writes_what_this_one_goes_on_with(
+    store: Store, role_url: str, database_url: str, exam: Exam
+) -> None:
+    """The statements are those of the release before: it runs on while consumers are replaced one after the other."""
+    await write(store, Partition().records(envelope(exam, seq=1)))
+    with psycopg.connect(role_url) as connection:
+        connection.execute(
+            "INSERT INTO partition_ledger (topic, partition, next_offset) SELECT %s, 5, 0 ON CONFLICT DO NOTHING",
+            [TOPIC],
+        )
+        connection.execute(
+            "INSERT INTO dead_letters (topic, partition, kafka_offset, reason) VALUES (%s, 0, 1, 'undecodable') "
+            "ON CONFLICT DO NOTHING",
+            [TOPIC],
+        )
+        connection.execute(
+            "UPDATE partition_ledger SET next_offset = 2, records = records + 1, dead_lettered = dead_lettered + 1 "
+            "WHERE topic = %s AND partition = 0",
+            [TOPIC],
+        )
+    await write(store, Partition(next_offset=2).records(envelope(exam, seq=2)))
+    await write(store, Partition(5).records(envelope(exam, seq=3)))
+    assert len(stored_ids(database_url)) == 3

@@ -12,7 +12,9 @@ from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaConnectio
 
 from consumer.batches import LONGEST_PAUSE, Batches, pauses
 from consumer.decoding import Batch
-from consumer.errors import Hole, OffsetGap, StoreUnavailable
+from consumer.errors import CannotRun, Hole, OffsetGap, StoreUnavailable
+from consumer.identity import Entry
+from consumer.losses import Losses
 from consumer.metrics import Metrics
 from consumer.store import Stored
 from tests.support.consumer import FakeRecord, Partition
@@ -33,10 +35,11 @@ class FakeStore:
         self.attempts += 1
         if self.errors:
             raise self.errors.pop(0)
-        if holes := batch.holes({0: self.next_offset}) - gone:
-            raise OffsetGap(holes)
+        holes = batch.holes({0: self.next_offset})
+        if holes - gone:
+            raise OffsetGap(holes - gone)
         self.next_offset = batch.next_offsets[0]
-        return Stored(0, 0, Counter(undecodable=len(batch)), 0, {0: self.next_offset})
+        return Stored(0, 0, Counter(undecodable=len(batch)), 0, {0: self.next_offset}, holes)
 
 
 @dataclass
@@ -79,20 +82,26 @@ class Scene:
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
 
     def __post_init__(self) -> None:
-        self._batches = Batches([self.store], "t", self.metrics, self.stopping)
+        self.batches = Batches([self.store], "t", self.metrics, self.stopping)
 
     async def take(self, first_offset: int, count: int = 1) -> None:
         """Hand over a batch and wait until it is stored, or left to Kafka."""
         await self.begin(first_offset, count)
-        await self._batches.finish()
+        await self.batches.finish()
 
     async def begin(self, first_offset: int, count: int = 1) -> None:
         """Hand over a batch."""
         records: list[FakeRecord] = Partition(next_offset=first_offset).records(*[b""] * count)
-        await self._batches.take(records, self.log)
+        await self.batches.take(records, self.log)
+
+    async def finish(self) -> None:
+        await self.batches.finish()
+
+    async def pass_over(self, hole: Hole) -> None:
+        await self.batches.pass_over(hole)
 
     def raise_failure(self) -> None:
-        self._batches.raise_failure()
+        self.batches.raise_failure()
 
     def metric(self, name: str) -> float | None:
         return self.metrics.registry.get_sample_value(f"attemptlog_consumer_{name}")
@@ -315,3 +324,108 @@ async def test_what_is_not_expected_is_raised() -> None:
     with pytest.raises(RuntimeError):
         await scene.take(0)
     assert scene.log.committed is None
+
+
+@dataclass
+class Admission:
+    """Has the log looked up before the first batches, and then read again from `ledger`."""
+
+    ledger: dict[int, Entry]
+    lets_in: bool = False
+    errors: list[Exception] = field(default_factory=list)
+
+    async def __call__(self, log: object, partitions: Collection[int]) -> dict[int, Entry] | None:
+        if self.errors:
+            raise self.errors.pop(0)
+        lets_in, self.lets_in = self.lets_in, True
+        return None if lets_in else self.ledger
+
+
+async def test_what_came_through_a_connection_that_nobody_looked_through_is_read_again_with_all_that_is_behind_it() -> (
+    None
+):
+    store, log, admission = FakeStore(next_offset=3), FakeLog(), Admission({0: Entry(3)})
+    batches = Batches([store], "t", Metrics(), asyncio.Event(), admission)
+    await batches.take(Partition(next_offset=3).records(b""), log)
+    await batches.take(Partition(next_offset=4).records(b""), log)
+    await batches.finish()
+    assert (store.attempts, log.position) == (0, 3)
+    await batches.take(Partition(next_offset=3).records(b"", b""), log)
+    await batches.finish()
+    assert (store.attempts, store.next_offset) == (1, 5)
+
+
+async def test_a_batch_waits_for_kafka_to_say_which_log_it_is_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("consumer.batches.FIRST_PAUSE", 0.001)
+    store, admission = FakeStore(), Admission({}, lets_in=True, errors=[KafkaConnectionError(), TimeoutError()])
+    batches = Batches([store], "t", Metrics(), asyncio.Event(), admission)
+    await batches.take(Partition().records(b""), FakeLog())
+    await batches.finish()
+    assert (store.next_offset, admission.errors) == (1, [])
+
+
+async def test_a_batch_of_another_log_is_not_stored() -> None:
+    store, admission = FakeStore(), Admission({}, errors=[CannotRun("another log")])
+    batches = Batches([store], "t", Metrics(), asyncio.Event(), admission)
+    await batches.take(Partition().records(b""), FakeLog())
+    with pytest.raises(CannotRun, match="another log"):
+        await batches.finish()
+    assert store.attempts == 0
+
+
+async def test_a_hole_that_kafka_cannot_fill_is_passed_over_and_counted_once() -> None:
+    scene = Scene(FakeStore(next_offset=2))
+    await scene.pass_over(Hole(0, 2, 7))
+    await scene.pass_over(Hole(0, 2, 7))
+    await scene.take(7)
+    assert (scene.store.next_offset, scene.metric("records_lost_total")) == (8, 5)
+
+
+async def test_a_hole_is_not_passed_over_while_records_of_its_partition_are_in_hand() -> None:
+    scene = Scene(FakeStore(errors=[StoreUnavailable("away")]))
+    await scene.begin(0, count=3)
+    await scene.pass_over(Hole(0, 0, 5))
+    assert (scene.store.next_offset, scene.metric("records_lost_total")) == (0, 0)
+    await scene.finish()
+    assert scene.store.next_offset == 3
+
+
+async def test_another_hole_than_the_one_that_was_seen_is_left_to_the_next_look() -> None:
+    scene = Scene(FakeStore(next_offset=4))
+    await scene.pass_over(Hole(0, 2, 7))
+    assert (scene.store.next_offset, scene.metric("records_lost_total")) == (4, 0)
+
+
+@dataclass
+class Position:
+    """Where Kafka's client reads partition 0."""
+
+    offset: int = 0
+    error: Exception | None = None
+
+    async def position(self, partition: TopicPartition) -> int:
+        if self.error:
+            raise self.error
+        return self.offset
+
+
+async def test_a_hole_is_lost_once_it_was_there_at_two_looks_and_the_client_is_past_it() -> None:
+    scene, reader = Scene(FakeStore(next_offset=2)), Position()
+    losses = Losses("t", scene.batches)
+    await losses.look(reader, {0: 7}, {0: 2})
+    await losses.look(reader, {0: 7}, {0: 2})  # the client has records of before it still
+    reader.error = KafkaConnectionError()
+    await losses.look(reader, {0: 7}, {0: 2})
+    assert scene.store.next_offset == 2
+    reader.error, reader.offset = None, 7
+    await losses.look(reader, {0: 7}, {0: 2})
+    assert (scene.store.next_offset, scene.metric("records_lost_total")) == (7, 5)
+
+
+async def test_a_hole_that_was_not_there_before_is_not_lost_yet() -> None:
+    scene = Scene(FakeStore(next_offset=2))
+    losses = Losses("t", scene.batches)
+    for next_offset in (0, 1, 2):  # what is before it is being stored
+        await losses.look(Position(7), {0: 7}, {0: next_offset})
+    await losses.look(Position(7), {0: 2}, {0: 2})
+    assert (scene.store.next_offset, scene.metric("records_lost_total")) == (2, 0)

@@ -2,8 +2,10 @@
 
 import pytest
 
-from consumer.decoding import MAX_DETAIL, decode_batch, printable, refuse_other_log
-from consumer.errors import CannotRun, Hole
+from consumer.decoding import MAX_DETAIL, decode_batch, printable
+from consumer.errors import Hole
+from consumer.log import Mark, digest_of
+from schemas import encode
 from tests.support.consumer import FakeRecord, Partition, envelope
 from tests.support.http import Exam
 
@@ -45,14 +47,39 @@ def test_what_the_ledger_has_is_left_out() -> None:
     assert batch.after({0: 0, 1: 0}) is batch
 
 
-@pytest.mark.parametrize("ends", [{0: 5}, {0: 9}, {}])
-def test_a_topic_that_reaches_the_ledger_may_be_read(ends: dict[int, int]) -> None:
-    refuse_other_log("t", {0: 5}, ends)
+def test_the_mark_of_a_partition_is_its_last_record() -> None:
+    event = envelope(EXAM)
+    batch = decode_batch([*Partition(0).records(event, b"last"), *Partition(1, next_offset=4).records(event)])
+    assert batch.marks == {
+        0: Mark(1, digest_of(FakeRecord(0, 1, b"last"))),
+        1: Mark(4, digest_of(FakeRecord(1, 4, encode(event)))),
+    }
+    assert batch.after({0: 2, 1: 0}).marks.keys() == {1}
 
 
-def test_a_topic_that_ends_before_the_ledger_is_another_one() -> None:
-    with pytest.raises(CannotRun, match="partition 0 of t ends at 4, but the ledger is at 5"):
-        refuse_other_log("t", {0: 5}, {0: 4})
+def test_a_batch_contradicts_a_mark_only_with_another_record_in_its_place() -> None:
+    batch = decode_batch(Partition(next_offset=3).records(b"three", b"four", envelope(EXAM)))
+    assert not batch.contradicts(0, Mark(4, digest_of(FakeRecord(0, 4, b"four"))))
+    assert batch.contradicts(0, Mark(4, digest_of(FakeRecord(0, 4, b"another"))))
+    assert batch.contradicts(0, Mark(5, b""))
+    assert not batch.contradicts(0, Mark(2, b"before it"))
+    assert not batch.contradicts(0, Mark(6, b"after it"))
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ((b"k", b"v"), (b"kv", b"")),
+        ((None, b"v"), (b"", b"v")),
+        ((b"k", None), (b"k", b"")),
+        ((b"1", b"v"), (b"2", b"v")),
+    ],
+)
+def test_what_differs_in_key_or_value_differs_in_its_digest(
+    one: tuple[bytes | None, bytes | None], other: tuple[bytes | None, bytes | None]
+) -> None:
+    digests = {digest_of(FakeRecord(0, 0, value, key)) for key, value in (one, other)}
+    assert len(digests) == 2
 
 
 def test_a_detail_can_be_put_anywhere() -> None:

@@ -77,6 +77,30 @@ def test_what_replays_of_dead_letters_stored_is_expected_in_the_table() -> None:
     assert short.problems() == ["the ledger says 90 inserted and replays 2, attempt_events has 91 rows"]
 
 
+def test_a_log_that_is_not_the_ledgers_is_a_problem_whatever_its_numbers_are() -> None:
+    audit = Audit("t", [account()], inserted_in_all=90, events=90, objections=["it is another"])
+
+    assert audit.problems() == ["this is not the log that is stored: it is another; see `attemptlog accept-log`"]
+
+
+def test_what_was_before_an_accepted_log_is_not_lost_in_it() -> None:
+    later = Counts(next_offset=100, records=60, inserted=60, first_offset=40)
+
+    assert (account(later).lost, account(later, begin=40).lost) == (0, 0)
+    assert account(Counts(next_offset=100, records=57, inserted=57, first_offset=40)).lost == 3
+
+
+def test_the_books_of_earlier_logs_are_part_of_the_audit() -> None:
+    closed = Counts(next_offset=9, records=5, inserted=3, dead_lettered=2, dead_letter_rows=2)
+    short = Counts(next_offset=5, records=5, inserted=3, dead_lettered=2, dead_letter_rows=1)
+
+    assert Audit("t", [account()], inserted_in_all=93, events=93, closed=closed).problems() == []
+    assert Audit("t", [], 3, 3, closed_logs=1, closed=closed).as_data()["earlier_logs"]["lost"] == 4
+    assert Audit("t", [account()], inserted_in_all=93, events=93, closed=short).problems() == [
+        "earlier logs: 2 dead-lettered, but 1 rows in dead_letters"
+    ]
+
+
 def test_an_audit_that_agrees_says_so() -> None:
     audit = Audit("attempt-events.v1", [account()], inserted_in_all=90, events=90)
 

@@ -1,0 +1,50 @@
+"""What Kafka has dropped before it was stored, of partitions that no later record comes to tell of it."""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Protocol
+
+from aiokafka import TopicPartition
+from aiokafka.errors import KafkaError
+
+from consumer.batches import Batches
+from consumer.errors import Hole
+
+POSITION_DEADLINE = 1.0  # seconds
+
+
+class Reader(Protocol):
+    """The part of AIOKafkaConsumer that knows where it reads."""
+
+    async def position(self, partition: TopicPartition) -> int: ...
+
+
+class Losses:
+    """Counts a hole before a partition's first record once it was there at two looks, and nothing of it is on its way.
+
+    Two, because a record is nowhere to be seen between Kafka's client, which has moved on, and the batches.
+    """
+
+    def __init__(self, topic: str, batches: Batches) -> None:
+        self._topic = topic
+        self._batches = batches
+        self._seen: Mapping[int, int] = {}
+
+    async def look(self, reader: Reader, begins: Mapping[int, int], next_offsets: Mapping[int, int]) -> None:
+        """Take in where partitions begin in Kafka and what the ledger waits for."""
+        holes = [
+            Hole(number, next_offsets.get(number, 0), begin)
+            for number, begin in begins.items()
+            if begin > next_offsets.get(number, 0)
+        ]
+        for hole in holes:
+            if self._seen.get(hole.partition) == hole.next_offset and await self._is_past(reader, hole):
+                await self._batches.pass_over(hole)
+        self._seen = {hole.partition: hole.next_offset for hole in holes}
+
+    async def _is_past(self, reader: Reader, hole: Hole) -> bool:
+        try:
+            async with asyncio.timeout(POSITION_DEADLINE):
+                return await reader.position(TopicPartition(self._topic, hole.partition)) >= hole.first_offset
+        except (KafkaError, TimeoutError):  # it is another consumer's by now, or looks for where to begin
+            return False
