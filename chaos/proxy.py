@@ -3,6 +3,7 @@
 import asyncio
 import socket
 import struct
+from contextlib import suppress
 from typing import Literal, Self
 
 from local_stack.ports import HOST
@@ -85,7 +86,8 @@ class Connection:
     def half_close(self, towards: End) -> None:
         self.is_half_closed = True
         self._pumps[towards].cancel()
-        self._writers[towards].write_eof()
+        with suppress(OSError):  # it has just been reset
+            self._writers[towards].write_eof()
 
     def reset(self) -> None:
         for pump in self._pumps.values():
