@@ -16,6 +16,22 @@ WHERE rolcanlogin AND rolinherit AND NOT rolsuper AND pg_has_role(oid, %(role)s,
 ORDER BY rolname
 """
 
+# What is set for a login, or for all of them, in this database or everywhere; the later ones in this order win.
+SELECT_SETTINGS = """
+SELECT split_part(setting, '=', 1), substring(setting FROM position('=' IN setting) + 1)
+FROM pg_db_role_setting
+CROSS JOIN unnest(setconfig) AS setting
+WHERE setrole IN (0, (SELECT oid FROM pg_roles WHERE rolname = %(login)s))
+    AND setdatabase IN (0, (SELECT oid FROM pg_database WHERE datname = current_database()))
+ORDER BY setrole <> 0, setdatabase <> 0
+"""
+SELECT_SCHEMA = """
+SELECT nspname::text
+FROM pg_class
+JOIN pg_namespace ON pg_namespace.oid = relnamespace
+WHERE pg_class.oid = to_regclass('attemptlog_version')
+"""
+
 
 async def role_faults(connection: AsyncConnection) -> list[str]:
     """Return a sentence for everything that a service's group role, or a login in it, lacks."""
@@ -25,4 +41,24 @@ async def role_faults(connection: AsyncConnection) -> list[str]:
         members = [login for (login,) in logins]
         cursor = await connection.execute(EXAMINE, needs(grants, members or [role]))
         found += faults([Finding(*row) for row in await cursor.fetchall()])
+        for login in members:
+            found += await _setting_faults(connection, login)
+    return found
+
+
+async def _setting_faults(connection: AsyncConnection, login: str) -> list[str]:
+    cursor = await connection.execute(SELECT_SETTINGS, {"login": login})
+    settings: dict[str, str] = dict(await cursor.fetchall())
+    [[schema]] = await (await connection.execute(SELECT_SCHEMA)).fetchall()
+    found: list[str] = []
+    path = [name.strip().strip('"') for name in str(settings.get("search_path", schema)).split(",")]
+    if schema not in [login if name == "$user" else name for name in path]:
+        found.append(
+            f"{login} does not find the tables, which are in the schema {schema}: "
+            f"ALTER ROLE {login} SET search_path = {schema}"
+        )
+    if settings.get("session_replication_role", "origin") != "origin":
+        found.append(
+            f"{login} has triggers and foreign keys turned off: ALTER ROLE {login} RESET session_replication_role"
+        )
     return found

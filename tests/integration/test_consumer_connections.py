@@ -1,12 +1,18 @@
 """A consumer's connection holds nothing back and outlives nothing."""
 
+import time
 from datetime import timedelta
+from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
+import pytest
 
+from chaos.proxy import Proxy
 from consumer.database import Database
 from consumer.decoding import decode_batch
-from consumer.store import store_rows
+from consumer.errors import StoreUnavailable
+from consumer.store import Store, store_rows
+from local_stack.ports import free_port
 from tests.support.consumer import Partition, consumer_role, envelope, query
 from tests.support.eventually import eventually
 from tests.support.http import insert_exam
@@ -54,3 +60,24 @@ async def test_a_busy_connection_is_renewed_between_transactions(database_url: s
         await eventually(has_had_three)
         await database.close()
     assert query(database_url, COUNT) == [partition.next_offset]
+
+
+async def test_over_a_slow_network_a_batch_takes_longer_and_a_statement_no_longer_than_its_time(
+    database_url: str,
+) -> None:
+    exam, partition = insert_exam(database_url), Partition()
+    with consumer_role(database_url) as url:
+        address = urlsplit(url)
+        async with Proxy(free_port(), address.port or 5432) as proxy:
+            proxy.delay = 0.05
+            through = urlunsplit(address._replace(netloc=address.netloc.replace(f":{address.port}", f":{proxy.port}")))
+            store = Store(through, "attempt-events.v1", statement_timeout=timedelta(seconds=1))
+            stored = await store.write(decode_batch(partition.records(*(envelope(exam, seq) for seq in range(1000)))))
+            assert stored.inserted == 1000
+            with psycopg.connect(database_url) as connection:
+                connection.execute("LOCK TABLE attempt_events IN ACCESS EXCLUSIVE MODE")
+                started = time.monotonic()
+                with pytest.raises(StoreUnavailable, match="57014"):
+                    await store.write(decode_batch(partition.records(envelope(exam, 2000))))
+                assert 0.9 < time.monotonic() - started < 5
+            await store.close()

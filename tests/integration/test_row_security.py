@@ -64,7 +64,9 @@ class Services:
 def services(database_url: str) -> Iterator[Services]:
     with consumer_role(database_url) as consumer:
         gateway = login(database_url, "attemptlog_gateway", "a-password")
-        yield Services(database_url, consumer, gateway, insert_exam(database_url))
+        it = Services(database_url, consumer, gateway, insert_exam(database_url))
+        yield it
+        it.execute("ALTER ROLE {gateway} RESET ALL")  # the login stays, and others look for what is wrong, too
 
 
 def directory(services: Services) -> PostgresSessions:
@@ -150,6 +152,20 @@ async def test_a_grant_that_the_consumer_lacks_is_named(services: Services, stat
     with pytest.raises(CannotRun, match=LACKING[statement]):
         await services.store()
     assert LACKING[statement] in await services.doctor()
+
+
+MISSET = {
+    "ALTER ROLE {gateway} SET search_path = pg_catalog": "does not find the tables, which are in the schema public",
+    "ALTER ROLE {consumer} SET session_replication_role = replica": "RESET session_replication_role",
+}
+
+
+@pytest.mark.parametrize("statement", MISSET)
+async def test_a_setting_of_a_login_with_which_it_cannot_work_is_named(services: Services, statement: str) -> None:
+    services.execute("ALTER ROLE {gateway} SET search_path = elsewhere, public")
+    assert await services.doctor() == ""
+    services.execute(statement)
+    assert MISSET[statement] in await services.doctor()
 
 
 @pytest.mark.parametrize(
