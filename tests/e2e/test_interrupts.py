@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 
@@ -31,23 +32,31 @@ COMMANDS = {
 INSTANTS = (0.0, 0.3, 0.6, 0.95)  # of all imports
 
 
+Telling = tuple["subprocess.Popen[bytes]", BinaryIO]
+
+
 @contextmanager
-def telling_imports(name: str) -> Iterator["subprocess.Popen[bytes]"]:
-    """Run a command that writes a line to its standard error after each import."""
+def telling_imports(name: str) -> Iterator[Telling]:
+    """Run a command that writes a line to its standard error after each import; yield it and what it writes."""
     command = [sys.executable, "-X", "importtime", *COMMANDS[name]]
     environment = os.environ | NOWHERE | {"ATTEMPTLOG_CONSUMER_PORT": str(free_port())}
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=environment) as process:
-        assert process.stderr is not None
-        fcntl.fcntl(process.stderr, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
-        yield process
-        process.kill()
+    ours, theirs = os.pipe()
+    fcntl.fcntl(ours, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
+    with (
+        open(ours, "rb") as said,
+        subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=theirs, env=environment) as process,
+    ):
+        os.close(theirs)
+        try:
+            yield process, said
+        finally:
+            process.kill()
 
 
-def read_imports(process: "subprocess.Popen[bytes]", first: bytes, most: int | None = None) -> list[bytes]:
+def read_imports(said: BinaryIO, first: bytes, most: int | None = None) -> list[bytes]:
     """Return the next `most` lines from the import of `first` on, or all up to one that tells no import."""
-    assert process.stderr is not None
     lines: list[bytes] = []
-    for line in process.stderr:
+    for line in said:
         if lines or line.split(b"|")[-1].strip() == first:
             lines.append(line)
         if not line.startswith(b"import time:") or len(lines) == most:
@@ -60,8 +69,8 @@ def imports() -> dict[str, int]:
     """How many imports there are until the command has something to say, by command."""
     known: dict[str, int] = {}
     for name in COMMANDS:
-        with telling_imports(name) as process:
-            known[name] = len(read_imports(process, first_of(name)))
+        with telling_imports(name) as (_, said):
+            known[name] = len(read_imports(said, first_of(name)))
     return known
 
 
@@ -75,9 +84,8 @@ def test_ctrl_c_during_imports_ends_with_130_and_no_traceback(
     name: str, instant: float, imports: dict[str, int]
 ) -> None:
     assert imports[name] > 100
-    with telling_imports(name) as process:
-        read_imports(process, first_of(name), most=3 + int(imports[name] * instant))
+    with telling_imports(name) as (process, said):
+        read_imports(said, first_of(name), most=3 + int(imports[name] * instant))
         process.send_signal(signal.SIGINT)
-        _, said = process.communicate(timeout=30)
-        rest = [line for line in said.splitlines() if not line.startswith(b"import time:")]
-        assert (process.returncode, rest) == (130, [])
+        rest = [line for line in said if not line.startswith(b"import time:")]
+        assert (process.wait(timeout=30), rest) == (130, [])
