@@ -4,7 +4,8 @@ from typing import Annotated
 
 import typer
 
-from cli.errors import OperatorError
+from cli.console import print_error
+from cli.interrupts import INTERRUPTED
 from cli.pipeline import running_pipeline
 from cli.ports import Ports
 from cli.settings import STACK_DIRECTORY
@@ -26,5 +27,6 @@ def demo(
         with running_pipeline(STACK_DIRECTORY.absolute(), ports) as pipeline:
             account = sit_exam(pipeline, candidates)
     except KeyboardInterrupt:
-        raise OperatorError("Interrupted before the class was accounted for.") from None
+        print_error("Interrupted before the class was accounted for.")
+        raise typer.Exit(INTERRUPTED) from None
     raise typer.Exit(1 if account is None or account.problems() else 0)
