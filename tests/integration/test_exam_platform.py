@@ -210,7 +210,6 @@ async def test_a_session_has_the_questions_but_not_the_right_answers(service: ht
         "state": "open",
         "expires_at": "",
         "server_now": "",
-        "last_seq": 0,
         "questions": [
             {
                 "id": str(question_id(pos)),
@@ -532,7 +531,6 @@ async def test_the_events_that_have_arrived_are_shown_newest_first(
     async with platform(settings(platform_url), MemoryPublisher()) as service:
         again = Guest(browser(service, cookies=guest.client.cookies), guest.user, guest.session)
         shown = (await again.events()).json()
-        assert (await again.read()).json()["last_seq"] == 59
     assert (shown["total"], len(shown["events"])) == (62, 50)
     assert [it["seq"] for it in shown["events"]] == list(range(59, 9, -1))
     newest = shown["events"][0]

@@ -158,7 +158,7 @@ async def _begin(store: Store, session_id: UUID, user_id: UUID, exam_id: UUID) -
 
 
 async def _session(store: Store, attempt: Attempt) -> Session:
-    return session(attempt, await store.items(attempt), await store.last_seq(attempt))
+    return session(attempt, await store.items(attempt))
 
 
 async def _answer(touched: Touched, change: AnswerBody) -> Answer:

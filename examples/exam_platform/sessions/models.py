@@ -93,14 +93,13 @@ class Question(BaseModel):
 
 
 class Session(BaseModel):
-    """A session; `last_seq` is the highest seq that is stored of pages without a stream."""
+    """A session with its questions."""
 
     id: UUID
     exam: ExamTitle
     state: State
     expires_at: datetime
     server_now: datetime
-    last_seq: int
     questions: list[Question]
 
 

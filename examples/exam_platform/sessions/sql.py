@@ -103,13 +103,6 @@ RETURNING opening
 
 SUBMIT = "UPDATE exam_platform.attempts SET submitted_at = now() WHERE session_id = %(session_id)s"
 
-# A page that sends a stream counts by itself; its numbers are of no use to one that sends none.
-READ_LAST_SEQ = """
-SELECT coalesce(max(seq), 0)
-FROM public.attempt_events
-WHERE session_id = %(session_id)s AND stream_id IS NULL
-"""
-
 COUNT_EVENTS = "SELECT count(*) FROM public.attempt_events WHERE session_id = %(session_id)s"
 
 READ_NEWEST_EVENTS = """

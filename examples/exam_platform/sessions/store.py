@@ -108,10 +108,6 @@ class Store:
         ids = {"session_id": attempt.id, "opening": opening}
         return bool(await self._value(sql.ADD_OPENING, **ids, limit=MAX_OPENINGS))
 
-    async def last_seq(self, attempt: Attempt) -> int:
-        """Return the highest seq stored of the session's events without a stream, 0 when there is none."""
-        return int(await self._value(sql.READ_LAST_SEQ, session_id=attempt.id))
-
     async def count_events(self, attempt: Attempt) -> int:
         """Return how many events of the session are stored."""
         return int(await self._value(sql.COUNT_EVENTS, session_id=attempt.id))

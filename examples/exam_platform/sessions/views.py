@@ -8,7 +8,7 @@ from examples.exam_platform.sessions.problems import BadRequest
 from examples.exam_platform.sessions.rows import Attempt, Item
 
 
-def session(attempt: Attempt, items: Iterable[Item], last_seq: int) -> Session:
+def session(attempt: Attempt, items: Iterable[Item]) -> Session:
     """Return a session without the right answers."""
     return Session(
         id=attempt.id,
@@ -16,7 +16,6 @@ def session(attempt: Attempt, items: Iterable[Item], last_seq: int) -> Session:
         state=attempt.state,
         expires_at=attempt.expires_at,
         server_now=attempt.server_now,
-        last_seq=last_seq,
         questions=[Question.model_validate(item) for item in items],
     )
 

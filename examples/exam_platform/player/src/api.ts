@@ -29,7 +29,6 @@ export interface Session {
   state: SessionState;
   expires_at: string;
   server_now: string;
-  last_seq: number; // 0 when none
   questions: Question[];
 }
 

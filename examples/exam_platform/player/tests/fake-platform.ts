@@ -84,7 +84,6 @@ export function createFakePlatform(): FakePlatform {
       state: fake.state,
       server_now: new Date(now).toISOString(),
       expires_at: new Date(now + fake.expiresInMs).toISOString(),
-      last_seq: Math.max(0, ...fake.events.map((event) => event.seq)),
       questions: fake.questions,
     };
   }

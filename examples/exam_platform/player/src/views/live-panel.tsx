@@ -35,7 +35,7 @@ function Row({ event }: { event: StoredEvent }) {
   const by = reporter(event.source);
   return (
     <li data-testid="stored-event">
-      <span className="live-seq" title="Number within the session, given by the page">
+      <span className="live-seq" title="Number within one load of the page">
         {event.seq ?? "–"}
       </span>
       <span className="live-type">{inWords(event.event_type)}</span>

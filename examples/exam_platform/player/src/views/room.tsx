@@ -1,6 +1,5 @@
-import type { TelemetryOptions } from "attemptlog-client";
 import { useTelemetry } from "attemptlog-client/react";
-import { useCallback, useState } from "react";
+import { useCallback } from "react";
 import { useApi } from "../api-context";
 import type { Page } from "../route";
 import type { LoadedSession } from "../session-loader";
@@ -21,8 +20,7 @@ interface RoomProps {
 /** One session with its telemetry, which also sends what an earlier visit left, be the exam open or over. */
 export function Room({ loaded, page, refresh }: RoomProps) {
   const { session, telemetryUrl } = loaded;
-  const [options] = useState<TelemetryOptions>(() => ({ endpoint: telemetryUrl, startSeq: session.last_seq + 1 }));
-  const telemetry = useTelemetry(session.id, options);
+  const telemetry = useTelemetry(session.id, { endpoint: telemetryUrl });
   const [isLive, setLive] = useFlag("live", true);
   const isOpen = session.state === "open";
   return (
