@@ -10,8 +10,8 @@ import type { Answer } from "./transport.js";
 /** Browsers cap all keepalive bodies of a page in flight at 64 KiB and refuse what is over it: half is the page's own. */
 export const MAX_KEEPALIVE_BYTES = 32 * 1024;
 
-/** When the browser refuses half as much, and half of that, down to this, the rest goes without keepalive. */
-export const MIN_KEEPALIVE_BYTES = 2 * 1024;
+/** Of one request: how much the page's own leave is not known, and a page that goes does not hear of a refusal. */
+export const MAX_KEEPALIVE_BODY_BYTES = 8 * 1024;
 
 /** Empties the page's queue, then what others left, one request at a time. Nothing here rejects. */
 export interface Sender {
@@ -37,7 +37,6 @@ export function openSender(
   let stop = new AbortController();
   let again = false;
   let departed: Promise<unknown> = Promise.resolve();
-  let largest = MAX_KEEPALIVE_BYTES; // for the browser, as far as is known
   let leaving = 0; // bytes
 
   const run = async ({ signal }: AbortController) => {
@@ -56,25 +55,22 @@ export function openSender(
     return running;
   };
 
-  const mayOutlive = () => largest > MIN_KEEPALIVE_BYTES;
-
   const leave = async (batch: Batch) => {
     const mark = (isLeaving: boolean) => {
       leaving += isLeaving ? batch.bytes : -batch.bytes;
       for (const event of batch.events) event.isLeaving = isLeaving;
     };
     mark(true);
-    const result = await deliver(batch, mayOutlive());
+    const result = await deliver(batch, true);
     mark(false);
     settle(queue, batch, result);
-    const { isOverQuota }: Answer = result;
-    largest = isOverQuota ? largest / 2 : MAX_KEEPALIVE_BYTES;
-    if (isOverQuota) depart();
+    const { mayBeOverQuota }: Answer = result;
+    if (mayBeOverQuota && pacing.isDue()) void flush(); // the page is still there
   };
 
   const depart = () => {
     for (;;) {
-      const room = mayOutlive() ? Math.min(largest, MAX_KEEPALIVE_BYTES - leaving) : Infinity;
+      const room = Math.min(MAX_KEEPALIVE_BODY_BYTES, MAX_KEEPALIVE_BYTES - leaving);
       const batch = cut(queue, { ...limits, bytes: Math.min(limits.bytes, room) });
       if (!batch.events[0] || batch.bytes > room) return;
       departed = Promise.all([departed, leave(batch)]);

@@ -28,9 +28,10 @@ export type SendResult =
   | { kind: "accepted"; accepted?: number; rejected: number; reasons?: Reason[] | undefined }
   /**
    * No answer of the gateway, 408, 425, 429 or 5xx: the same request may succeed, at the earliest after `afterMs`;
-   * `isOverQuota`: in a smaller one, for the browser refused to let so much outlive the page.
+   * `mayBeOverQuota`: perhaps without `keepalive`, for a browser that refuses to let so much outlive the page does not
+   * say so.
    */
-  | { kind: "retry"; afterMs?: number | undefined; status?: number; isOverQuota?: boolean | undefined }
+  | { kind: "retry"; afterMs?: number | undefined; status?: number; mayBeOverQuota?: boolean | undefined }
   /** Any other 4xx; `code` and `reasons` as the gateway gives them. */
   | { kind: "refused"; status: number; code?: string | undefined; reasons?: Reason[] | undefined };
 
@@ -43,7 +44,7 @@ export interface Answer {
   accepted?: number;
   rejected?: number;
   afterMs?: number | undefined;
-  isOverQuota?: boolean | undefined;
+  mayBeOverQuota?: boolean | undefined;
 }
 
 /** Sends one request; resolves whatever happens. */
@@ -52,13 +53,8 @@ export type Transport = (request: SendRequest) => Promise<SendResult>;
 /** The gateway's answer did not come, whatever the reason. */
 export const NO_ANSWER: SendResult = { kind: "retry" };
 
-export const fetchTransport: Transport = async ({ endpoint, body, token, keepalive, signal }) => {
-  let isOverQuota = keepalive || undefined;
-  // A network takes longer than this task to fail.
-  setTimeout(() => {
-    isOverQuota = undefined;
-  });
-  return fetch(endpoint, {
+export const fetchTransport: Transport = async ({ endpoint, body, token, keepalive, signal }) =>
+  fetch(endpoint, {
     method: "POST",
     headers: { "Content-Type": "application/json", ...(token && { Authorization: `Bearer ${token}` }) },
     body,
@@ -66,8 +62,7 @@ export const fetchTransport: Transport = async ({ endpoint, body, token, keepali
     signal,
     credentials: token ? "omit" : "include",
     redirect: "error", // a login page answers 200 too
-  }).then(resultOf, () => ({ kind: "retry", isOverQuota }));
-};
+  }).then(resultOf, () => ({ kind: "retry", mayBeOverQuota: keepalive || undefined }));
 
 async function resultOf(response: Response): Promise<SendResult> {
   const { ok, status, headers } = response;

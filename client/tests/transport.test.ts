@@ -158,10 +158,10 @@ describe("fetchTransport", () => {
     expect(read).toHaveBeenCalled();
   });
 
-  it("says when the browser refuses to let so much outlive the page", async () => {
+  it("says when the browser may have refused to let so much outlive the page", async () => {
     vi.stubGlobal("fetch", () => Promise.reject(new TypeError("Failed to fetch")));
 
-    expect(await fetchTransport(request({ keepalive: true }))).toEqual({ kind: "retry", isOverQuota: true });
+    expect(await fetchTransport(request({ keepalive: true }))).toEqual({ kind: "retry", mayBeOverQuota: true });
     expect(await fetchTransport(request())).toEqual({ kind: "retry" });
   });
 
