@@ -40,7 +40,8 @@ PATIENCE = 5.0  # seconds for any answer
 UNCONNECTED = IngestSettings.model_validate(
     {"kafka_bootstrap_servers": "nowhere:9092", "database_url": "postgresql://-", "jwt_secret": JWT_SECRET}
 )
-STATUSES = {202, 400, 401, 403, 404, 405, 408, 413, 431}  # what may come while nothing is away and nobody is over the rate
+# What may come while nothing is away and nobody is over the rate.
+STATUSES = {202, 400, 401, 403, 404, 405, 408, 413, 431}
 
 EVENT: dict[str, fuzz.Text] = {
     "event_type": st.sampled_from([json.dumps(it) for it in EVENT_TYPES]),
