@@ -269,6 +269,16 @@ async def test_who_is_told_that_it_was_the_last_answer_is_not_waited_for_long(ha
     await eventually(side.transport.is_closing)
 
 
+@pytest.mark.parametrize("line", [b"connection: close", b"connection: keep-alive, Close"])
+async def test_after_the_last_request_of_a_connection_nothing_is_read(gateway: Wire, line: bytes) -> None:
+    side = gateway.connect()
+    await side.send(with_length(batch(), line) + POST, POST)
+    assert side.statuses == [202]
+    assert side.answers[0].is_last
+    assert not side.transport.is_closing(), "a reset would overtake the answer"
+    assert len(gateway.publisher.envelopes) == len(gateway.asked) == 1
+
+
 async def test_trailers_are_no_headers(gateway: Wire) -> None:
     trailers = head()[head().index(b"authorization") : -2]
     side = gateway.connect()
