@@ -72,4 +72,4 @@ export function openDrain(deliver: Deliver, limits: Limits, pacing: Pacing, noti
 
 /** A batch with this event was refused, others of it were accepted, and it was refused alone. */
 const isToBlame = ({ accepted }: Queue, [event, isMore]: Waiting[]): boolean =>
-  !isMore && (event?.refusedAt ?? Infinity) < accepted;
+  !isMore && (event?.refusedAt as number) < accepted; // false for undefined

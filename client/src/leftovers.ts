@@ -17,14 +17,7 @@ export type SendLeftovers = (isTaking: boolean, signal: AbortSignal) => Promise<
 
 export function openLeftovers(store: Store, own: string, drain: Drain["drain"], notices: Notices): SendLeftovers {
   const stuck = new Set<string>();
-  const ownSession = own.slice(0, -37);
   const find = () => store.keys(STREAM_KEYS).filter((key) => !key.startsWith(own));
-
-  /** The bound holds for what all pages left together, and the oldest goes. */
-  const makeRoom = () => {
-    const over = openRecords(store, find().slice(0, -MAX_QUEUED_EVENTS));
-    notices.forget(over, over.events, "queue_full", over.events.length);
-  };
 
   takeOverLegacy(store);
   let seen = find();
@@ -39,10 +32,12 @@ export function openLeftovers(store: Store, own: string, drain: Drain["drain"], 
       isTaking = obstacle !== "later";
       if (obstacle !== "stuck") continue;
       stuck.add(prefix);
-      if (prefix.startsWith(ownSession) || Date.now() - Date.parse(queue.leftAt) < MAX_AGE_MS) continue;
-      notices.forget(queue, queue.events, "expired", queue.events.length);
+      if (prefix.startsWith(own.slice(0, -37)) || Date.now() - Date.parse(queue.leftAt) < MAX_AGE_MS) continue;
+      notices.forget(queue, queue.events, "expired");
     }
-    makeRoom();
+    // The bound holds for what all pages left together, and the oldest goes.
+    const over = openRecords(store, find().slice(0, -MAX_QUEUED_EVENTS));
+    notices.forget(over, over.events, "queue_full");
     return isTaking;
   };
 }

@@ -15,7 +15,7 @@ function takeOver(store: Store, key: string): void {
   const [, session = "", aside] = key.split(":");
   const state = JSON.parse(store.get(key) ?? "");
   store.remove(key);
-  const stream = aside && `00000000-0000-4000-8000-${aside.replace(/\D/g, "").slice(-12).padStart(12, "0")}`;
+  const stream = aside && session.slice(0, 24) + aside.slice(2).padStart(12, "0").slice(-12);
   for (const event of state.queue) {
     record(store, prefixOf(session, stream), event.seq, JSON.stringify({ ...event, session_id: session }), {
       source: "web",

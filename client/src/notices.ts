@@ -2,33 +2,36 @@ import { attempt } from "./attempt.js";
 import type { DropReason, TelemetryOptions } from "./client.js";
 import type { Queue, Waiting } from "./queue.js";
 import type { Store } from "./store.js";
-import type { Answer, SendResult } from "./transport.js";
+import type { Answer } from "./transport.js";
 
 /** Why events wait. */
 export interface Problem {
   /**
-   * Of the answer. 0: there is none that a page may read, for the browser is offline, a blocker or the network is in the
-   * way, or the page's origin is not allowed; which one a browser does not say. 2xx: somebody else than the gateway
-   * answered.
+   * `no_answer`: none that a page may read, for the browser is offline, a blocker or the network is in the way, or the
+   * page's origin is not allowed; which one a browser does not say. `not_gateway`: somebody else answered.
+   * `unauthorized`, also when there is no token to be had. `forbidden`: the session is not this user's, or a firewall
+   * refuses. `not_found`: nobody takes events there. `refused`: any other 4xx. `unavailable`: 408, 425, 429 or 5xx.
    */
-  status: number;
+  kind: "no_answer" | "not_gateway" | "unauthorized" | "forbidden" | "not_found" | "refused" | "unavailable";
+  /** Of the answer, if there is one. */
+  status: number | undefined;
   /** The gateway's own. */
-  code?: string | undefined;
+  code: string | undefined;
 }
 
 /** What became of events, for the page to know. Nothing here throws. */
 export interface Notices {
   log(...what: unknown[]): void;
-  /** Forgets events of a queue, of which, or of others that never were in it, `count` will not come. */
-  forget(queue: Queue, events: Waiting[], reason: DropReason, count: number, code?: string): void;
-  problem(result: SendResult): void;
+  /** Forgets events of a queue, of which `count`, all by default, will not come; none for one that never was in it. */
+  forget(queue: Queue, events: Waiting[], reason: DropReason, count?: number, code?: string): void;
+  problem(answer: Answer): void;
 }
 
 export function openNotices(store: Store, { onDrop, onError, debug }: TelemetryOptions): Notices {
   const log = (...what: unknown[]) => debug && console.debug("attemptlog:", ...what);
   return {
     log,
-    forget(queue, events, reason, count, code) {
+    forget(queue, events, reason, count = events.length, code) {
       const { head } = queue;
       queue.events = queue.events.filter((event) => !events.includes(event));
       for (const { key } of events) store.remove(key);
@@ -38,10 +41,21 @@ export function openNotices(store: Store, { onDrop, onError, debug }: TelemetryO
       log("dropped", drop);
       attempt(() => onDrop?.(...drop));
     },
-    problem(result) {
-      const { status = result.kind === "accepted" ? 200 : 0, code }: Answer = result;
-      log("not sent", status, code);
-      attempt(() => onError?.({ status, code }));
+    problem(answer) {
+      const { status, code } = answer;
+      const problem = { kind: kindOf(answer), status, code };
+      log("not sent", problem);
+      attempt(() => onError?.(problem));
     },
   };
 }
+
+const KINDS: Record<number, Problem["kind"]> = {
+  0: "no_answer",
+  401: "unauthorized",
+  403: "forbidden",
+  404: "not_found",
+};
+
+const kindOf = ({ kind, status = kind === "accepted" ? 200 : 0 }: Answer): Problem["kind"] =>
+  KINDS[status] ?? (status < 400 ? "not_gateway" : kind === "retry" ? "unavailable" : "refused");

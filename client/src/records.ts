@@ -26,14 +26,11 @@ export function record(store: Store, prefix: string, seq: number, json: string, 
 export function openRecords(store: Store, keys: string[]): Queue & { leftAt: string } {
   const queue: Queue & { leftAt: string } = { head: {}, events: [], accepted: 0, leftAt: "" };
   for (const key of keys) {
-    const [text = "", head = ""] = store.get(key)?.split("\n") ?? [];
-    Object.assign(
-      queue.head,
-      attempt(() => JSON.parse(head)),
-    );
-    const event = attempt(() => JSON.parse(text));
+    const texts = store.get(key)?.split("\n") ?? [];
+    const [event, head] = attempt(() => texts.map((text) => JSON.parse(text))) ?? [];
+    Object.assign(queue.head, head);
     if (event?.seq) {
-      queue.events.push({ key, text });
+      queue.events.push({ key, text: texts[0] as string });
       queue.leftAt = event.client_ts;
     } else store.remove(key);
   }

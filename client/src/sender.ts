@@ -64,8 +64,8 @@ export function openSender(
     const result = await deliver(batch, true);
     mark(false);
     settle(queue, batch, result);
-    const { mayBeOverQuota }: Answer = result;
-    if (mayBeOverQuota && pacing.isDue()) void flush(); // the page is still there
+    const { mayBeTooMuch }: Answer = result;
+    if (mayBeTooMuch && pacing.isDue()) void flush(); // the page is still there
   };
 
   const depart = () => {

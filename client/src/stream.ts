@@ -27,10 +27,6 @@ export function openStream(store: Store, session: string, source: Source, notice
   const queue: Queue = { head: { source, stream_id }, events: [], accepted: 0 };
   let next = 1;
 
-  const isFull = () =>
-    queue.events.length >= MAX_QUEUED_EVENTS ||
-    queue.events.reduce((sum, { text }) => sum + text.length, 0) > MAX_QUEUED_CHARACTERS;
-
   return {
     prefix,
     queue,
@@ -38,9 +34,13 @@ export function openStream(store: Store, session: string, source: Source, notice
       const text = draft(type, payload, questionId, session, next);
       if (text === "invalid" || text === "too_large") return notices.forget(queue, [], text, 1);
       // The oldest go: a missing seq in the middle shows on the server, missing ones at the end would not.
-      while (isFull()) notices.forget(queue, queue.events.slice(0, 1), "queue_full", 1);
+      while (
+        queue.events.length >= MAX_QUEUED_EVENTS ||
+        queue.events.reduce((sum, { text }) => sum + text.length, 0) > MAX_QUEUED_CHARACTERS
+      ) {
+        notices.forget(queue, queue.events.slice(0, 1), "queue_full");
+      }
       queue.events.push({ key: record(store, prefix, next++, text, queue.head), text });
-      notices.log("tracked", text);
     },
   };
 }

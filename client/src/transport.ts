@@ -28,10 +28,10 @@ export type SendResult =
   | { kind: "accepted"; accepted?: number; rejected: number; reasons?: Reason[] | undefined }
   /**
    * No answer of the gateway, 408, 425, 429 or 5xx: the same request may succeed, at the earliest after `afterMs`;
-   * `mayBeOverQuota`: perhaps without `keepalive`, for a browser that refuses to let so much outlive the page does not
+   * `mayBeTooMuch`: perhaps without `keepalive`, for a browser that refuses to let so much outlive the page does not
    * say so.
    */
-  | { kind: "retry"; afterMs?: number | undefined; status?: number; mayBeOverQuota?: boolean | undefined }
+  | { kind: "retry"; afterMs?: number | undefined; status?: number; mayBeTooMuch?: boolean | undefined }
   /** Any other 4xx; `code` and `reasons` as the gateway gives them. */
   | { kind: "refused"; status: number; code?: string | undefined; reasons?: Reason[] | undefined };
 
@@ -44,7 +44,7 @@ export interface Answer {
   accepted?: number;
   rejected?: number;
   afterMs?: number | undefined;
-  mayBeOverQuota?: boolean | undefined;
+  mayBeTooMuch?: boolean | undefined;
 }
 
 /** Sends one request; resolves whatever happens. */
@@ -62,7 +62,7 @@ export const fetchTransport: Transport = async ({ endpoint, body, token, keepali
     signal,
     credentials: token ? "omit" : "include",
     redirect: "error", // a login page answers 200 too
-  }).then(resultOf, () => ({ kind: "retry", mayBeOverQuota: keepalive || undefined }));
+  }).then(resultOf, () => ({ kind: "retry", mayBeTooMuch: keepalive || undefined }));
 
 async function resultOf(response: Response): Promise<SendResult> {
   const { ok, status, headers } = response;

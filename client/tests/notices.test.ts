@@ -10,18 +10,35 @@ beforeEach(() => {
 });
 
 describe("onError", () => {
-  it.each<[Problem, SendResult]>([
-    [{ status: 0 }, { kind: "retry" }],
-    [{ status: 200 }, { kind: "retry", status: 200 }],
-    [{ status: 200 }, { kind: "accepted", accepted: 3, rejected: 0 }],
-    [{ status: 503 }, { kind: "retry", status: 503 }],
-    [{ status: 401 }, { kind: "refused", status: 401 }],
+  it.each<[Partial<Problem>, SendResult]>([
+    [{ kind: "no_answer" }, { kind: "retry" }],
     [
-      { status: 404, code: "no_route" },
+      { kind: "not_gateway", status: 200 },
+      { kind: "retry", status: 200 },
+    ],
+    [{ kind: "not_gateway" }, { kind: "accepted", accepted: 3, rejected: 0 }],
+    [
+      { kind: "unavailable", status: 503 },
+      { kind: "retry", status: 503 },
+    ],
+    [
+      { kind: "unauthorized", status: 401 },
+      { kind: "refused", status: 401 },
+    ],
+    [
+      { kind: "not_found", status: 404, code: "no_route" },
       { kind: "refused", status: 404, code: "no_route" },
     ],
     [
-      { status: 403, code: "nothing_allowed" },
+      { kind: "unavailable", status: 429 },
+      { kind: "retry", status: 429 },
+    ],
+    [
+      { kind: "refused", status: 405 },
+      { kind: "refused", status: 405 },
+    ],
+    [
+      { kind: "forbidden", status: 403, code: "nothing_allowed" },
       {
         kind: "refused",
         status: 403,
@@ -112,7 +129,7 @@ describe("debug", () => {
     expect(debug).not.toHaveBeenCalled();
   });
 
-  it("says what was tracked, sent, not sent and dropped", async () => {
+  it("says what was sent, not sent and dropped", async () => {
     const debug = vi.spyOn(console, "debug").mockReturnValue();
     const { transport, openTab } = browser();
     const client = openTab({ debug: true, token: () => "secret" });
@@ -123,7 +140,7 @@ describe("debug", () => {
     await soon(client.flush());
 
     const lines = debug.mock.calls.map((line) => JSON.stringify(line));
-    for (const word of ["tracked", "QUESTION_VIEWED", "dropped", "invalid", "not sent", "401", '"sent"'])
+    for (const word of ["dropped", "invalid", "not sent", "unauthorized", '"sent"'])
       expect(lines.some((line) => line.includes(word))).toBe(true);
     expect(lines.join()).not.toContain("secret");
   });
@@ -163,7 +180,7 @@ describe("a token that is fetched", () => {
     await moment();
 
     expect(transport.requests).toHaveLength(0);
-    expect(onError).toHaveBeenCalledWith({ status: 401 });
+    expect(onError).toHaveBeenCalledWith({ kind: "unauthorized", status: 401 });
   });
 
   it("is the last one known when the page goes", async () => {

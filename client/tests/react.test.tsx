@@ -191,7 +191,7 @@ describe("useTelemetry", () => {
 
     expect(transport.requests.map(({ token }) => token)).toEqual(["new"]);
     expect(onDrop.mock.calls).toEqual([["invalid", 1]]);
-    expect(onError.mock.calls).toEqual([[{ status: 401 }]]);
+    expect(onError.mock.calls).toEqual([[{ kind: "unauthorized", status: 401 }]]);
   });
 
   it("begins another stream when the session's page is left and opened again", async () => {
