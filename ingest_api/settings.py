@@ -59,7 +59,7 @@ class IngestSettings(KafkaSecurity):
         timedelta(seconds=10)
     )
     max_head_bytes: Annotated[
-        int, Field(description="Largest head of a request: request line and headers; over it 431.", ge=1024)
+        int, Field(description="Largest head of a request: target and headers, 32 more for each; over it 431.", ge=1024)
     ] = 32 * 1024
     head_deadline: Annotated[
         Seconds, Field(description="Longest time a head may take to arrive, or an answer to be taken.", gt=timedelta(0))

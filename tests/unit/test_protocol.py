@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ingest_api.protocol import MAX_PIPELINED
+from ingest_api.protocol import LINE_BYTES, MAX_PIPELINED
 from tests.support.eventually import eventually
 from tests.support.http import PATH
 from tests.support.wire import Side, Wire, batch, chunked, cut, head, turns, wire, with_length
@@ -76,7 +76,7 @@ async def test_a_head_over_the_bound_behind_a_request_ends_the_connection(gatewa
 
 
 async def test_a_head_just_within_the_bound_is_read_however_it_comes(gateway: Wire) -> None:
-    lines = b"x: " + b"y" * (MAX_HEAD - len(HEALTH) - 10)
+    lines = b"x: " + b"y" * (MAX_HEAD - len(HEALTH) - 3 * LINE_BYTES)
     raw = head(lines, request=b"GET /healthz HTTP/1.1")
     for places in ([], [len(raw) // 2], range(len(raw))):
         side = gateway.connect()
@@ -108,6 +108,13 @@ async def test_what_never_ends_is_given_up_before_it_is_large(gateway: Wire, nam
         assert sent < MAX_HEAD + 300 * 1024
     assert side.statuses == [431]
     assert_last(side, 431, "head_too_large")
+
+
+async def test_a_head_of_many_short_lines_is_not_kept(gateway: Wire) -> None:
+    side = gateway.connect()
+    await side.send(head()[:-2] + b"x:\r\n" * 50_000)
+    assert_last(side, 431, "head_too_large")
+    assert len(side.protocol.headers) < MAX_HEAD // LINE_BYTES
 
 
 async def test_of_requests_that_wait_behind_another_only_so_many_are_read(gateway: Wire) -> None:
