@@ -37,7 +37,7 @@ class BoundedConnection(HttpToolsProtocol):
         self._stage = Stage.BETWEEN
         self._deadline: float | None = None  # of this stage, once it is waited for
         self._is_deaf = False  # what arrives is dropped
-        self._has_ended = False  # the caller's side
+        self._is_waited_for = True  # to end its side, before the connection is closed
         self._untaken: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in uvicorn
@@ -62,17 +62,20 @@ class BoundedConnection(HttpToolsProtocol):
 
     def eof_received(self) -> bool:  # type: ignore[override]  # as in asyncio
         """Return whether an answer is still to be given: a caller may end its side once it has asked."""
-        self._has_ended = True
+        self._is_waited_for = False
         if self._stage is not Stage.BETWEEN:
             self._read_no_more(BadRequest("the connection was ended in the middle of a request"))
         elif self._is_served():
             self._is_deaf, self.cycle.keep_alive = True, False
-        return self._is_served() and not self._answers.is_closing()
+        if not self._is_served():
+            self._answers.close()  # what is written and not yet sent, too
+        return not self._answers.is_closing()
 
     def shutdown(self) -> None:
         """Close as soon as what was asked is answered: the server stops."""
         if self._answers.is_closing():
             self._answers.abort()
+        self._is_waited_for = self._is_waited_for and self._is_served()
         super().shutdown()
 
     def pause_writing(self) -> None:
@@ -165,7 +168,7 @@ class BoundedConnection(HttpToolsProtocol):
 
     def _close(self) -> None:
         """Close; a caller that may be sending yet is told and waited for, or a reset would overtake its answer."""
-        if self._has_ended or (self._stage is Stage.BETWEEN and not self._is_deaf):
+        if not self._is_waited_for or (self._stage is Stage.BETWEEN and not self._is_deaf):
             self._answers.end()
             return
         self._is_deaf = True

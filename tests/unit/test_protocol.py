@@ -1,5 +1,6 @@
 """What one connection may hold, and for how long; who is slow, sends too much or leaves is answered or closed."""
 
+import asyncio
 import resource
 import subprocess
 import sys
@@ -11,7 +12,7 @@ import pytest
 from ingest_api.protocol import LINE_BYTES, MAX_PIPELINED
 from tests.support.eventually import eventually
 from tests.support.http import PATH
-from tests.support.wire import Side, Wire, batch, chunked, cut, head, turns, wire, with_length
+from tests.support.wire import TURNS, Side, Wire, batch, chunked, cut, head, turns, wire, with_length
 
 MAX_HEAD = 2048  # bytes
 SHORT = 0.05  # seconds
@@ -318,6 +319,20 @@ async def test_who_ends_its_side_has_its_answers_all_the_same(gateway: Wire) -> 
 
 
 @pytest.mark.parametrize("full", [False, True])
+@pytest.mark.parametrize("raw", [POST, HEALTH, POST + HEALTH])
+async def test_who_ends_its_side_has_its_answers_whenever_that_is(gateway: Wire, raw: bytes, full: bool) -> None:
+    gateway.be_full(full=full)
+    for later in range(TURNS):
+        side = gateway.connect()
+        side.protocol.data_received(raw)
+        for _ in range(later):
+            await asyncio.sleep(0)
+        await side.end()
+        assert len(side.statuses) == raw.count(b"HTTP/1.1"), later
+        assert side.transport.is_closing()
+
+
+@pytest.mark.parametrize("full", [False, True])
 @pytest.mark.parametrize("start", [POST[:-1], POST[:50], head(b"transfer-encoding: chunked") + b"4\r\n12"])
 async def test_who_ends_its_side_in_the_middle_of_a_request_is_told(gateway: Wire, start: bytes, full: bool) -> None:
     gateway.be_full(full=full)
@@ -339,9 +354,10 @@ async def test_who_ends_its_side_between_requests_is_told_nothing(gateway: Wire)
 
 async def test_a_stop_closes_what_waits_and_answers_what_was_asked(gateway: Wire) -> None:
     gateway.publisher.go.clear()
-    idle, lingering, busy, sending = (gateway.connect() for _ in range(4))
+    idle, lingering, beginning, busy, sending = (gateway.connect() for _ in range(5))
     await idle.send(HEALTH)
     await lingering.send(head(b"content-length: 9", authorized=False))
+    await beginning.send(POST[:20])
     await busy.send(POST)
     await sending.send(POST[:-1])
     for connection in list(gateway.server.connections):
@@ -349,6 +365,7 @@ async def test_a_stop_closes_what_waits_and_answers_what_was_asked(gateway: Wire
     await turns()
     assert idle.transport.is_closing()
     assert lingering.transport.is_closing()
+    assert beginning.transport.is_closing()
     await sending.send(POST[-1:])
     gateway.publisher.go.set()
     await turns()
