@@ -8,8 +8,17 @@ from aiokafka.client import ConnectionGroup
 from aiokafka.errors import UnknownTopicOrPartitionError
 
 from consumer.errors import CannotRun, KafkaUnavailable
-from consumer.identity import FIRST_LOG, KnownLog, Ledger, changed_marks, differences, objections, other_log
-from consumer.log import FoundLog, Mark, find_log
+from consumer.identity import (
+    FIRST_LOG,
+    KnownLog,
+    Ledger,
+    changed_marks,
+    differences,
+    marks_of,
+    objections,
+    other_log,
+)
+from consumer.log import FoundLog, Mark, find_log, topic_id_of
 from consumer.store import Store
 
 CHECK_DEADLINE = 5.0  # seconds
@@ -25,9 +34,9 @@ NOT_READ: Line = (-1, None)
 class Guard:
     """Raises CannotRun once the topic's log is another one than the ledger's; every method may raise KafkaError.
 
-    A mark is looked up again when its partition has a new leader epoch, when Kafka was away, and before anything is
-    stored that may have come through another connection than the one it was looked up through last: nothing is cut off,
-    put back or made anew while a connection to the leader lasts.
+    The topic's id is looked up before anything is stored. A mark is, when its partition has a new leader epoch, when
+    Kafka was away, and before anything is stored that may have come through another connection than the one it was
+    looked up through last: nothing is cut off or put back while a connection to the leader lasts.
     """
 
     def __init__(self, topic: str, stores: Sequence[Store]) -> None:
@@ -58,6 +67,7 @@ class Guard:
             await store.enter(found)
             known = await store.known_log()
             self._refuse_another(known, ledger, found)  # somebody else may have entered theirs
+        await store.mark(await marks_of(consumer, found, ledger))
         self._known = known
         for each in self._stores:
             each.follow(known.number if known else FIRST_LOG)
@@ -78,6 +88,8 @@ class Guard:
 
         Raises StoreUnavailable.
         """
+        if await self._is_made_anew(consumer):
+            self._lines.clear()  # to look at everything, and say what is different
         async with self._turn:
             moved = {each for each in partitions if self._lines.get(each) != (self._line(consumer, each) or NOT_READ)}
             if not moved:
@@ -121,6 +133,12 @@ class Guard:
         leader = client.cluster.leader_for_partition(TopicPartition(self._topic, partition))
         connection = client._conns.get((leader, ConnectionGroup.DEFAULT))
         return None if connection is None else (leader, connection)
+
+    async def _is_made_anew(self, consumer: AIOKafkaConsumer) -> bool:
+        if self._known is None or self._known.topic_id is None:
+            return False
+        async with asyncio.timeout(CHECK_DEADLINE):
+            return await topic_id_of(consumer, self._topic) not in (None, self._known.topic_id)
 
     def _refuse_another(self, known: KnownLog | None, ledger: Ledger, found: FoundLog) -> None:
         for why in differences(known, ledger, found):

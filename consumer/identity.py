@@ -72,6 +72,17 @@ async def changed_marks(
             yield changed(partition, mark.offset)
 
 
+async def marks_of(consumer: AIOKafkaConsumer, found: FoundLog, ledger: Ledger) -> dict[int, Mark]:
+    """Return marks for the entries of a ledger that have none and whose last record is there. Raises KafkaError."""
+    marks: dict[int, Mark] = {}
+    for partition, entry in ledger.items():
+        last = entry.next_offset - 1
+        if entry.mark is None and found.holds(partition, last):
+            record = await record_at(consumer, found, partition, last)
+            marks |= {partition: Mark(last, digest_of(record))} if record else {}
+    return marks
+
+
 async def doubts(
     consumer: AIOKafkaConsumer, found: FoundLog, ledger: Ledger, is_accounted_for: AccountedFor
 ) -> AsyncIterator[str]:

@@ -76,16 +76,27 @@ async def find_log(consumer: AIOKafkaConsumer, topic: str) -> FoundLog | None:
     partitions = {each["partition"]: each for each in found["partitions"]}
     places = [TopicPartition(topic, number) for number in partitions]
     begins, ends = await consumer.beginning_offsets(places), await consumer.end_offsets(places)
-    topic_id = found.get("topic_id", NO_UUID)
     return FoundLog(
         topic,
-        None if topic_id == NO_UUID else topic_id,
+        _id(found),
         answer["cluster_id"],
         leaders={number: each["leader"] for number, each in partitions.items()},
         epochs={number: each.get("leader_epoch", -1) for number, each in partitions.items()},
         begins={place.partition: offset for place, offset in begins.items()},
         ends={place.partition: offset for place, offset in ends.items()},
     )
+
+
+async def topic_id_of(consumer: AIOKafkaConsumer, topic: str) -> UUID | None:
+    """Return the id of the topic that has the name now; raises KafkaError, also when there is no such topic."""
+    [found] = (await _ask_any_broker(consumer, topic))["topics"]
+    _raise_for(found["error_code"])
+    return _id(found)
+
+
+def _id(found: Mapping[str, Any]) -> UUID | None:
+    topic_id: UUID = found.get("topic_id", NO_UUID)
+    return None if topic_id == NO_UUID else topic_id
 
 
 async def _ask_any_broker(consumer: AIOKafkaConsumer, topic: str) -> dict[str, Any]:

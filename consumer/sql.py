@@ -221,6 +221,16 @@ SET
 WHERE topic = %(topic)s AND partition = %(partition)s
 """
 
+# What a consumer from before the marks has stored, unless it has stored more since.
+MARK_LEDGER = """
+UPDATE partition_ledger
+SET mark_offset = %(offset)s, mark_digest = %(digest)s
+WHERE topic = %(topic)s
+    AND partition = %(partition)s
+    AND next_offset = %(offset)s + 1
+    AND mark_offset IS NULL
+"""
+
 # The order is the one in which Kafka had them, for the first of a kind to win, and in which replays take turns.
 LOCK_LETTERS = """
 SELECT partition, kafka_offset, key, value, id

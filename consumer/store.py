@@ -14,7 +14,7 @@ from consumer.database import Database, describe, is_refusal
 from consumer.decoding import Batch, DeadLetter, Row, printable
 from consumer.errors import CannotRun, Hole, OffsetGap
 from consumer.identity import FIRST_LOG, Entry, KnownLog, changed, other_log
-from consumer.log import Content, FoundLog
+from consumer.log import Content, FoundLog, Mark
 
 # A row can be neither stored nor refused when its session appears between two statements; then the next pass stores it.
 PASSES_WITHOUT_PROGRESS = 3
@@ -77,6 +77,19 @@ class Store:
         async with self._database.transaction() as connection:
             which = {"topic": self._topic, "topic_id": found.topic_id, "cluster_id": found.cluster_id}
             await connection.execute(sql.ENTER_LOG, which)
+
+    async def mark(self, marks: Mapping[int, Mark]) -> None:
+        """Have the ledger know its last records by these marks where it has none. Raises as `ledger` does."""
+        if not marks:
+            return
+        async with self._database.transaction() as connection:
+            await connection.cursor().executemany(
+                sql.MARK_LEDGER,
+                [
+                    {"topic": self._topic, "partition": partition, "offset": mark.offset, "digest": mark.digest}
+                    for partition, mark in marks.items()
+                ],
+            )
 
     async def is_accounted_for(self, partition: int, offset: int, record: Content) -> bool:
         """Return whether a record's event is stored or a dead letter. Raises as `ledger` does."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import shutil
+import signal
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -131,6 +132,23 @@ async def test_a_topic_made_anew_under_a_running_consumer_ends_it(
     assert (await audit(kafka_bootstrap, topic, database_url)).problems() == []
 
 
+async def test_nothing_of_a_topic_made_anew_is_stored_before_it_is_accepted_not_even_by_one_that_was_frozen(
+    kafka_bootstrap: str, database_url: str, exam: Exam, capfd: pytest.CaptureFixture[str]
+) -> None:
+    topic, other = await create_topic(kafka_bootstrap, partitions=1), insert_exam(database_url)
+    with consumer(kafka_bootstrap, database_url, topic) as process:
+        assert process.process is not None
+        await publish(kafka_bootstrap, topic, events(exam, 1, 10))
+        await until_drained(kafka_bootstrap, topic, database_url)
+        process.process.send_signal(signal.SIGSTOP)
+        await make_anew(kafka_bootstrap, topic, partitions=1)
+        await publish(kafka_bootstrap, topic, events(other, 1, 25))
+        process.process.send_signal(signal.SIGCONT)
+        await is_refused(process, capfd)
+    assert column(database_url, "next_offset") == {0: 10}
+    assert len(stored_ids(database_url)) == 10
+
+
 async def test_a_topic_deleted_under_a_running_consumer_ends_it_in_a_sentence(
     kafka_bootstrap: str, topic: str, database_url: str, exam: Exam, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -210,6 +228,18 @@ async def test_a_ledger_from_before_takes_the_log_for_its_own_when_what_it_store
         await until_drained(kafka_bootstrap, topic, database_url)
     assert len(stored_ids(database_url)) == 16
     assert (await audit(kafka_bootstrap, topic, database_url)).problems() == []
+
+
+async def test_a_ledger_from_before_knows_its_records_again_from_the_first_start_on(
+    kafka_bootstrap: str, topic: str, database_url: str, exam: Exam
+) -> None:
+    await store(kafka_bootstrap, topic, database_url, events(exam, 1, 5))
+    marks = "SELECT mark_offset, mark_digest FROM partition_ledger"
+    before = query(database_url, marks)
+    forget_log(database_url)
+    with consumer(kafka_bootstrap, database_url, topic) as process:
+        await until(process.is_ready)
+    assert query(database_url, marks) == before
 
 
 def forget_log(database_url: str) -> None:
