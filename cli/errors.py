@@ -7,6 +7,8 @@ import psycopg
 from aiokafka.errors import KafkaError
 from pydantic import ValidationError
 
+from schemas.postgres import wrong_pooling
+
 # Their messages are for the operator already. By name, because importing their packages takes a second that a command
 # which never touches them should not spend.
 PLAIN_ERRORS = frozenset({"local_stack.errors.LocalStackError", "migrations.database.MigrationError"})
@@ -52,6 +54,8 @@ def _(error: ExceptionGroup) -> str | None:
 def _(error: psycopg.Error) -> str:
     if isinstance(error, psycopg.errors.UndefinedTable | psycopg.errors.UndefinedColumn):
         return "The database is not migrated: run `attemptlog migrate`."
+    if fault := wrong_pooling(error):
+        return f"{fault}."
     if isinstance(error, psycopg.OperationalError) and error.sqlstate is None:
         return f"PostgreSQL cannot be reached: {_first_line(error)}."
     if error.sqlstate is None:  # libpq quotes the URL with its password

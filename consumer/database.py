@@ -12,7 +12,7 @@ from psycopg import AsyncConnection, IsolationLevel
 from consumer import sql
 from consumer.errors import CannotRun, StoreUnavailable
 from schemas.grants import examine
-from schemas.postgres import conninfo
+from schemas.postgres import conninfo, wrong_pooling
 
 # A network that drops everything without a word has to end as an error too. What the URL says goes first.
 CONNECTION_DEFAULTS: dict[str, Any] = {
@@ -99,6 +99,8 @@ class Database:
                 is_broken = self._connection is not None and self._connection.broken
                 if is_broken or isinstance(error, psycopg.Error):
                     await self._drop()
+                if isinstance(error, psycopg.Error) and (fault := wrong_pooling(error)):
+                    raise CannotRun(fault) from error
                 if is_broken or (isinstance(error, psycopg.Error) and is_transient(error)):
                     raise StoreUnavailable(describe(error)) from error
                 if isinstance(error, psycopg.Error) and is_operators(error):

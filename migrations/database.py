@@ -121,6 +121,8 @@ def _why(error: Exception) -> str:
 def _reason(error: DBAPIError) -> str:
     if not isinstance(error.orig, psycopg.Error):
         return _first_line(error)
+    if fault := postgres.wrong_pooling(error.orig):
+        return fault
     said = error.orig.diag
     told = ": ".join(part for part in (said.message_primary, said.message_detail, said.message_hint) if part)
     return told or _first_line(error.orig)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Annotated, Any, NamedTuple
 
-from psycopg import ProgrammingError, sql
+from psycopg import Error, ProgrammingError, sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from pydantic import AfterValidator, SecretStr
 
@@ -137,6 +137,13 @@ def wrong_encoding(encoding: str) -> str | None:
         f"the database is encoded in {encoding}, which cannot hold every event: "
         "use one made with CREATE DATABASE … TEMPLATE template0 ENCODING 'UTF8'"
     )
+
+
+def wrong_pooling(error: Error) -> str | None:
+    """Return why nothing can be done behind this pooler, None where it is no pooler that says so."""
+    if "statement pooling mode" not in str(error):
+        return None
+    return "PgBouncer lends a server session for one statement only: set pool_mode = transaction, or session"
 
 
 def _readable(url: SecretStr) -> SecretStr:

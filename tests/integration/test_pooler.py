@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -12,9 +13,11 @@ from cli.audit import _read_database
 from cli.completeness import read_session, read_streams_with_gaps
 from cli.letters import Selection, count_and_list, read_letter, select_open
 from consumer.decoding import decode_batch
+from consumer.errors import CannotRun
 from consumer.replay import Replays
 from consumer.store import Store
 from ingest_api.sessions import PostgresSessions
+from tests.support.command import Folder
 from tests.support.consumer import Partition, assert_accounted, consumer_role, envelope, query
 from tests.support.http import Exam, insert_exam
 from tests.support.pooler import Pooler, pooler
@@ -93,6 +96,19 @@ async def test_one_command_shows_a_letter_of_another(database_url: str, exam: Ex
         await store.write(decode_batch(Partition().records(b"no envelope")))
         await store.close()
         assert read_letter(url, 1).row["reason"] == "undecodable"
+
+
+async def test_one_that_lends_for_a_statement_is_refused_in_a_sentence(
+    database_url: str, consumers: tuple[Pooler, str], tmp_path: Path
+) -> None:
+    it, url = consumers
+    it.for_a_statement = True
+    with pytest.raises(CannotRun, match="set pool_mode = transaction"):
+        await Store(url, TOPIC).ledger()
+    with pytest.raises(migrations.MigrationError, match="set pool_mode = transaction"):
+        migrations.current(url)
+    shown = Folder(tmp_path / "here", {"database_url": url}).run("dead-letters", "list")
+    assert (shown.returncode, "set pool_mode = transaction" in shown.stderr) == (1, True), shown
 
 
 def test_a_database_is_migrated_through_it_and_back(empty_database_url: str) -> None:

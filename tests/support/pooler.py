@@ -29,6 +29,7 @@ ENDS_A_TRANSACTION = (b"Q", b"S")  # a simple query and Sync: each is answered w
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 Message = tuple[bytes, bytes]  # its kind, and all of it
 GONE: Message = (b"X", b"")
+NO_TRANSACTIONS = b"transaction blocks not allowed in statement pooling mode"  # as PgBouncer says it
 
 
 def message(kind: bytes, body: bytes) -> bytes:
@@ -53,6 +54,7 @@ class Pooler:
     sessions: "list[psycopg.Connection[tuple[object, ...]]]"
     port: int = field(default_factory=free_port)
     lent: int = 0
+    for_a_statement: bool = False  # as PgBouncer with pool_mode = statement
 
     async def serve(self, ready: threading.Event) -> None:
         self._loop, self._ending = asyncio.get_running_loop(), asyncio.Event()
@@ -114,6 +116,10 @@ class Pooler:
 
     async def _lend(self, first: Message, asked: "asyncio.Queue[Message]", client: asyncio.StreamWriter) -> None:
         """Pass one transaction on; a server session that a client leaves in the middle of one is not lent again."""
+        if self.for_a_statement and b"BEGIN" in first[1]:
+            client.write(message(b"E", b"SFATAL\0C08P01\0M" + NO_TRANSACTIONS + b"\0\0"))
+            client.close()
+            return
         server = await self._free.get()
         self.lent += 1
         if await Loan(server, client, asked).serve(first):
