@@ -49,9 +49,21 @@ def events(exam: Exam, first_seq: int, last_seq: int) -> list[Envelope]:
     return [envelope(exam, seq) for seq in range(first_seq, last_seq + 1)]
 
 
+@asynccontextmanager
+async def reader(bootstrap_servers: str) -> AsyncIterator[AIOKafkaConsumer]:
+    connected = AIOKafkaConsumer(bootstrap_servers=bootstrap_servers)
+    await connected.start()
+    try:
+        await asyncio.sleep(0)
+        yield connected
+    finally:
+        await connected.stop()
+
+
 async def make_anew(bootstrap_servers: str, topic: str, partitions: int = 12) -> None:
-    """Delete a topic and create one of the same name."""
-    async with administration(bootstrap_servers) as admin:
+    """Delete a topic and create one of the same name; return when the broker knows the new one."""
+    async with administration(bootstrap_servers) as admin, reader(bootstrap_servers) as connected:
+        old = await find_log(connected, topic)
         await admin.delete_topics([topic])
 
         async def is_created() -> bool:
@@ -60,7 +72,12 @@ async def make_anew(bootstrap_servers: str, topic: str, partitions: int = 12) ->
             assert not error.errno or error is TopicAlreadyExistsError, error  # it takes a while to be gone
             return not error.errno
 
+        async def is_known() -> bool:
+            new = await find_log(connected, topic)
+            return bool(old and new and new.topic_id != old.topic_id and len(new.ends) == partitions)
+
         await eventually(is_created, timeout=PATIENCE)
+        await eventually(is_known, timeout=PATIENCE)
 
 
 async def store(bootstrap_servers: str, topic: str, database_url: str, events: Sequence[Envelope]) -> None:
@@ -358,17 +375,6 @@ async def test_a_kafka_put_back_from_an_older_copy_is_refused_and_the_same_one_s
 # What is asked of Kafka
 
 
-@asynccontextmanager
-async def reader(bootstrap_servers: str) -> AsyncIterator[AIOKafkaConsumer]:
-    connected = AIOKafkaConsumer(bootstrap_servers=bootstrap_servers)
-    await connected.start()
-    try:
-        await asyncio.sleep(0)
-        yield connected
-    finally:
-        await connected.stop()
-
-
 async def log_of(connected: AIOKafkaConsumer, topic: str) -> FoundLog:
     found = await find_log(connected, topic)
     assert found is not None
@@ -391,9 +397,6 @@ async def test_a_log_is_described_and_its_records_are_found_by_offset(kafka_boot
         assert await find_log(connected, f"{topic}.nosuch") is None
         assert (await log_of(connected, topic)).topic_id == found.topic_id
         await make_anew(kafka_bootstrap, topic, partitions=3)
-
-        async def is_another() -> bool:
-            anew = await find_log(connected, topic)
-            return anew is not None and anew.topic_id != found.topic_id and len(anew.ends) == 3
-
-        await eventually(is_another, timeout=PATIENCE)
+        anew = await log_of(connected, topic)
+        assert anew.topic_id != found.topic_id
+        assert anew.ends == dict.fromkeys(range(3), 0)
