@@ -24,7 +24,7 @@ ONE, TWO = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
 LOOKUP_TIMEOUT = 0.25  # seconds; the default
 JWKS_TIMEOUT = 3.0  # seconds
 UNPOOLED = httpx.Limits(max_keepalive_connections=0)  # a connection that waited may be closed when it is used
-MARGIN = 1.5  # seconds, for Kafka and a busy machine
+MARGIN = 2.5  # seconds, for Kafka and a busy machine; who has waited for one fetch of the keys is over it
 
 
 @dataclass
@@ -106,7 +106,7 @@ async def test_nobody_waits_long_for_a_slow_key_server_and_known_keys_not_at_all
     assert statuses(known) == {202: 8}
     assert slowest(known) < MARGIN
     assert statuses(await strangers) == {503: 60}
-    assert slowest(strangers.result()) < JWKS_TIMEOUT + MARGIN
+    assert slowest(strangers.result()) < JWKS_TIMEOUT + 2 * MARGIN  # one fetch each would take 180
     assert slowest([await here.post(exam, "two", TWO)]) < MARGIN
     here.key_server.answer, here.key_server.keys = None, {"one": ONE, "two": TWO}
     await eventually(lambda: here.is_well(exam, "two", TWO), timeout=20, interval=0.2)

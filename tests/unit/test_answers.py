@@ -30,7 +30,13 @@ class FaultyPublisher(MemoryPublisher):
 
 @pytest.fixture
 async def client() -> AsyncIterator[httpx.AsyncClient]:
-    async with gateway_in_process(OWN, cors_origins=ORIGIN, rate_limit_burst=100, max_body_bytes=2048) as it:
+    settings: dict[str, Any] = {
+        "cors_origins": ORIGIN,
+        "max_body_bytes": 2048,
+        "rate_limit_burst": 100,
+        "rate_limit_events_per_second": 0.01,  # a slow machine earns no more events
+    }
+    async with gateway_in_process(OWN, **settings) as it:
         yield it
 
 
