@@ -22,17 +22,17 @@ export function record(store: Store, prefix: string, seq: number, json: string, 
   return key;
 }
 
-/** Opens what was written down under the keys of one stream. What is damaged or gone is forgotten. */
+/** Opens what was written down under the keys of one stream. What is damaged is forgotten, not what cannot be read now. */
 export function openRecords(store: Store, keys: string[]): Queue & { leftAt: string } {
   const queue: Queue & { leftAt: string } = { head: {}, events: [], accepted: 0, leftAt: "" };
   for (const key of keys) {
-    const texts = store.get(key)?.split("\n") ?? [];
-    const [event, head] = attempt(() => texts.map((text) => JSON.parse(text))) ?? [];
+    const texts = store.get(key)?.split("\n");
+    const [event, head] = attempt(() => texts?.map((text) => JSON.parse(text))) ?? [];
     Object.assign(queue.head, head);
     if (event?.seq) {
-      queue.events.push({ key, text: texts[0] as string });
+      queue.events.push({ key, text: texts?.[0] as string });
       queue.leftAt = event.client_ts;
-    } else store.remove(key);
+    } else if (texts) store.remove(key);
   }
   queue.head.stream_id = keys[0]?.split(":")[2] || undefined;
   return queue;

@@ -281,6 +281,21 @@ describe("a storage that fails later", () => {
     expect(transport.requests.length).toBeLessThanOrEqual(4);
   });
 
+  it("by getItem for a while keeps what cannot be read until it can", async () => {
+    const { transport, storage, openTab } = browser();
+    trackMany(openTab({ transport: unreachable() }), 5);
+    leavePage();
+    const state = spoilt(storage, "getItem");
+
+    openTab({ storage: state });
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(transport.requests).toEqual([]);
+    state.fault = undefined;
+    await vi.advanceTimersByTimeAsync(12_500);
+
+    expect(positionsOf(storedOf(transport))).toEqual(upTo(5));
+  });
+
   it("by being emptied under an open page: each event is sent all the same", async () => {
     const { transport, storage, openTab } = browser();
     const client = openTab();
