@@ -64,7 +64,8 @@ export function openSender(
     const result = await deliver(batch, true);
     mark(false);
     settle(queue, batch, result);
-    const { mayBeTooMuch }: Answer = result;
+    const { mayBeTooMuch, afterMs }: Answer = result;
+    if (afterMs) pacing.failed(result);
     if (mayBeTooMuch && pacing.isDue()) void flush(); // the page is still there
   };
 

@@ -1,7 +1,7 @@
 // @vitest-environment happy-dom
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import type { SendResult } from "../src/index.js";
-import { goOnline, hidePage } from "./support/page.js";
+import { goOnline, hidePage, showPage } from "./support/page.js";
 import { browser, moment, never, seqsOf, soon, trackMany, upTo } from "./support/sessions.js";
 
 const RETRY: SendResult = { kind: "retry" };
@@ -123,6 +123,22 @@ describe("Retry-After", () => {
 
     expect(transport.requests.map(({ keepalive }) => keepalive)).toEqual([false, true]);
     expect(seqsOf(transport)).toEqual(upTo(10));
+  });
+
+  it("is obeyed when it answers a page that is hidden and comes back", async () => {
+    const { transport, openTab } = browser();
+    const client = openTab();
+    transport.answer({ kind: "retry", afterMs: 60_000 });
+
+    trackMany(client, 5);
+    hidePage();
+    await moment();
+    showPage();
+    await vi.advanceTimersByTimeAsync(59_000);
+    expect(transport.requests).toHaveLength(1);
+    await vi.advanceTimersByTimeAsync(12_000);
+
+    expect(seqsOf(transport)).toEqual(upTo(5));
   });
 
   it("does not hold back close, which then sends nothing more", async () => {
