@@ -23,7 +23,11 @@ export type EventType = keyof Payloads;
 
 export type Source = {_union(SOURCES)};
 
-/** Why a page gives up events, as it tells the gateway beside its batches. */
+/**
+ * Why events will not be stored: `invalid` (no such event, or no JSON object), `too_large`, `queue_full` (the oldest
+ * were dropped), `rejected` (by the gateway), `expired` (left by another session, long ago), `closed` (tracked after
+ * close). The gateway is told beside the batches.
+ */
 export type DropReason = {_union(PAGE_DROP_REASONS)};
 
 /** The gateway refuses a batch of more. */

@@ -2,7 +2,7 @@ import type { Limits } from "./batch.js";
 import { noteClosed, tellOfClosed } from "./closed.js";
 import { deliverTo, type Token } from "./delivery.js";
 import { openDrain } from "./drain.js";
-import { type EventType, MAX_EVENTS_PER_BATCH, type Payloads, type Source } from "./events.js";
+import { type DropReason, type EventType, MAX_EVENTS_PER_BATCH, type Payloads, type Source } from "./events.js";
 import { openLeftovers } from "./leftovers.js";
 import { openNotices, type Problem } from "./notices.js";
 import { openPacing } from "./pacing.js";
@@ -15,13 +15,6 @@ import { fetchTransport, type Transport } from "./transport.js";
 
 export const FLUSH_AT_EVENTS = 10;
 export const FLUSH_EVERY_MS = 12_000;
-
-/**
- * Why events will not be stored: `invalid` (no such event, or no JSON object), `too_large`, `queue_full` (the oldest
- * were dropped), `rejected` (by the gateway), `expired` (left by another session, long ago), `closed` (tracked after
- * close).
- */
-export type DropReason = "invalid" | "too_large" | "queue_full" | "rejected" | "expired" | "closed";
 
 export interface TelemetryOptions {
   /** Where to post; "/v1/telemetry/events" by default. */

@@ -32,7 +32,11 @@ export type EventType = keyof Payloads;
 
 export type Source = "web" | "mobile" | "api";
 
-/** Why a page gives up events, as it tells the gateway beside its batches. */
+/**
+ * Why events will not be stored: `invalid` (no such event, or no JSON object), `too_large`, `queue_full` (the oldest
+ * were dropped), `rejected` (by the gateway), `expired` (left by another session, long ago), `closed` (tracked after
+ * close). The gateway is told beside the batches.
+ */
 export type DropReason = "invalid" | "too_large" | "queue_full" | "rejected" | "expired" | "closed";
 
 /** The gateway refuses a batch of more. */

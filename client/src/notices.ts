@@ -1,5 +1,6 @@
 import { attempt } from "./attempt.js";
-import type { DropReason, TelemetryOptions } from "./client.js";
+import type { TelemetryOptions } from "./client.js";
+import type { DropReason } from "./events.js";
 import type { Queue, Waiting } from "./queue.js";
 import type { Store } from "./store.js";
 import type { Answer } from "./transport.js";

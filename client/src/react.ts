@@ -2,8 +2,8 @@ import { useEffect, useMemo, useRef } from "react";
 import { createTelemetryClient, FLUSH_EVERY_MS, type TelemetryClient, type TelemetryOptions } from "./client.js";
 import { unref } from "./timers.js";
 
-export type { DropReason, TelemetryOptions } from "./client.js";
-export type { EventType, Payloads, Source } from "./events.js";
+export type { TelemetryOptions } from "./client.js";
+export type { DropReason, EventType, Payloads, Source } from "./events.js";
 export type { Problem } from "./notices.js";
 
 export type Telemetry = Pick<TelemetryClient, "track" | "flush">;

@@ -77,7 +77,7 @@ describe("client/README.md", () => {
   });
 
   it("lists every reason for a drop", () => {
-    const [, union = ""] = /type DropReason = (.*?);/.exec(read("client/src/client.ts")) ?? [];
+    const [, union = ""] = /type DropReason = (.*?);/.exec(read("client/src/events.ts")) ?? [];
 
     expect(names(section("What it promises"))).toEqual([...union.matchAll(/"(\w+)"/g)].map(([, name]) => name));
   });

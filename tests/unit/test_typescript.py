@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 
 from typer.testing import CliRunner
@@ -30,3 +31,12 @@ def test_fields_are_typed_as_json_holds_them() -> None:
     assert 'PAUSE_BLUR: { state: "blur" | "focus"; away_ms?: number };' in source
     assert 'export type Source = "web" | "mobile" | "api";' in source
     assert "MAX_PAYLOAD_BYTES = 4096;" in source
+
+
+def test_what_the_contract_defines_the_client_does_not_define_again() -> None:
+    defined = re.findall(r"^export (?:type|interface|const) (\w+)", typescript(), re.M)
+    others = [path.read_text() for path in EVENTS_TS.parent.glob("*.ts") if path != EVENTS_TS]
+    again = re.compile(rf"^(?:export )?(?:type|interface|const) ({'|'.join(defined)})\b", re.M)
+
+    assert defined
+    assert [name for text in others for name in again.findall(text)] == []
