@@ -5,7 +5,7 @@ import type { Notices } from "./notices.js";
 import type { Pacing } from "./pacing.js";
 import type { Queue, Waiting } from "./queue.js";
 import { isAboutContent } from "./retry.js";
-import type { Answer, SendResult } from "./transport.js";
+import type { Answer } from "./transport.js";
 
 /** A flush leaves a queue to the next one after so many batches of it were refused. */
 export const MAX_REFUSALS_PER_FLUSH = 100;
@@ -17,7 +17,7 @@ export interface Drain {
   /** Sends what waits, one request at a time, until there is nothing or the tries are used up. */
   drain(queue: Queue, signal: AbortSignal): Promise<Obstacle>;
   /** Does what follows from an answer. With no obstacle the next batch is another one, and worth a try. */
-  settle(queue: Queue, batch: Batch, result: SendResult): Obstacle;
+  settle(queue: Queue, batch: Batch, result: Answer): Obstacle;
 }
 
 export function openDrain(deliver: Deliver, limits: Limits, pacing: Pacing, notices: Notices): Drain {
@@ -34,7 +34,7 @@ export function openDrain(deliver: Deliver, limits: Limits, pacing: Pacing, noti
   const settle: Drain["settle"] = (queue, batch, result) => {
     const { events } = batch;
     const { length } = events;
-    const { kind, status, code, reasons = [], rejected = length, accepted = length - rejected }: Answer = result;
+    const { kind, status, code, reasons = [], rejected = length, accepted = length - rejected } = result;
     if (kind === "accepted" && accepted + rejected === length) {
       notices.log("sent", length);
       queue.accepted++;
@@ -57,7 +57,7 @@ export function openDrain(deliver: Deliver, limits: Limits, pacing: Pacing, noti
         const batch = cut(queue, limits);
         if (!batch.events[0]) return undefined;
         if (signal.aborted) return "later";
-        const result: SendResult = await deliver(batch, false, signal);
+        const result: Answer = await deliver(batch, false, signal);
         const obstacle = settle(queue, batch, result);
         if (!obstacle && (result.kind === "accepted" || ++refusals < MAX_REFUSALS_PER_FLUSH)) continue;
         if (signal.aborted) return "later";

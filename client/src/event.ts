@@ -29,15 +29,14 @@ export function draft(
     const isValid = /^[A-Z_]{1,40}$/.test(event_type) && isUuid(question_id ?? session_id);
     if (!isValid || payload === null || json[0] !== "{") return "invalid";
     if (bytesOf(json) > MAX_PAYLOAD_BYTES) return "too_large";
-    const event = {
+    return JSON.stringify({
       event_type,
       session_id,
       question_id,
       seq,
       client_ts: new Date(),
       payload: payload && JSON.parse(json),
-    };
-    return JSON.stringify(event);
+    });
   } catch {
     return "invalid"; // cyclic, a BigInt, a toJSON that throws
   }

@@ -26,13 +26,13 @@ export function record(store: Store, prefix: string, seq: number, json: string, 
 export function openRecords(store: Store, keys: string[]): Queue & { leftAt: string } {
   const queue: Queue & { leftAt: string } = { head: {}, events: [], accepted: 0, leftAt: "" };
   for (const key of keys) {
-    const texts = store.get(key)?.split("\n");
-    const [event, head] = attempt(() => texts?.map((text) => JSON.parse(text))) ?? [];
+    const texts = store.get(key)?.split("\n") ?? [];
+    const [event, head] = attempt(() => texts.map((text) => JSON.parse(text))) ?? [];
     Object.assign(queue.head, head);
     if (event?.seq) {
-      queue.events.push({ key, text: texts?.[0] as string });
+      queue.events.push({ key, text: texts[0] as string });
       queue.leftAt = event.client_ts;
-    } else if (texts) store.remove(key);
+    } else if (texts.length) store.remove(key);
   }
   queue.head.stream_id = keys[0]?.split(":")[2] || undefined;
   return queue;

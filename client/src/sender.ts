@@ -61,12 +61,11 @@ export function openSender(
       for (const event of batch.events) event.isLeaving = isLeaving;
     };
     mark(true);
-    const result = await deliver(batch, true);
+    const result: Answer = await deliver(batch, true);
     mark(false);
     settle(queue, batch, result);
-    const { mayBeTooMuch, afterMs }: Answer = result;
-    if (afterMs) pacing.failed(result);
-    if (mayBeTooMuch && pacing.isDue()) void flush(); // the page is still there
+    if (result.afterMs) pacing.failed(result);
+    if (result.mayBeTooMuch && pacing.isDue()) void flush(); // the page is still there
   };
 
   const depart = () => {
