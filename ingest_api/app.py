@@ -145,6 +145,7 @@ def _services(
         authenticator=Authenticator(keys, settings.jwt_audience, settings.jwt_issuer),
         body_limits=BodyLimits(settings.max_body_bytes, settings.body_deadline),
         connections=Connections(_limits(settings), metrics.connections_ended),
+        crosses_origins=bool(settings.cors_origins),
         gate=Gate(_bounds(settings), metrics.shed),
         intake=Intake(publisher, sessions, buckets, metrics, refusals),
         metrics=metrics,

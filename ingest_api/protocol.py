@@ -13,7 +13,8 @@ from ingest_api.body import BODY_HAS_ARRIVED
 from ingest_api.lifetime import BoundedConnection, Stage
 from ingest_api.problems import BadRequest, HeadTooLarge, Problem
 from ingest_api.routes import INGEST_PATH
-from ingest_api.shedding import Full, Gate
+from ingest_api.services import Services
+from ingest_api.shedding import Full
 from ingest_api.wire import as_bytes, without_upgrade
 
 MAX_PIPELINED = 16  # requests that wait behind the one that is served; more come from no client that means well
@@ -27,7 +28,9 @@ class GatewayProtocol(BoundedConnection):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._gate: Gate = self.app_state["services"].gate
+        services: Services = self.app_state["services"]
+        self._gate = services.gate
+        self._crosses_origins = services.crosses_origins
         self._segment = 0  # bytes
         self._head = 0  # bytes of the headers that have arrived
         self._since_step = 0  # bytes since a request began, its head was complete, or a piece of its body came
@@ -152,7 +155,9 @@ class GatewayProtocol(BoundedConnection):
         """Return whether a request is a batch to which "full" can be said as soon as its body is through."""
         is_batch = self.parser.get_method() == b"POST" and self.url.partition(b"?")[0] == REFUSED_PATH
         is_last = self.parser.get_http_version() == "1.0" or not self.parser.should_keep_alive()
-        return is_batch and not is_last and not self.expect_100_continue and not self._is_served()
+        is_foreign = self._crosses_origins and any(name == b"origin" for name, _ in self.headers)
+        is_usual = is_batch and not is_last and not is_foreign and not self.expect_100_continue
+        return is_usual and not self._is_served()
 
     def _ignore_upgrade(self) -> None:
         method = self.parser.get_method()

@@ -23,6 +23,7 @@ class Services:
     authenticator: Authenticator
     body_limits: BodyLimits
     connections: Connections
+    crosses_origins: bool  # to a page of another origin each answer has to be allowed
     gate: Gate
     intake: Intake
     metrics: Metrics

@@ -287,6 +287,18 @@ async def test_after_the_last_request_of_a_connection_nothing_is_read(gateway: W
     assert len(gateway.publisher.envelopes) == len(gateway.asked) == 1
 
 
+async def test_a_page_of_another_origin_can_read_that_the_gateway_is_full() -> None:
+    async with wire(cors_origins="https://exam.example") as gateway:
+        gateway.be_full()
+        side = gateway.connect()
+        await side.send(with_length(batch(), b"Origin: https://exam.example"), POST)
+        foreign, own = side.answers
+    assert (foreign.code, own.code) == ("unavailable", "unavailable")
+    assert foreign.headers[b"access-control-allow-origin"] == b"https://exam.example"
+    assert foreign.headers[b"access-control-expose-headers"] == b"retry-after"
+    assert foreign.headers[b"retry-after"] == own.headers[b"retry-after"] == b"1"
+
+
 async def test_trailers_are_no_headers(gateway: Wire) -> None:
     trailers = head()[head().index(b"authorization") : -2]
     side = gateway.connect()
