@@ -32,7 +32,9 @@ class ConsumerSettings(KafkaSecurity):
     consumer_session_timeout: Annotated[
         Seconds,
         Field(
-            description="Silence after which Kafka gives a consumer's partitions to another.", ge=timedelta(seconds=6)
+            description="Silence after which Kafka gives a consumer's partitions to another.",
+            ge=timedelta(seconds=6),  # Kafka's own bounds, if its brokers have no others
+            le=timedelta(minutes=30),
         ),
     ] = timedelta(seconds=10)
     max_batch_records: Annotated[

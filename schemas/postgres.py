@@ -8,6 +8,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from pydantic import AfterValidator, SecretStr
 
 ENCODING = "UTF8"
+MAX_PORT = 65_535
 
 SETTINGS = {
     "client_encoding": ENCODING,  # COPY hands over bytes: in any other encoding they would be other characters
@@ -148,10 +149,16 @@ def wrong_pooling(error: Error) -> str | None:
 
 def _readable(url: SecretStr) -> SecretStr:
     try:
-        conninfo_to_dict(url.get_secret_value())
+        ports = str(conninfo_to_dict(url.get_secret_value()).get("port", ""))
     except ProgrammingError:  # libpq quotes the URL, password included
         raise ValueError("is not a PostgreSQL URL (postgresql://user:password@host/database)") from None
+    if not all(map(_is_port, filter(None, ports.split(",")))):  # libpq looks only when it connects
+        raise ValueError("has a port that is not a number from 1 to 65535")
     return url
+
+
+def _is_port(text: str) -> bool:
+    return text.isascii() and text.isdigit() and 1 <= int(text) <= MAX_PORT
 
 
 DatabaseUrl = Annotated[SecretStr, AfterValidator(_readable)]

@@ -28,6 +28,18 @@ def test_a_connection_string_is_never_shown() -> None:
     assert SECRET not in str(raised.value)
 
 
+@pytest.mark.parametrize("seconds", ["5.9", "1801"])
+def test_a_session_timeout_that_kafka_would_refuse_for_ever_is_refused_at_once(seconds: str) -> None:
+    with pytest.raises(ValidationError, match="consumer_session_timeout"):
+        ConsumerSettings.model_validate(
+            {
+                "kafka_bootstrap_servers": "k:9092",
+                "database_url": "postgresql://h/d",
+                "consumer_session_timeout": seconds,
+            }
+        )
+
+
 def test_a_log_line_is_a_json_object_with_the_data_beside_the_sentence() -> None:
     shown = json.loads(JsonLines().format(line(inserted=480, next_offsets={3: 9})))
     assert shown.pop("time")

@@ -97,6 +97,15 @@ def test_a_database_url_that_cannot_be_read_is_refused_without_being_repeated(ki
     assert SECRET not in str(raised.value)
 
 
+@pytest.mark.parametrize("port", ["abc", "0", "65536", "5432,x", "%D9%A1"])
+@pytest.mark.parametrize("kind", [IngestSettings, ConsumerSettings])
+def test_a_database_url_whose_port_is_no_number_is_refused(kind: type[KafkaSecurity], port: str) -> None:
+    with pytest.raises(ValidationError, match="has a port that is not a number from 1 to 65535"):
+        kind.model_validate(GIVEN | {"database_url": f"postgresql://user@/database?host=a,b&port={port}"})
+    several = {"database_url": "postgresql://a:5432,b:5433,c/database"}
+    assert kind.model_validate(GIVEN | several)
+
+
 def test_what_up_was_given_for_kafka_is_left_to_the_other_commands() -> None:
     settings = CliSettings.model_validate(GIVEN)
     assert settings.kafka_security == {
