@@ -42,11 +42,11 @@ async def role_faults(connection: AsyncConnection) -> list[str]:
         cursor = await connection.execute(EXAMINE, needs(grants, members or [role]))
         found += faults([Finding(*row) for row in await cursor.fetchall()])
         for login in members:
-            found += await _setting_faults(connection, login)
+            found += await _setting_faults(connection, login, is_writer=grants is sql.GRANTS)
     return found
 
 
-async def _setting_faults(connection: AsyncConnection, login: str) -> list[str]:
+async def _setting_faults(connection: AsyncConnection, login: str, *, is_writer: bool) -> list[str]:
     cursor = await connection.execute(SELECT_SETTINGS, {"login": login})
     settings: dict[str, str] = dict(await cursor.fetchall())
     [[schema]] = await (await connection.execute(SELECT_SCHEMA)).fetchall()
@@ -60,5 +60,10 @@ async def _setting_faults(connection: AsyncConnection, login: str) -> list[str]:
     if settings.get("session_replication_role", "origin") != "origin":
         found.append(
             f"{login} has triggers and foreign keys turned off: ALTER ROLE {login} RESET session_replication_role"
+        )
+    if is_writer and settings.get("default_transaction_read_only", "off") in ("on", "true", "yes", "1"):
+        found.append(
+            f"{login} may only read (default_transaction_read_only), and waits until that is over: "
+            f"ALTER ROLE {login} RESET default_transaction_read_only, or the same of the database"
         )
     return found

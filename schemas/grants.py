@@ -76,7 +76,9 @@ def needs(grants: Mapping[str, str], roles: Iterable[str]) -> dict[str, list[str
 
 def faults(findings: Iterable[Finding]) -> list[str]:
     """Return a sentence for everything that a role lacks; empty when it lacks nothing."""
-    told = [_fault(finding) for finding in findings]
+    findings = list(findings)
+    written = {(finding.role, finding.table) for finding in findings if finding.privilege != "SELECT"}
+    told = [_fault(finding, is_written=finding[:2] in written) for finding in findings]
     return list(dict.fromkeys(sentence for sentence in told if sentence))
 
 
@@ -86,7 +88,7 @@ def row_security(findings: Iterable[Finding]) -> dict[str, str]:
     return {"row_security": "on" if "shown" in states and "hidden" not in states else "off"}
 
 
-def _fault(finding: Finding) -> str | None:
+def _fault(finding: Finding, *, is_written: bool) -> str | None:
     role, table, privilege, state = finding
     match state:
         case "missing":
@@ -98,6 +100,6 @@ def _fault(finding: Finding) -> str | None:
         case "hidden":
             return (
                 f"row level security on {table} hides rows from {role}: ALTER ROLE {role} BYPASSRLS"
-                + f", or CREATE POLICY … ON {table} FOR SELECT TO {role} USING (true)" * (privilege == "SELECT")
+                + f", or CREATE POLICY … ON {table} FOR SELECT TO {role} USING (true)" * (not is_written)
             )
     return None

@@ -129,6 +129,15 @@ async def test_for_a_table_that_is_written_a_policy_to_read_is_not_enough(servic
         await services.store()
 
 
+async def test_nobody_is_told_to_do_what_is_not_enough_or_twice(services: Services) -> None:
+    services.execute(HIDE, table="attempt_events")
+    with pytest.raises(CannotRun) as raised:
+        await services.store()
+    assert str(raised.value).count("BYPASSRLS") == 1
+    assert "CREATE POLICY" not in str(raised.value)
+    assert "CREATE POLICY" not in await services.doctor()
+
+
 async def test_rows_that_are_hidden_while_a_consumer_runs_stop_it(services: Services) -> None:
     store = Store(services.consumer, "attempt-events.v1")
     await store.ledger()
@@ -157,12 +166,14 @@ async def test_a_grant_that_the_consumer_lacks_is_named(services: Services, stat
 MISSET = {
     "ALTER ROLE {gateway} SET search_path = pg_catalog": "does not find the tables, which are in the schema public",
     "ALTER ROLE {consumer} SET session_replication_role = replica": "RESET session_replication_role",
+    "ALTER ROLE {consumer} SET default_transaction_read_only = on": "RESET default_transaction_read_only",
 }
 
 
 @pytest.mark.parametrize("statement", MISSET)
 async def test_a_setting_of_a_login_with_which_it_cannot_work_is_named(services: Services, statement: str) -> None:
     services.execute("ALTER ROLE {gateway} SET search_path = elsewhere, public")
+    services.execute("ALTER ROLE {gateway} SET default_transaction_read_only = on")
     assert await services.doctor() == ""
     services.execute(statement)
     assert MISSET[statement] in await services.doctor()
