@@ -11,6 +11,8 @@ from schemas.kafka import BootstrapServers, KafkaSecurity
 from schemas.postgres import DatabaseUrl
 from schemas.topics import TopicName
 
+MAX_NAME = 249  # characters; Kafka's bound for an instance id, and far below what a group's name may have
+
 
 class ConsumerSettings(KafkaSecurity):
     """Settings of the consumer, `ATTEMPTLOG_` in front; durations are seconds or ISO 8601."""
@@ -20,13 +22,18 @@ class ConsumerSettings(KafkaSecurity):
     ]
     topic: Annotated[TopicName, Field(description="Topic the envelopes are read from.")] = ATTEMPT_EVENTS.name
     consumer_group: Annotated[
-        str, Field(description="Kafka consumer group; the consumers that name the same one share the partitions.")
+        str,
+        Field(
+            description="Kafka consumer group; the consumers that name the same one share the partitions.",
+            max_length=MAX_NAME,
+        ),
     ] = "attemptlog-consumer"
     consumer_instance_id: Annotated[
         str | None,
         Field(
             description="Name of this consumer in its group, the same after a restart (a StatefulSet's pod name): its "
-            "partitions wait for it for the session timeout instead of moving. Unset: they move when it stops."
+            "partitions wait for it for the session timeout instead of moving. Unset: they move when it stops.",
+            max_length=MAX_NAME,
         ),
     ] = None
     consumer_session_timeout: Annotated[

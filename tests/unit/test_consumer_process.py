@@ -28,15 +28,19 @@ def test_a_connection_string_is_never_shown() -> None:
     assert SECRET not in str(raised.value)
 
 
-@pytest.mark.parametrize("seconds", ["5.9", "1801"])
-def test_a_session_timeout_that_kafka_would_refuse_for_ever_is_refused_at_once(seconds: str) -> None:
-    with pytest.raises(ValidationError, match="consumer_session_timeout"):
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("consumer_session_timeout", "5.9"),
+        ("consumer_session_timeout", "1801"),
+        ("consumer_group", "g" * 250),
+        ("consumer_instance_id", "i" * 250),
+    ],
+)
+def test_what_kafka_would_refuse_for_ever_is_refused_at_once(name: str, value: str) -> None:
+    with pytest.raises(ValidationError, match=name):
         ConsumerSettings.model_validate(
-            {
-                "kafka_bootstrap_servers": "k:9092",
-                "database_url": "postgresql://h/d",
-                "consumer_session_timeout": seconds,
-            }
+            {"kafka_bootstrap_servers": "k:9092", "database_url": "postgresql://h/d", name: value}
         )
 
 
