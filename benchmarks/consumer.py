@@ -8,7 +8,6 @@ from benchmarks.rows import Reference, Row, Target, at_least, at_most, failed, m
 from benchmarks.school import School
 from benchmarks.stage import Stage
 
-ORDINARY_KEYS = "0005"  # the last revision whose foreign keys PostgreSQL checks row by row
 PART_FOR_QUIX = 1 / 3  # of the events, because it would take most of the time
 
 Samples = defaultdict[str, list[float]]
@@ -36,7 +35,7 @@ def measure(stage: Stage) -> list[Row]:
 
 def _floor(stage: Stage, school: School, samples: Samples) -> list[str]:
     rows = copy_floor.rows_of(school.envelopes())
-    with stage.database(school.roster, revision=ORDINARY_KEYS) as database:
+    with stage.database(school.roster) as database:
         floor = copy_floor.store(database, rows)
     samples["floor"].append(floor.stored / floor.seconds)
     samples["floor cpu"].append(1e6 * floor.cpu_seconds / len(rows))

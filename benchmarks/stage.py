@@ -23,7 +23,6 @@ from local_stack import LocalStack
 from publisher import KafkaPublisher
 from schemas import ATTEMPT_EVENTS, Envelope
 
-HEAD = "head"
 CHUNK = 5_000  # envelopes a publish
 SCHOOLS_KEPT = 4  # 100 MB each
 
@@ -91,10 +90,10 @@ class Stage:
         return school
 
     @contextmanager
-    def database(self, *rosters: Roster, revision: str = HEAD) -> Iterator[str]:
-        """Make a database with the tables of a revision and these classes enrolled; yield its URL and drop it."""
+    def database(self, *rosters: Roster) -> Iterator[str]:
+        """Make a database with our tables and these classes enrolled; yield its URL and drop it."""
         name = f"bench_{next(self._numbers)}"
-        self._execute("CREATE DATABASE {} TEMPLATE {}", name, self._template(revision))
+        self._execute("CREATE DATABASE {} TEMPLATE {}", name, self._template())
         url = self.stack.postgres.database_url(name)
         for roster in rosters:
             self.enrol(url, roster)
@@ -109,10 +108,10 @@ class Stage:
         asyncio.run(_enrol(database, roster))
 
     @cache  # noqa: B019  # one stage a process
-    def _template(self, revision: str) -> str:
-        name = f"template_{revision}"
+    def _template(self) -> str:
+        name = "template_migrated"
         self._execute("CREATE DATABASE {}", name)
-        migrations.upgrade(self.stack.postgres.database_url(name), revision)
+        migrations.upgrade(self.stack.postgres.database_url(name))
         return name
 
     def _execute(self, statement: str, *names: str) -> None:

@@ -22,6 +22,14 @@ INSERT = f"""
     ON CONFLICT DO NOTHING
 """  # noqa: S608  # the names of our own columns
 FIELDS = attrgetter(*Envelope.__slots__)
+# As a table has them without migration 0006: PostgreSQL looks each row's session, user and question up.
+ORDINARY_KEYS = """
+    DROP TRIGGER attempt_events_parents_of_new ON attempt_events;
+    DROP TRIGGER attempt_events_parents_of_changed ON attempt_events;
+    ALTER TABLE attempt_events ALTER CONSTRAINT attempt_events_session_id_fkey ENFORCED;
+    ALTER TABLE attempt_events ALTER CONSTRAINT attempt_events_user_id_fkey ENFORCED;
+    ALTER TABLE attempt_events ALTER CONSTRAINT attempt_events_question_id_fkey ENFORCED;
+"""
 
 FloorRow = tuple[object, ...]
 
@@ -41,8 +49,9 @@ def rows_of(envelopes: Iterable[Envelope]) -> list[FloorRow]:
 
 
 def store(database_url: str, rows: Sequence[FloorRow]) -> Floor:
-    """Store rows in batches of BATCH over one connection to a PostgreSQL on this machine."""
+    """Store rows in batches of BATCH over one connection to a PostgreSQL on this machine, with ORDINARY_KEYS."""
     with psycopg.connect(database_url) as connection:
+        connection.execute(ORDINARY_KEYS)
         connection.execute(STAGE)
         connection.commit()
         backend = psutil.Process(connection.info.backend_pid)
