@@ -10,11 +10,12 @@ from aiokafka.errors import KafkaConnectionError, TopicAuthorizationFailedError,
 
 from publisher.limits import Limits
 from schemas.kafka import KafkaSecurity, why_refused
-from schemas.metadata import METADATA_MAX_AGE_MS, look_only, max_message_bytes, partitions_of
+from schemas.metadata import look_only, max_message_bytes, partitions_of
 
 CONNECT_DEADLINE = timedelta(seconds=15)  # three times what a leader's election takes; aiokafka alone has none
 STOP_DEADLINE = timedelta(seconds=4)  # a process manager kills after 10 s, and the rest of a stop needs some of them
 ABANDON_DEADLINE = timedelta(seconds=1)  # what then still waits for Kafka is cancelled
+METADATA_MAX_AGE_MS = 30_000  # after which added partitions are written to; Kafka's own default is ten times that
 
 
 @dataclass(frozen=True, slots=True)

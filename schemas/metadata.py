@@ -10,8 +10,6 @@ from aiokafka.errors import KafkaConnectionError, TopicAuthorizationFailedError,
 from aiokafka.protocol.admin import DescribeConfigsRequest
 from aiokafka.protocol.metadata import MetadataRequest
 
-METADATA_MAX_AGE_MS = 30_000  # after which added partitions are written and read; Kafka's own default is ten times that
-
 # aiokafka's own, but for the request: it has no argument for what Java's clients call allow.auto.create.topics
 _update_without_creating = FunctionType(
     AIOKafkaClient._metadata_update.__code__,
