@@ -1,10 +1,19 @@
 import asyncio
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
+import pytest_asyncio
+from playwright.async_api import Browser
 
+from tests.support.browser import chromium
 from tests.support.http import Caller, Exam, insert_exam
 from tests.support.services import create_topic, temporary_database, with_database
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def browser() -> AsyncIterator[Browser]:
+    async with chromium() as it:
+        yield it
 
 
 @pytest.fixture(scope="module")

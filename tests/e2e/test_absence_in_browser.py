@@ -8,10 +8,8 @@ from threading import Thread
 from typing import Any
 
 import pytest
-import pytest_asyncio
 from playwright.async_api import Browser, Page
 
-from tests.support.browser import chromium
 from tests.support.documents import ROOT
 from tests.support.eventually import eventually
 
@@ -78,12 +76,6 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 class _Quiet(SimpleHTTPRequestHandler):
     def log_message(self, *_: Any) -> None:
         pass
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def browser() -> AsyncIterator[Browser]:
-    async with chromium() as it:
-        yield it
 
 
 @asynccontextmanager

@@ -13,7 +13,6 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Frame, Page
 
-from tests.support.browser import chromium
 from tests.support.documents import ROOT
 from tests.support.eventually import eventually
 
@@ -96,12 +95,6 @@ def site(tmp_path: Path) -> Iterator[Site]:
         Thread(target=server.serve_forever, daemon=True).start()
         yield it
         server.shutdown()
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def browser() -> AsyncIterator[Browser]:
-    async with chromium() as it:
-        yield it
 
 
 @pytest_asyncio.fixture(loop_scope="module")

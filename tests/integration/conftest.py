@@ -3,8 +3,19 @@ from collections.abc import Iterator
 import pytest
 
 from examples.exam_platform.sessions.prepare import prepare
+from local_stack import LocalStack
+from migrations import upgrade
 from tests.support.secured import login
 from tests.support.services import temporary_database, with_database
+
+
+@pytest.fixture
+def private_database_url(private_stack: LocalStack) -> Iterator[str]:
+    """A superuser's URL of a migrated database in the module's own PostgreSQL."""
+    with temporary_database(private_stack.postgres.url) as name:
+        url = with_database(private_stack.postgres.url, name)
+        upgrade(url)
+        yield url
 
 
 @pytest.fixture(scope="module")

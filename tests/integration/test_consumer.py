@@ -1,7 +1,6 @@
 """The consumer as a real process between a real Kafka and a real PostgreSQL."""
 
 import random
-from collections.abc import Iterator
 
 import psycopg
 import pytest
@@ -9,7 +8,6 @@ from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.admin import RecordsToDelete
 
 from local_stack import LocalStack
-from migrations import upgrade
 from tests.support.consumer import (
     ConsumerProcess,
     consumer,
@@ -32,7 +30,7 @@ from tests.support.kafka import (
     until,
     until_drained,
 )
-from tests.support.services import create_topic, temporary_database, with_database
+from tests.support.services import create_topic
 
 KILLS = 10
 EVENTS_PER_KILL = 1_500
@@ -213,14 +211,6 @@ def forget_everything(database_url: str) -> None:
     with psycopg.connect(database_url) as connection:
         connection.execute("SET LOCAL attemptlog.purge = 'on'")
         connection.execute("TRUNCATE attempt_events, dead_letters, partition_ledger")
-
-
-@pytest.fixture
-def private_database_url(private_stack: LocalStack) -> Iterator[str]:
-    with temporary_database(private_stack.postgres.url) as name:
-        url = with_database(private_stack.postgres.url, name)
-        upgrade(url)
-        yield url
 
 
 async def test_it_waits_for_postgresql_and_for_kafka_and_ends_in_time_without_either(

@@ -3,7 +3,7 @@
 import asyncio
 import shutil
 import signal
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -19,7 +19,6 @@ from cli.ledger import Audit
 from cli.logs import compare_logs
 from consumer.log import FoundLog, find_log, record_at
 from local_stack import LocalStack
-from migrations import upgrade
 from schemas import Envelope
 from tests.support.command import Folder
 from tests.support.consumer import ConsumerProcess, consumer, consumer_role, dead_letters, envelope, query, stored_ids
@@ -35,7 +34,7 @@ from tests.support.kafka import (
     until,
     until_drained,
 )
-from tests.support.services import create_topic, temporary_database, with_database
+from tests.support.services import create_topic
 
 REFUSAL = "is not the log that is stored"
 
@@ -327,14 +326,6 @@ def has_ended(process: ConsumerProcess) -> bool:
 
 
 # Kafka put back from a copy
-
-
-@pytest.fixture
-def private_database_url(private_stack: LocalStack) -> Iterator[str]:
-    with temporary_database(private_stack.postgres.url) as name:
-        url = with_database(private_stack.postgres.url, name)
-        upgrade(url)
-        yield url
 
 
 async def test_a_kafka_put_back_from_an_older_copy_is_refused_and_the_same_one_started_again_is_not(
