@@ -12,10 +12,10 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from attemptlog.local_stack import LocalStack
 from benchmarks import backlog, consumer, freshness, gateway, table_size
 from benchmarks.rows import OK, Row, failed, table_of
 from benchmarks.stage import FULL, QUICK, Stage
-from local_stack import LocalStack
 
 
 class Subject(StrEnum):

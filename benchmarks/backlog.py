@@ -9,11 +9,11 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from attemptlog.local_stack import LocalStack
+from attemptlog.schemas import MAX_PAYLOAD_BYTES, Envelope
 from benchmarks.drain import Backlog, Drained, drain
 from benchmarks.rows import Row, Target
 from benchmarks.stage import FULL, Stage
-from local_stack import LocalStack
-from schemas import MAX_PAYLOAD_BYTES, Envelope
 
 LARGEST = b'{"a":"' + b"x" * (MAX_PAYLOAD_BYTES - 8) + b'"}'
 

@@ -12,14 +12,14 @@ from urllib.parse import urlencode
 import psutil
 import psycopg
 
+from attemptlog.cli.simulation.sitting import Roster
+from attemptlog.local_stack.ports import HOST, free_port
 from benchmarks.processes import ROOT, cpu_seconds, is_alive, memory_of, running
 from benchmarks.rows import rate_of
 from benchmarks.school import School
 from benchmarks.stage import Stage
-from cli.simulation.sitting import Roster
-from local_stack.ports import HOST, free_port
 
-OURS = [sys.executable, "-m", "consumer"]
+OURS = [sys.executable, "-m", "attemptlog.consumer"]
 QUIX_PYTHON = ROOT / ".venv/bench/bin/python"
 QUIX = [QUIX_PYTHON, ROOT / "benchmarks/references/quix_sink.py"]
 

@@ -11,17 +11,17 @@ from itertools import cycle
 import psutil
 import uvloop
 
+from attemptlog.local_stack.ports import HOST, free_port
 from benchmarks.processes import cpu_seconds, memory_of, running, wait_until_ready
 from benchmarks.rows import Reference, Row, Target, at_least, at_most, middle, percentile
 from benchmarks.school import SECRET, Request
 from benchmarks.sender import Answers, send, send_paced
 from benchmarks.stage import Stage
-from local_stack.ports import HOST, free_port
 
 OURS, PLAIN = "ours", "plain"
 SIDES = (PLAIN, OURS)
 COMMANDS = {
-    OURS: ["cli", "ingest"],
+    OURS: ["attemptlog.cli", "ingest"],
     PLAIN: ["uvicorn", "benchmarks.references.gateway_plain:app", "--no-access-log", "--log-level", "warning"],
 }
 FULL_REQUEST = 50  # events

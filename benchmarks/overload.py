@@ -15,10 +15,10 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from attemptlog.local_stack import LocalStack
 from benchmarks.gateway import FULL_REQUEST, MOST_REQUESTS, OURS, environment_for, gateway
 from benchmarks.sender import Connection, send
 from benchmarks.stage import FULL, Stage
-from local_stack import LocalStack
 
 ACCEPTED, REFUSED = 202, 503
 LIMIT_CONNECTIONS = 64  # enough to keep one gateway busy

@@ -14,14 +14,14 @@ import psycopg
 from aiokafka.admin import NewTopic
 from psycopg import AsyncConnection, sql
 
-import migrations
+from attemptlog import migrations
+from attemptlog.cli.kafka import admin_client, offsets
+from attemptlog.cli.simulation.enrolment import enrol
+from attemptlog.cli.simulation.sitting import Roster
+from attemptlog.local_stack import LocalStack
+from attemptlog.publisher import KafkaPublisher
+from attemptlog.schemas import ATTEMPT_EVENTS, Envelope
 from benchmarks.school import School
-from cli.kafka import admin_client, offsets
-from cli.simulation.enrolment import enrol
-from cli.simulation.sitting import Roster
-from local_stack import LocalStack
-from publisher import KafkaPublisher
-from schemas import ATTEMPT_EVENTS, Envelope
 
 CHUNK = 5_000  # envelopes a publish
 SCHOOLS_KEPT = 4  # 100 MB each

@@ -13,17 +13,17 @@ from typing import Annotated
 import psycopg
 import typer
 
+from attemptlog.cli.console import err, out, print_error
+from attemptlog.cli.errors import sentence
+from attemptlog.cli.simulation.candidate import roster_of
+from attemptlog.cli.simulation.enrolment import enrol
+from attemptlog.cli.tokens import TokenMint
 from chaos.faults import ALONE, FAULTS
 from chaos.load import Load
 from chaos.plan import Strike, plan
 from chaos.report import print_round, print_table
 from chaos.rounds import Game, Outcome
 from chaos.stage import Stage, running_stage
-from cli.console import err, out, print_error
-from cli.errors import sentence
-from cli.simulation.candidate import roster_of
-from cli.simulation.enrolment import enrol
-from cli.tokens import TokenMint
 
 SEEDS = 2**32
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import psycopg
 
-from schemas import Undecodable, decode
+from attemptlog.schemas import Undecodable, decode
 
 EXAMPLES = 3  # events named in a sentence
 

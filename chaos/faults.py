@@ -9,14 +9,14 @@ from typing import get_args
 
 import psycopg
 
+from attemptlog.cli.accept_log import accept
+from attemptlog.cli.audit import drain, take_audit
+from attemptlog.cli.kafka import admin_client, describe
+from attemptlog.cli.logs import compare_logs
+from attemptlog.cli.topics import ensure_topic
 from chaos.proxy import End, Proxy
 from chaos.service import Service
 from chaos.stage import SESSION_TIMEOUT, Stage
-from cli.accept_log import accept
-from cli.audit import drain, take_audit
-from cli.kafka import admin_client, describe
-from cli.logs import compare_logs
-from cli.topics import ensure_topic
 
 Fault = Callable[[Stage, Random], Awaitable[None]]
 

@@ -14,10 +14,10 @@ from uuid import UUID
 import httpx
 import orjson
 
+from attemptlog.cli.simulation.sitting import Roster
+from attemptlog.cli.tokens import TokenMint
+from attemptlog.schemas import IngestReply
 from chaos.accounting import Event, Record
-from cli.simulation.sitting import Roster
-from cli.tokens import TokenMint
-from schemas import IngestReply
 
 PATH = "/v1/telemetry/events"
 EVENTS_PER_BATCH = (1, 8)

@@ -6,7 +6,7 @@ import struct
 from contextlib import suppress
 from typing import Literal, Self
 
-from local_stack.ports import HOST
+from attemptlog.local_stack.ports import HOST
 
 CHUNK_BYTES = 64 * 1024
 CLOSE_WITH_RESET = struct.pack("ii", 1, 0)  # SO_LINGER of no seconds: what is unsent is dropped, the peer gets a RST

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 from rich.table import Table
 
+from attemptlog.cli.console import out
 from chaos.faults import FAULTS
 from chaos.rounds import Outcome, Totals
-from cli.console import out
 
 # Short, so that a terminal of 80 columns shows them all.
 COLUMNS = ("rounds", "accepted", "refused", "stored", "dupl", "dead", "slowest")

@@ -9,14 +9,14 @@ from random import Random
 import psycopg
 from aiokafka.errors import KafkaError
 
+from attemptlog.cli.audit import settled_audit
+from attemptlog.cli.errors import OperatorError
+from attemptlog.cli.ledger import NOTHING, Audit, Counts
 from chaos.accounting import problems, read_stored
 from chaos.faults import FAULTS
 from chaos.load import Load
 from chaos.plan import Strike
 from chaos.stage import Stage
-from cli.audit import settled_audit
-from cli.errors import OperatorError
-from cli.ledger import NOTHING, Audit, Counts
 
 SHORTEST_LOAD = 3.0  # seconds
 RECOVERY_DEADLINE = 60.0  # seconds from the last fault's end for the services, and again for the rest to be stored

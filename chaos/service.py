@@ -11,7 +11,7 @@ from pathlib import Path
 
 import httpx
 
-from local_stack.processes import launching
+from attemptlog.local_stack.processes import launching
 
 ROOT = Path(__file__).parents[1]  # the checkout: what runs is the code that is here
 PREFIX = "ATTEMPTLOG_"

@@ -12,14 +12,14 @@ from urllib.parse import urlsplit, urlunsplit
 import psycopg
 from psycopg import sql
 
-import migrations
+from attemptlog import migrations
+from attemptlog.cli.errors import OperatorError
+from attemptlog.cli.topics import ensure_topic
+from attemptlog.local_stack import LocalStack
+from attemptlog.local_stack.ports import HOST, free_port
+from attemptlog.schemas import ATTEMPT_EVENTS
 from chaos.proxy import Proxy
 from chaos.service import Service
-from cli.errors import OperatorError
-from cli.topics import ensure_topic
-from local_stack import LocalStack
-from local_stack.ports import HOST, free_port
-from schemas import ATTEMPT_EVENTS
 
 DATABASE = "attemptlog"
 GATEWAYS = 2
@@ -163,13 +163,13 @@ class _Services:
 
     def gateway(self, number: int) -> Service:
         port = free_port()
-        arguments = ["cli", "ingest", "--host", HOST, "--port", str(port)]
+        arguments = ["attemptlog.cli", "ingest", "--host", HOST, "--port", str(port)]
         return self._service(f"gateway-{number}", arguments, self._gateway_settings, port)
 
     def consumer(self, number: int) -> Service:
         port = free_port()
         settings = self._consumer_settings | {"consumer_port": str(port)}
-        return self._service(f"consumer-{number}", ["consumer"], settings, port)
+        return self._service(f"consumer-{number}", ["attemptlog.consumer"], settings, port)
 
     def _service(self, name: str, arguments: list[str], settings: dict[str, str], port: int) -> Service:
         return Service(name, arguments, settings, url=f"http://{HOST}:{port}", directory=self._directory)

@@ -1,8 +1,8 @@
-"""The `attemptlog` command, and `python -m cli`."""
+"""The `attemptlog` command, and `python -m attemptlog.cli`."""
 
 import signal
 
-from cli.interrupts import leave_at_once
+from attemptlog.cli.interrupts import leave_at_once
 
 # Before anything else is imported, for that takes seconds; also in the processes that uvicorn starts from here.
 signal.signal(signal.SIGINT, leave_at_once)
@@ -10,7 +10,7 @@ signal.signal(signal.SIGINT, leave_at_once)
 
 def main() -> None:
     """Run the command that the command line names."""
-    from cli.app import main as run  # noqa: PLC0415
+    from attemptlog.cli.app import main as run  # noqa: PLC0415
 
     try:
         run()

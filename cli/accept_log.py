@@ -6,14 +6,14 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from cli.console import out, print_json, working_on
-from cli.errors import OperatorError
-from cli.logs import Comparison, compare_logs
-from cli.postgres import open_transaction
-from cli.settings import CliSettings
-from cli.who import ByOption, os_user
-from consumer.books import read_log
-from consumer.identity import FIRST_LOG, NOTHING_YET
+from attemptlog.cli.console import out, print_json, working_on
+from attemptlog.cli.errors import OperatorError
+from attemptlog.cli.logs import Comparison, compare_logs
+from attemptlog.cli.postgres import open_transaction
+from attemptlog.cli.settings import CliSettings
+from attemptlog.cli.who import ByOption, os_user
+from attemptlog.consumer.books import read_log
+from attemptlog.consumer.identity import FIRST_LOG, NOTHING_YET
 
 # Whoever stores a batch has to be through, and to look again which log the ledger is about.
 LOCK_LEDGER = "LOCK TABLE partition_ledger IN EXCLUSIVE MODE"

@@ -8,9 +8,9 @@ import typer
 from typer.core import TyperGroup
 from typer.main import get_command
 
-from cli.console import print_error
-from cli.errors import sentence
-from cli.interrupts import raise_interrupts
+from attemptlog.cli.console import print_error
+from attemptlog.cli.errors import sentence
+from attemptlog.cli.interrupts import raise_interrupts
 
 EXAMPLES = {
     "up": "attemptlog up --candidates 100",
@@ -45,7 +45,7 @@ class Commands(TyperGroup):
             return None
         # only now, because all of them together take seconds to import
         name, epilog = cmd_name.replace("-", "_"), f"Example: {EXAMPLES[cmd_name]}"
-        found = getattr(import_module(f"cli.{name}"), name)
+        found = getattr(import_module(f"attemptlog.cli.{name}"), name)
         alone = typer.Typer(add_completion=False)
         if isinstance(found, typer.Typer):  # it has subcommands of its own
             alone.add_typer(found, name=cmd_name, epilog=epilog)

@@ -11,12 +11,12 @@ from psycopg import IsolationLevel
 from psycopg.rows import scalar_row
 from rich.table import Table
 
-from cli.console import out, print_json, working_on
-from cli.kafka import no_such_topic, offsets
-from cli.ledger import NOTHING, Audit, Counts, PartitionAccount
-from cli.logs import compare_logs
-from cli.postgres import open_transaction
-from cli.settings import CliSettings
+from attemptlog.cli.console import out, print_json, working_on
+from attemptlog.cli.kafka import no_such_topic, offsets
+from attemptlog.cli.ledger import NOTHING, Audit, Counts, PartitionAccount
+from attemptlog.cli.logs import compare_logs
+from attemptlog.cli.postgres import open_transaction
+from attemptlog.cli.settings import CliSettings
 
 POLL_SECONDS = 0.1
 

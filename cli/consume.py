@@ -2,7 +2,7 @@
 
 import typer
 
-from consumer.app import run
+from attemptlog.consumer.app import run
 
 
 def consume() -> None:

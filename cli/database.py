@@ -6,7 +6,7 @@ from urllib.parse import quote, urlsplit, urlunsplit
 import psycopg
 from psycopg import sql
 
-from local_stack import PostgresServer
+from attemptlog.local_stack import PostgresServer
 
 DATABASE = "attemptlog"
 

@@ -13,10 +13,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
-from cli import moments
-from cli.console import err, out, print_json
-from cli.errors import OperatorError
-from cli.letters import (
+from attemptlog.cli import moments
+from attemptlog.cli.console import err, out, print_json
+from attemptlog.cli.errors import OperatorError
+from attemptlog.cli.letters import (
     FIELDS,
     Letter,
     Reason,
@@ -29,10 +29,10 @@ from cli.letters import (
     select_open,
     visible,
 )
-from cli.settings import CliSettings
-from cli.who import ByOption, os_user
-from consumer.errors import ConsumerError
-from consumer.replay import BATCH_LETTERS, Replays
+from attemptlog.cli.settings import CliSettings
+from attemptlog.cli.who import ByOption, os_user
+from attemptlog.consumer.errors import ConsumerError
+from attemptlog.consumer.replay import BATCH_LETTERS, Replays
 
 STORED = ("inserted", "duplicate")
 

@@ -4,13 +4,13 @@ from typing import Annotated
 
 import typer
 
-from cli.console import print_error
-from cli.interrupts import INTERRUPTED
-from cli.pipeline import running_pipeline
-from cli.ports import Ports
-from cli.settings import STACK_DIRECTORY
-from cli.simulate import DEFAULT_CANDIDATES
-from cli.up import ConsumerPort, GatewayPort, KafkaPort, PostgresPort, sit_exam
+from attemptlog.cli.console import print_error
+from attemptlog.cli.interrupts import INTERRUPTED
+from attemptlog.cli.pipeline import running_pipeline
+from attemptlog.cli.ports import Ports
+from attemptlog.cli.settings import STACK_DIRECTORY
+from attemptlog.cli.simulate import DEFAULT_CANDIDATES
+from attemptlog.cli.up import ConsumerPort, GatewayPort, KafkaPort, PostgresPort, sit_exam
 
 
 def demo(

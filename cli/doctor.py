@@ -9,13 +9,13 @@ import httpx
 import typer
 from rich.table import Table
 
-import migrations
-from cli.console import out, print_json, working_on
-from cli.errors import OperatorError, sentence
-from cli.postgres import open_transaction
-from cli.roles import role_faults
-from cli.settings import CliSettings
-from cli.topics import check_topic
+from attemptlog import migrations
+from attemptlog.cli.console import out, print_json, working_on
+from attemptlog.cli.errors import OperatorError, sentence
+from attemptlog.cli.postgres import open_transaction
+from attemptlog.cli.roles import role_faults
+from attemptlog.cli.settings import CliSettings
+from attemptlog.cli.topics import check_topic
 
 HEALTH_TIMEOUT = 5.0  # seconds
 

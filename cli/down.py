@@ -5,13 +5,13 @@ import signal
 import time
 from pathlib import Path
 
-from cli.console import out, working_on
-from cli.errors import OperatorError
-from cli.folder import owner_of
-from cli.services import services_in
-from cli.settings import ENVIRONMENT_FILE, STACK_DIRECTORY
-from local_stack import stop_leftovers
-from local_stack.processes import end
+from attemptlog.cli.console import out, working_on
+from attemptlog.cli.errors import OperatorError
+from attemptlog.cli.folder import owner_of
+from attemptlog.cli.services import services_in
+from attemptlog.cli.settings import ENVIRONMENT_FILE, STACK_DIRECTORY
+from attemptlog.local_stack import stop_leftovers
+from attemptlog.local_stack.processes import end
 
 STOP_TIMEOUT = 75.0  # seconds; what `up` gives its parts, together
 POLL_SECONDS = 0.1

@@ -7,11 +7,13 @@ import psycopg
 from aiokafka.errors import KafkaError
 from pydantic import ValidationError
 
-from schemas.postgres import wrong_pooling
+from attemptlog.schemas.postgres import wrong_pooling
 
 # Their messages are for the operator already. By name, because importing their packages takes a second that a command
 # which never touches them should not spend.
-PLAIN_ERRORS = frozenset({"local_stack.errors.LocalStackError", "migrations.database.MigrationError"})
+PLAIN_ERRORS = frozenset(
+    {"attemptlog.local_stack.errors.LocalStackError", "attemptlog.migrations.database.MigrationError"}
+)
 
 
 class OperatorError(Exception):

@@ -6,10 +6,10 @@ from typing import Annotated
 import typer
 import uvicorn
 
-from consumer.logs import log_config
-from ingest_api.app import Gateway, create_app
-from ingest_api.protocol import GatewayProtocol
-from ingest_api.settings import IngestSettings
+from attemptlog.consumer.logs import log_config
+from attemptlog.ingest_api.app import Gateway, create_app
+from attemptlog.ingest_api.protocol import GatewayProtocol
+from attemptlog.ingest_api.settings import IngestSettings
 
 GRACE = 10  # seconds that requests in flight get when it is told to stop
 
@@ -22,7 +22,7 @@ def ingest(
     """Serve the gateway until it is told to stop."""
     settings = IngestSettings()  # a wrong setting is told in one sentence, before uvicorn is in the way
     uvicorn.run(
-        "cli.ingest:application",
+        "attemptlog.cli.ingest:application",
         factory=True,
         host=host,
         port=port,

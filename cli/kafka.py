@@ -9,11 +9,11 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaConnectionError
 
-from cli.errors import OperatorError
-from cli.ledger import Offsets
-from cli.settings import CliSettings
-from schemas.kafka import why_refused
-from schemas.metadata import look_only
+from attemptlog.cli.errors import OperatorError
+from attemptlog.cli.ledger import Offsets
+from attemptlog.cli.settings import CliSettings
+from attemptlog.schemas.kafka import why_refused
+from attemptlog.schemas.metadata import look_only
 
 REQUEST_TIMEOUT_MS = 10_000
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 
-from schemas import ATTEMPT_EVENTS
+from attemptlog.schemas import ATTEMPT_EVENTS
 
 REPLICATION = 3
 MIN_INSYNC_REPLICAS = 2  # one broker may be away and what is acknowledged is still on two

@@ -12,10 +12,10 @@ import orjson
 from psycopg import sql
 from psycopg.rows import dict_row
 
-from cli.errors import OperatorError
-from cli.moments import shown
-from cli.postgres import transaction
-from schemas import Envelope, Undecodable, decode
+from attemptlog.cli.errors import OperatorError
+from attemptlog.cli.moments import shown
+from attemptlog.cli.postgres import transaction
+from attemptlog.schemas import Envelope, Undecodable, decode
 
 READABLE_BYTES = 2_000
 

@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from functools import partial
 
-from cli.kafka import connected_consumer, no_such_topic
-from cli.postgres import open_transaction
-from consumer.books import is_accounted_for, read_ledger, read_log
-from consumer.identity import KnownLog, Ledger, objections
-from consumer.log import FoundLog, find_log
+from attemptlog.cli.kafka import connected_consumer, no_such_topic
+from attemptlog.cli.postgres import open_transaction
+from attemptlog.consumer.books import is_accounted_for, read_ledger, read_log
+from attemptlog.consumer.identity import KnownLog, Ledger, objections
+from attemptlog.consumer.log import FoundLog, find_log
 
 
 @dataclass(frozen=True, slots=True)

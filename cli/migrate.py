@@ -4,9 +4,9 @@ from typing import Annotated
 
 import typer
 
-import migrations
-from cli.console import out, print_json, working_on
-from cli.settings import CliSettings
+from attemptlog import migrations
+from attemptlog.cli.console import out, print_json, working_on
+from attemptlog.cli.settings import CliSettings
 
 
 def migrate(

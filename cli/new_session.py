@@ -8,13 +8,13 @@ from uuid import uuid4
 
 import typer
 
-from cli.console import out, print_json
-from cli.postgres import open_transaction
-from cli.settings import DEFAULT_GATEWAY, CliSettings
-from cli.simulation.browser import PATH
-from cli.simulation.enrolment import enrol
-from cli.simulation.sitting import Roster
-from cli.tokens import TokenMint
+from attemptlog.cli.console import out, print_json
+from attemptlog.cli.postgres import open_transaction
+from attemptlog.cli.settings import DEFAULT_GATEWAY, CliSettings
+from attemptlog.cli.simulation.browser import PATH
+from attemptlog.cli.simulation.enrolment import enrol
+from attemptlog.cli.simulation.sitting import Roster
+from attemptlog.cli.tokens import TokenMint
 
 ITEMS = 8
 

@@ -7,22 +7,22 @@ from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
-import migrations
-from cli.console import err, working_on
-from cli.database import login_as, own_database
-from cli.errors import OperatorError
-from cli.folder import alone_in, environment_file, kept_secret
-from cli.interrupts import interrupted_once
-from cli.platform import exam_platform, origin
-from cli.ports import Ports
-from cli.services import Service, services_in
-from cli.settings import ENVIRONMENT_FILE, CliSettings, reveal
-from cli.simulation.run import Addresses
-from cli.tokens import TokenMint
-from cli.topics import ensure_topic
-from local_stack import KafkaBroker, LocalStack, PostgresServer
-from local_stack.ports import HOST
-from local_stack.processes import end
+from attemptlog import migrations
+from attemptlog.cli.console import err, working_on
+from attemptlog.cli.database import login_as, own_database
+from attemptlog.cli.errors import OperatorError
+from attemptlog.cli.folder import alone_in, environment_file, kept_secret
+from attemptlog.cli.interrupts import interrupted_once
+from attemptlog.cli.platform import exam_platform, origin
+from attemptlog.cli.ports import Ports
+from attemptlog.cli.services import Service, services_in
+from attemptlog.cli.settings import ENVIRONMENT_FILE, CliSettings, reveal
+from attemptlog.cli.simulation.run import Addresses
+from attemptlog.cli.tokens import TokenMint
+from attemptlog.cli.topics import ensure_topic
+from attemptlog.local_stack import KafkaBroker, LocalStack, PostgresServer
+from attemptlog.local_stack.ports import HOST
+from attemptlog.local_stack.processes import end
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +132,11 @@ def _consumer(addresses: Addresses, directory: Path, ports: Ports, *, has_own_lo
         "ATTEMPTLOG_CONSUMER_PORT": str(ports.consumer),
     }
     return Service(
-        "consumer", ["cli", "consume"], environment, url=f"http://{HOST}:{ports.consumer}", directory=directory
+        "consumer",
+        ["attemptlog.cli", "consume"],
+        environment,
+        url=f"http://{HOST}:{ports.consumer}",
+        directory=directory,
     )
 
 
@@ -142,7 +146,7 @@ def _gateway(addresses: Addresses, mint: TokenMint, directory: Path, ports: Port
     if ports.platform is not None:
         given = environment.get("ATTEMPTLOG_CORS_ORIGINS", "")
         environment |= {"ATTEMPTLOG_CORS_ORIGINS": f"{given},{origin(ports.platform)}"}
-    module = ["cli", "ingest", "--host", HOST, "--port", str(ports.gateway)]
+    module = ["attemptlog.cli", "ingest", "--host", HOST, "--port", str(ports.gateway)]
     return Service("gateway", module, environment, url=addresses.gateway_url, directory=directory)
 
 

@@ -5,13 +5,13 @@ import subprocess
 from importlib.util import find_spec
 from pathlib import Path
 
-from cli.database import login_as
-from cli.errors import OperatorError
-from cli.services import RUN, Service
-from cli.settings import CliSettings
-from cli.simulation.run import Addresses
-from cli.tokens import TokenMint
-from local_stack.ports import HOST
+from attemptlog.cli.database import login_as
+from attemptlog.cli.errors import OperatorError
+from attemptlog.cli.services import RUN, Service
+from attemptlog.cli.settings import CliSettings
+from attemptlog.cli.simulation.run import Addresses
+from attemptlog.cli.tokens import TokenMint
+from attemptlog.local_stack.ports import HOST
 
 MODULE = "examples.exam_platform.sessions"
 ROLE = "exam_platform"

@@ -2,10 +2,10 @@
 
 from dataclasses import asdict, dataclass
 
-from cli.console import err
-from cli.errors import OperatorError
-from local_stack import LocalStackError
-from local_stack.ports import check_free, free_port
+from attemptlog.cli.console import err
+from attemptlog.cli.errors import OperatorError
+from attemptlog.local_stack import LocalStackError
+from attemptlog.local_stack.ports import check_free, free_port
 
 KAFKA_PORT = 9092
 POSTGRES_PORT = 5432

@@ -2,9 +2,9 @@
 
 from psycopg import AsyncConnection
 
-from consumer import sql
-from ingest_api import sessions
-from schemas.grants import EXAMINE, Finding, faults, needs
+from attemptlog.consumer import sql
+from attemptlog.ingest_api import sessions
+from attemptlog.schemas.grants import EXAMINE, Finding, faults, needs
 
 NEEDED = {"attemptlog_gateway": sessions.GRANTS, "attemptlog_consumer": sql.GRANTS}
 

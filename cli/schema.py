@@ -5,9 +5,9 @@ from typing import Annotated
 
 import typer
 
-from cli.console import print_json
-from schemas.documents import asyncapi, envelope_schema, ingest_request_schema
-from schemas.typescript import typescript
+from attemptlog.cli.console import print_json
+from attemptlog.schemas.documents import asyncapi, envelope_schema, ingest_request_schema
+from attemptlog.schemas.typescript import typescript
 
 
 class Document(StrEnum):

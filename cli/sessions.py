@@ -11,13 +11,13 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from cli import moments
-from cli.completeness import Session, read_session, read_streams_with_gaps
-from cli.console import fact_table, out, print_json
-from cli.letters import Row, visible
-from cli.new_session import create
-from cli.settings import CliSettings
-from cli.timeline import DEAD_LETTER, DROP, EVENT, GAP, Entry, gaps
+from attemptlog.cli import moments
+from attemptlog.cli.completeness import Session, read_session, read_streams_with_gaps
+from attemptlog.cli.console import fact_table, out, print_json
+from attemptlog.cli.letters import Row, visible
+from attemptlog.cli.new_session import create
+from attemptlog.cli.settings import CliSettings
+from attemptlog.cli.timeline import DEAD_LETTER, DROP, EVENT, GAP, Entry, gaps
 
 DEFAULT_AGE = timedelta(hours=24)
 SHOWN_GAPS = 6  # on one line

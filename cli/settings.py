@@ -6,10 +6,10 @@ from typing import Annotated
 from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
-from cli.errors import OperatorError
-from schemas import ATTEMPT_EVENTS
-from schemas.kafka import BootstrapServers, KafkaSecurity
-from schemas.topics import TopicName
+from attemptlog.cli.errors import OperatorError
+from attemptlog.schemas import ATTEMPT_EVENTS
+from attemptlog.schemas.kafka import BootstrapServers, KafkaSecurity
+from attemptlog.schemas.topics import TopicName
 
 STACK_DIRECTORY = Path(".attemptlog")
 DEFAULT_GATEWAY = "http://127.0.0.1:8000"

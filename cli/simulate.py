@@ -11,17 +11,17 @@ import typer
 import uvloop
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from cli.audit import verdict
-from cli.console import err, fact_table, out, print_error, print_json, working_on
-from cli.settings import DEFAULT_GATEWAY, CliSettings
-from cli.simulation.accounts import Account
-from cli.simulation.batches import Mishaps
-from cli.simulation.candidate import roster_of, sittings_of
-from cli.simulation.record import Record
-from cli.simulation.replay import Log
-from cli.simulation.run import Addresses, Exam
-from cli.simulation.run import simulate as run_simulation
-from cli.tokens import TokenMint
+from attemptlog.cli.audit import verdict
+from attemptlog.cli.console import err, fact_table, out, print_error, print_json, working_on
+from attemptlog.cli.settings import DEFAULT_GATEWAY, CliSettings
+from attemptlog.cli.simulation.accounts import Account
+from attemptlog.cli.simulation.batches import Mishaps
+from attemptlog.cli.simulation.candidate import roster_of, sittings_of
+from attemptlog.cli.simulation.record import Record
+from attemptlog.cli.simulation.replay import Log
+from attemptlog.cli.simulation.run import Addresses, Exam
+from attemptlog.cli.simulation.run import simulate as run_simulation
+from attemptlog.cli.tokens import TokenMint
 
 DEFAULT_CANDIDATES = 30
 SEED_OF_FILES = "file"  # the same file is the same events, unless a seed says otherwise

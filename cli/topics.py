@@ -10,11 +10,11 @@ import typer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import TopicAlreadyExistsError, for_code
 
-from cli.console import out, print_json, working_on
-from cli.errors import OperatorError
-from cli.kafka import admin_client, describe, no_such_topic, topic_configs
-from cli.layout import Layout, wanted_layout
-from cli.settings import CliSettings
+from attemptlog.cli.console import out, print_json, working_on
+from attemptlog.cli.errors import OperatorError
+from attemptlog.cli.kafka import admin_client, describe, no_such_topic, topic_configs
+from attemptlog.cli.layout import Layout, wanted_layout
+from attemptlog.cli.settings import CliSettings
 
 KNOWN_WITHIN = timedelta(seconds=10)
 POLL_SECONDS = 0.05

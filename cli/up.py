@@ -7,15 +7,15 @@ from typing import Annotated
 
 import typer
 
-from cli.console import err, out
-from cli.pipeline import Pipeline, running_pipeline
-from cli.platform import is_here
-from cli.ports import Ports
-from cli.settings import ENVIRONMENT_FILE, STACK_DIRECTORY
-from cli.simulate import DEFAULT_CANDIDATES, class_exam, print_account, run_class
-from cli.simulation.accounts import Account
-from cli.simulation.batches import Mishaps
-from local_stack.postgres import BINARIES
+from attemptlog.cli.console import err, out
+from attemptlog.cli.pipeline import Pipeline, running_pipeline
+from attemptlog.cli.platform import is_here
+from attemptlog.cli.ports import Ports
+from attemptlog.cli.settings import ENVIRONMENT_FILE, STACK_DIRECTORY
+from attemptlog.cli.simulate import DEFAULT_CANDIDATES, class_exam, print_account, run_class
+from attemptlog.cli.simulation.accounts import Account
+from attemptlog.cli.simulation.batches import Mishaps
+from attemptlog.local_stack.postgres import BINARIES
 
 WATCH_SECONDS = 0.5
 

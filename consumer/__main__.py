@@ -1,4 +1,4 @@
-"""`python -m consumer`: the same as `attemptlog consume`."""
+"""`python -m attemptlog.consumer`: the same as `attemptlog consume`."""
 
 import os
 import signal
@@ -12,7 +12,7 @@ def main() -> None:
     """Consume until told to stop; a setting that is missing or wrong is told and ends the process."""
     from pydantic import ValidationError  # noqa: PLC0415
 
-    from consumer.app import run  # noqa: PLC0415
+    from attemptlog.consumer.app import run  # noqa: PLC0415
 
     try:
         sys.exit(run())

@@ -17,20 +17,20 @@ from faststream.asgi.types import ASGIApp, Scope
 from faststream.kafka.subscriber.usecase import BatchSubscriber
 from prometheus_client import make_asgi_app
 
-from consumer.batches import Batches, pauses
-from consumer.errors import KafkaUnavailable, StoreUnavailable
-from consumer.guard import Guard
-from consumer.health import Health
-from consumer.kafka import GRACE, PatientBroker, ResumeAtLedger, connected, subscribe
-from consumer.logs import log_json_lines
-from consumer.losses import Losses
-from consumer.membership import raise_if_dead, raise_if_fenced
-from consumer.metrics import Metrics
-from consumer.process import Ending
-from consumer.replay import Replays
-from consumer.retries import Retries
-from consumer.settings import ConsumerSettings
-from consumer.store import Store
+from attemptlog.consumer.batches import Batches, pauses
+from attemptlog.consumer.errors import KafkaUnavailable, StoreUnavailable
+from attemptlog.consumer.guard import Guard
+from attemptlog.consumer.health import Health
+from attemptlog.consumer.kafka import GRACE, PatientBroker, ResumeAtLedger, connected, subscribe
+from attemptlog.consumer.logs import log_json_lines
+from attemptlog.consumer.losses import Losses
+from attemptlog.consumer.membership import raise_if_dead, raise_if_fenced
+from attemptlog.consumer.metrics import Metrics
+from attemptlog.consumer.process import Ending
+from attemptlog.consumer.replay import Replays
+from attemptlog.consumer.retries import Retries
+from attemptlog.consumer.settings import ConsumerSettings
+from attemptlog.consumer.store import Store
 
 logger = logging.getLogger(__name__)
 
@@ -125,7 +125,7 @@ def _build(settings: ConsumerSettings) -> tuple[AsgiFastStream, Ending]:
         asgi_routes=_routes(health, metrics),
         lifespan=lifespan,
         on_shutdown=[begin_ending],
-        logger=logging.getLogger("consumer.faststream"),
+        logger=logging.getLogger("attemptlog.consumer.faststream"),
     )
     return app, ending
 

@@ -5,10 +5,10 @@ from typing import Any
 
 from psycopg import AsyncConnection
 
-from consumer import sql
-from consumer.identity import FIRST_LOG, Entry, KnownLog
-from consumer.log import Content, Mark
-from schemas import Undecodable, decode
+from attemptlog.consumer import sql
+from attemptlog.consumer.identity import FIRST_LOG, Entry, KnownLog
+from attemptlog.consumer.log import Content, Mark
+from attemptlog.schemas import Undecodable, decode
 
 Connection = AsyncConnection[Any]
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import orjson
 
-from schemas import EVENT_TYPES, MAX_PAYLOAD_BYTES, PAGE_DROP_REASONS, SOURCES, Envelope, decode
+from attemptlog.schemas import EVENT_TYPES, MAX_PAYLOAD_BYTES, PAGE_DROP_REASONS, SOURCES, Envelope, decode
 
 NULL = b"\\N"
 ID_LENGTH = 36  # a line begins with the id

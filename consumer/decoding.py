@@ -6,10 +6,10 @@ from itertools import chain, groupby
 from operator import attrgetter
 from typing import NamedTuple, Protocol
 
-from consumer.columns import Columns, Line, columns_of, line_of
-from consumer.errors import Hole
-from consumer.log import Mark, digest_of
-from schemas import Undecodable
+from attemptlog.consumer.columns import Columns, Line, columns_of, line_of
+from attemptlog.consumer.errors import Hole
+from attemptlog.consumer.log import Mark, digest_of
+from attemptlog.schemas import Undecodable
 
 MAX_DETAIL = 300  # characters
 BY_PARTITION = attrgetter("partition")

@@ -7,8 +7,8 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.client import ConnectionGroup
 from aiokafka.errors import UnknownTopicOrPartitionError
 
-from consumer.errors import CannotRun, KafkaUnavailable
-from consumer.identity import (
+from attemptlog.consumer.errors import CannotRun, KafkaUnavailable
+from attemptlog.consumer.identity import (
     FIRST_LOG,
     KnownLog,
     Ledger,
@@ -18,8 +18,8 @@ from consumer.identity import (
     objections,
     other_log,
 )
-from consumer.log import FoundLog, Mark, find_log, topic_id_of
-from consumer.store import Store
+from attemptlog.consumer.log import FoundLog, Mark, find_log, topic_id_of
+from attemptlog.consumer.store import Store
 
 CHECK_DEADLINE = 5.0  # seconds
 LOOKS_WITHOUT_TOPIC = 5  # a broker that has just started may not have heard of every topic yet

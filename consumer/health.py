@@ -6,13 +6,13 @@ import logging
 from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import KafkaError
 
-from consumer.errors import StoreUnavailable
-from consumer.guard import Guard
-from consumer.identity import Ledger
-from consumer.log import FoundLog
-from consumer.losses import Losses
-from consumer.metrics import Metrics
-from consumer.store import Store
+from attemptlog.consumer.errors import StoreUnavailable
+from attemptlog.consumer.guard import Guard
+from attemptlog.consumer.identity import Ledger
+from attemptlog.consumer.log import FoundLog
+from attemptlog.consumer.losses import Losses
+from attemptlog.consumer.metrics import Metrics
+from attemptlog.consumer.store import Store
 
 logger = logging.getLogger(__name__)
 

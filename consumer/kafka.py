@@ -16,12 +16,12 @@ from faststream.kafka.message import FAKE_CONSUMER
 from faststream.kafka.subscriber.usecase import BatchSubscriber
 from faststream.security import BaseSecurity, SASLPlaintext, SASLScram256, SASLScram512
 
-from consumer.batches import pauses
-from consumer.errors import CannotRun, KafkaUnavailable, StoreUnavailable
-from consumer.identity import NOTHING_YET, Ledger
-from consumer.settings import ConsumerSettings
-from schemas.kafka import KafkaSecurity, why_refused
-from schemas.metadata import look_only
+from attemptlog.consumer.batches import pauses
+from attemptlog.consumer.errors import CannotRun, KafkaUnavailable, StoreUnavailable
+from attemptlog.consumer.identity import NOTHING_YET, Ledger
+from attemptlog.consumer.settings import ConsumerSettings
+from attemptlog.schemas.kafka import KafkaSecurity, why_refused
+from attemptlog.schemas.metadata import look_only
 
 logger = logging.getLogger(__name__)
 
@@ -56,7 +56,7 @@ class PatientBroker(KafkaBroker):
             apply_types=False,
             graceful_timeout=GRACE,
             security=_security(settings),
-            logger=logging.getLogger("consumer.faststream"),
+            logger=logging.getLogger("attemptlog.consumer.faststream"),
             log_level=logging.DEBUG,  # it has two lines for every batch
         )
         self._ready = ready

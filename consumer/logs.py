@@ -19,7 +19,7 @@ LEVELS = {
     "aiokafka.conn": "INFO",  # its debug lines hold whole requests and answers: events, and the password for PLAIN
     "httpx": "WARNING",  # below it they write the URL of the key set, which may hold a password
     "httpcore": "WARNING",
-    "consumer.faststream": "ERROR",  # it warns of what is meant to be so
+    "attemptlog.consumer.faststream": "ERROR",  # it warns of what is meant to be so
 }
 
 # How a part of a traceback begins that is no error's message; the signs are the margin of a group's.

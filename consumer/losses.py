@@ -7,8 +7,8 @@ from typing import Protocol
 from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 
-from consumer.batches import Batches
-from consumer.errors import Hole
+from attemptlog.consumer.batches import Batches
+from attemptlog.consumer.errors import Hole
 
 POSITION_DEADLINE = 1.0  # seconds
 

@@ -6,8 +6,8 @@ from collections import Counter
 from datetime import timedelta
 from typing import Protocol
 
-from consumer.errors import StoreUnavailable
-from consumer.metrics import Metrics
+from attemptlog.consumer.errors import StoreUnavailable
+from attemptlog.consumer.metrics import Metrics
 
 logger = logging.getLogger(__name__)
 

@@ -5,10 +5,10 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from ingest_api.body import reason
-from ingest_api.sessions import Session
-from schemas import Envelope, EventIn, IngestRequest, Malformed, Rejection, new_event_id
-from schemas.fields import UUID_PATTERN
+from attemptlog.ingest_api.body import reason
+from attemptlog.ingest_api.sessions import Session
+from attemptlog.schemas import Envelope, EventIn, IngestRequest, Malformed, Rejection, new_event_id
+from attemptlog.schemas.fields import UUID_PATTERN
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.types import Scope
 
-from ingest_api.problems import CALLER_LEFT, Broken, MethodNotAllowed, NotFound, Problem, answer
-from ingest_api.services import services
+from attemptlog.ingest_api.problems import CALLER_LEFT, Broken, MethodNotAllowed, NotFound, Problem, answer
+from attemptlog.ingest_api.services import services
 
 logger = logging.getLogger(__name__)
 

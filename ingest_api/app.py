@@ -11,23 +11,23 @@ from fastapi.openapi.utils import get_openapi
 from fastapi.telemetry import TelemetryConfig
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from ingest_api.answers import failed, method_not_allowed, not_found
-from ingest_api.auth import Authenticator
-from ingest_api.body import BodyLimits
-from ingest_api.connections import Connections, Limits, room_for
-from ingest_api.intake import Intake
-from ingest_api.keys import KeySource, key_source
-from ingest_api.metrics import Metrics
-from ingest_api.openapi import SECURITY_SCHEMES
-from ingest_api.process import Ending
-from ingest_api.rate import TokenBuckets
-from ingest_api.refusals import Refusals
-from ingest_api.routes import INGEST_PATH, router, serve_batch
-from ingest_api.services import Services, State
-from ingest_api.sessions import PostgresSessions, SessionDirectory
-from ingest_api.settings import IngestSettings
-from ingest_api.shedding import Bounds, Gate
-from publisher import KafkaPublisher, Publisher
+from attemptlog.ingest_api.answers import failed, method_not_allowed, not_found
+from attemptlog.ingest_api.auth import Authenticator
+from attemptlog.ingest_api.body import BodyLimits
+from attemptlog.ingest_api.connections import Connections, Limits, room_for
+from attemptlog.ingest_api.intake import Intake
+from attemptlog.ingest_api.keys import KeySource, key_source
+from attemptlog.ingest_api.metrics import Metrics
+from attemptlog.ingest_api.openapi import SECURITY_SCHEMES
+from attemptlog.ingest_api.process import Ending
+from attemptlog.ingest_api.rate import TokenBuckets
+from attemptlog.ingest_api.refusals import Refusals
+from attemptlog.ingest_api.routes import INGEST_PATH, router, serve_batch
+from attemptlog.ingest_api.services import Services, State
+from attemptlog.ingest_api.sessions import PostgresSessions, SessionDirectory
+from attemptlog.ingest_api.settings import IngestSettings
+from attemptlog.ingest_api.shedding import Bounds, Gate
+from attemptlog.publisher import KafkaPublisher, Publisher
 
 NO_TELEMETRY: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False}  # metrics.py has what there is
 GC_THRESHOLD = 50_000  # a batch makes about 600 objects and no cycles; the default of 700 would look at each of them

@@ -11,9 +11,9 @@ import jwt
 from cachetools import FIFOCache
 from jwt.exceptions import InvalidSignatureError, PyJWTError
 
-from ingest_api.keys import KeySource
-from ingest_api.problems import Unauthenticated
-from schemas.fields import UUID_PATTERN
+from attemptlog.ingest_api.keys import KeySource
+from attemptlog.ingest_api.problems import Unauthenticated
+from attemptlog.schemas.fields import UUID_PATTERN
 
 MAX_TOKEN_CHARS = 8192  # what common servers take as one header line
 MAX_TOKENS_KEPT = 20_000  # about 1 KiB each

@@ -15,11 +15,11 @@ from pydantic_core import from_json
 from starlette.requests import ClientDisconnect
 from starlette.types import Message
 
-from ingest_api.auth import Headers
-from ingest_api.problems import BadBody, BodyTooLarge, SlowBody
-from schemas import EventIn, IngestRequest, Malformed, Rejection
-from schemas.codec import explain
-from schemas.numbers import ROUNDED, holds_rounded, loads, may_be_rounded
+from attemptlog.ingest_api.auth import Headers
+from attemptlog.ingest_api.problems import BadBody, BodyTooLarge, SlowBody
+from attemptlog.schemas import EventIn, IngestRequest, Malformed, Rejection
+from attemptlog.schemas.codec import explain
+from attemptlog.schemas.numbers import ROUNDED, holds_rounded, loads, may_be_rounded
 
 BODY_HAS_ARRIVED = "attemptlog.body_has_arrived"  # in the ASGI scope: our server's word that nobody has to wait for it
 GZIP_WINDOW = zlib.MAX_WBITS | 16  # zlib: a gzip header and trailer are expected

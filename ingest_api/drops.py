@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from cachetools import LRUCache
 from prometheus_client import Counter
 
-from schemas import PageDropReason
+from attemptlog.schemas import PageDropReason
 
 MAX_STREAMS = 10_000  # that dropped something, which few do; about 400 bytes each
 

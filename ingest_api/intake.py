@@ -4,16 +4,23 @@ import time
 from collections.abc import Set
 from datetime import UTC, datetime
 
-from ingest_api.admission import Admission, admit, named_sessions, session_ids, without
-from ingest_api.auth import Caller
-from ingest_api.drops import PageDrops
-from ingest_api.metrics import Metrics
-from ingest_api.problems import EveryEventInvalid, NothingAllowed, Problem, TooManyEvents, Unavailable, reply_of
-from ingest_api.rate import TokenBuckets
-from ingest_api.refusals import Refusals
-from ingest_api.sessions import SessionDirectory
-from publisher import EnvelopeTooLarge, KafkaUnavailable, Publisher
-from schemas import IngestReply, IngestRequest
+from attemptlog.ingest_api.admission import Admission, admit, named_sessions, session_ids, without
+from attemptlog.ingest_api.auth import Caller
+from attemptlog.ingest_api.drops import PageDrops
+from attemptlog.ingest_api.metrics import Metrics
+from attemptlog.ingest_api.problems import (
+    EveryEventInvalid,
+    NothingAllowed,
+    Problem,
+    TooManyEvents,
+    Unavailable,
+    reply_of,
+)
+from attemptlog.ingest_api.rate import TokenBuckets
+from attemptlog.ingest_api.refusals import Refusals
+from attemptlog.ingest_api.sessions import SessionDirectory
+from attemptlog.publisher import EnvelopeTooLarge, KafkaUnavailable, Publisher
+from attemptlog.schemas import IngestReply, IngestRequest
 
 KAFKA_RETRY_AFTER = 2.0  # seconds: a broker's restart or a new leader takes about that
 

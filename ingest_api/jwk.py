@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from jwt import PyJWK
 
-from ingest_api.problems import Unauthenticated, Unavailable
+from attemptlog.ingest_api.problems import Unauthenticated, Unavailable
 
 # Chosen by the kind of key, never by the token, so that a public key is never taken for an HMAC secret.
 SYMMETRIC = ["HS256"]

@@ -13,10 +13,10 @@ import httpx
 import jwt
 from cachetools import TTLCache
 
-from ingest_api.jwk import ASYMMETRIC, SYMMETRIC, JwkSet, WrongAnswer
-from ingest_api.problems import Unauthenticated, Unavailable
-from ingest_api.rate import TokenBuckets
-from ingest_api.settings import IngestSettings
+from attemptlog.ingest_api.jwk import ASYMMETRIC, SYMMETRIC, JwkSet, WrongAnswer
+from attemptlog.ingest_api.problems import Unauthenticated, Unavailable
+from attemptlog.ingest_api.rate import TokenBuckets
+from attemptlog.ingest_api.settings import IngestSettings
 
 logger = logging.getLogger(__name__)
 

@@ -8,10 +8,10 @@ from typing import Any, cast
 from uvicorn._types import ASGI3Application
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from ingest_api.connections import Connections, Limits
-from ingest_api.problems import BadRequest, Problem, SlowBody, SlowHead
-from ingest_api.shedding import Full
-from ingest_api.wire import WholeAnswers, answering, as_bytes
+from attemptlog.ingest_api.connections import Connections, Limits
+from attemptlog.ingest_api.problems import BadRequest, Problem, SlowBody, SlowHead
+from attemptlog.ingest_api.shedding import Full
+from attemptlog.ingest_api.wire import WholeAnswers, answering, as_bytes
 
 
 class Stage(Enum):

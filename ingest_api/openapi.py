@@ -4,8 +4,8 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from ingest_api.problems import PROBLEMS, MethodNotAllowed, Problem, Unauthenticated, document, reply_of
-from schemas import IngestReply, IngestRequest, Rejection
+from attemptlog.ingest_api.problems import PROBLEMS, MethodNotAllowed, Problem, Unauthenticated, document, reply_of
+from attemptlog.schemas import IngestReply, IngestRequest, Rejection
 
 SESSION = "01890a5d-ac96-774b-bcce-b302099a8057"
 QUESTION = "01890a5d-ac96-774b-bcce-b302099a8001"

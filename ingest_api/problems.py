@@ -7,7 +7,7 @@ from math import ceil
 import orjson
 from fastapi import Response
 
-from schemas import MAX_REASONS_IN_REPLY, IngestReply, Rejection
+from attemptlog.schemas import MAX_REASONS_IN_REPLY, IngestReply, Rejection
 
 CALLER_LEFT = 499  # what nginx counts it as: the caller was gone before its request had arrived
 

@@ -9,13 +9,13 @@ from typing import Any
 import httptools
 from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 
-from ingest_api.body import BODY_HAS_ARRIVED
-from ingest_api.lifetime import BoundedConnection, Stage
-from ingest_api.problems import BadRequest, HeadTooLarge, Problem
-from ingest_api.routes import INGEST_PATH
-from ingest_api.services import Services
-from ingest_api.shedding import Full
-from ingest_api.wire import as_bytes, without_upgrade
+from attemptlog.ingest_api.body import BODY_HAS_ARRIVED
+from attemptlog.ingest_api.lifetime import BoundedConnection, Stage
+from attemptlog.ingest_api.problems import BadRequest, HeadTooLarge, Problem
+from attemptlog.ingest_api.routes import INGEST_PATH
+from attemptlog.ingest_api.services import Services
+from attemptlog.ingest_api.shedding import Full
+from attemptlog.ingest_api.wire import as_bytes, without_upgrade
 
 MAX_PIPELINED = 16  # requests that wait behind the one that is served; more come from no client that means well
 READ_BYTES = 256 * 1024  # what uvloop reads at a time

@@ -9,11 +9,11 @@ from fastapi.responses import PlainTextResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.types import Receive, Scope, Send
 
-from ingest_api.answers import CALLER, answering_problems
-from ingest_api.auth import headers_of
-from ingest_api.body import parse, read_body
-from ingest_api.openapi import INGEST_REQUEST, INGEST_RESPONSES
-from ingest_api.services import Services, services
+from attemptlog.ingest_api.answers import CALLER, answering_problems
+from attemptlog.ingest_api.auth import headers_of
+from attemptlog.ingest_api.body import parse, read_body
+from attemptlog.ingest_api.openapi import INGEST_REQUEST, INGEST_RESPONSES
+from attemptlog.ingest_api.services import Services, services
 
 INGEST_PATH = "/v1/telemetry/events"
 

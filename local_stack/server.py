@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar
 
-from local_stack.errors import LocalStackError, disk_full, writing_to
-from local_stack.lock import LockFile
-from local_stack.ports import check_free, free_port
-from local_stack.processes import Child, end, launching, servers_in
+from attemptlog.local_stack.errors import LocalStackError, disk_full, writing_to
+from attemptlog.local_stack.lock import LockFile
+from attemptlog.local_stack.ports import check_free, free_port
+from attemptlog.local_stack.processes import Child, end, launching, servers_in
 
 LOCK_NAME = "lock"
 START_TIMEOUT = 60.0  # seconds

@@ -5,11 +5,11 @@ from typing import Self
 
 import psutil
 
-from local_stack.kafka import KafkaBroker
-from local_stack.lock import holder
-from local_stack.postgres import PostgresServer
-from local_stack.processes import end, servers_in
-from local_stack.server import LOCK_NAME, STOP_TIMEOUT
+from attemptlog.local_stack.kafka import KafkaBroker
+from attemptlog.local_stack.lock import holder
+from attemptlog.local_stack.postgres import PostgresServer
+from attemptlog.local_stack.processes import end, servers_in
+from attemptlog.local_stack.server import LOCK_NAME, STOP_TIMEOUT
 
 NAMES = {"java": KafkaBroker.name, "postgres": PostgresServer.name}
 

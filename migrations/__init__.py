@@ -14,7 +14,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 
-from migrations.database import VERSION_TABLE, MigrationError, connect
+from attemptlog.migrations.database import VERSION_TABLE, MigrationError, connect
 
 __all__ = ["MigrationError", "current", "downgrade", "head", "upgrade"]
 

@@ -4,7 +4,7 @@ import os
 
 from alembic import context
 
-from migrations.database import EVERY_TRANSACTION, VERSION_TABLE, MigrationError, connect, turn
+from attemptlog.migrations.database import EVERY_TRANSACTION, VERSION_TABLE, MigrationError, connect, turn
 
 REFUSE_REPLICATION_ROLE = """
 DO $$

@@ -1,10 +1,10 @@
 """The one way into Kafka: the gateway is its first user, a session service its second."""
 
-from publisher.kafka import KafkaPublisher
-from publisher.logger import EventLogger
-from publisher.memory import MemoryPublisher
-from publisher.port import EnvelopeTooLarge, KafkaUnavailable, Publisher, PublisherError
-from publisher.threaded import ThreadedEventLogger
+from attemptlog.publisher.kafka import KafkaPublisher
+from attemptlog.publisher.logger import EventLogger
+from attemptlog.publisher.memory import MemoryPublisher
+from attemptlog.publisher.port import EnvelopeTooLarge, KafkaUnavailable, Publisher, PublisherError
+from attemptlog.publisher.threaded import ThreadedEventLogger
 
 __all__ = [
     "EnvelopeTooLarge",

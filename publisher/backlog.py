@@ -5,7 +5,7 @@ from collections import deque
 from threading import RLock
 from typing import Literal
 
-from schemas import Envelope
+from attemptlog.schemas import Envelope
 
 
 class Backlog:

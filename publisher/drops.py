@@ -4,7 +4,7 @@ import logging
 from collections import Counter
 from threading import RLock
 
-from publisher.metrics import DropReason, Metrics
+from attemptlog.publisher.metrics import DropReason, Metrics
 
 logger = logging.getLogger(__name__)
 

@@ -16,13 +16,13 @@ from aiokafka.errors import KafkaError
 from aiokafka.partitioner import murmur2
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_exponential_jitter
 
-from publisher.destination import Destination, stop
-from publisher.lanes import Lanes, Wait
-from publisher.limits import Limits
-from publisher.port import EnvelopeTooLarge, KafkaUnavailable
-from schemas import ATTEMPT_EVENTS, Envelope, encode
-from schemas.kafka import KafkaSecurity, addresses
-from schemas.topics import topic_name
+from attemptlog.publisher.destination import Destination, stop
+from attemptlog.publisher.lanes import Lanes, Wait
+from attemptlog.publisher.limits import Limits
+from attemptlog.publisher.port import EnvelopeTooLarge, KafkaUnavailable
+from attemptlog.schemas import ATTEMPT_EVENTS, Envelope, encode
+from attemptlog.schemas.kafka import KafkaSecurity, addresses
+from attemptlog.schemas.topics import topic_name
 
 logger = logging.getLogger(__name__)
 

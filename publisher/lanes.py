@@ -19,8 +19,8 @@ from aiokafka.cluster import ClusterMetadata
 from aiokafka.errors import MessageSizeTooLargeError
 from aiokafka.producer.message_accumulator import BatchBuilder
 
-from publisher.limits import Limits
-from publisher.port import KafkaUnavailable
+from attemptlog.publisher.limits import Limits
+from attemptlog.publisher.port import KafkaUnavailable
 
 logger = logging.getLogger(__name__)
 

@@ -17,12 +17,12 @@ from tenacity import (
     wait_random_exponential,
 )
 
-from publisher.backlog import Backlog
-from publisher.drops import Drops
-from publisher.metrics import DropReason, Metrics
-from publisher.port import EnvelopeTooLarge, KafkaUnavailable, Publisher
-from schemas import Envelope, EventType, Source, new_event_id
-from schemas.codec import ENVELOPE, explain
+from attemptlog.publisher.backlog import Backlog
+from attemptlog.publisher.drops import Drops
+from attemptlog.publisher.metrics import DropReason, Metrics
+from attemptlog.publisher.port import EnvelopeTooLarge, KafkaUnavailable, Publisher
+from attemptlog.schemas import Envelope, EventType, Source, new_event_id
+from attemptlog.schemas.codec import ENVELOPE, explain
 
 logger = logging.getLogger(__name__)
 

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import Self
 
-from publisher.port import KafkaUnavailable
-from schemas import Envelope
+from attemptlog.publisher.port import KafkaUnavailable
+from attemptlog.schemas import Envelope
 
 
 class MemoryPublisher:

@@ -5,7 +5,7 @@ from typing import Literal, get_args
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
-from publisher.port import Publisher
+from attemptlog.publisher.port import Publisher
 
 DropReason = Literal["invalid", "queue_full", "closed", "failed", "undelivered"]
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Protocol, Self
 
-from schemas import Envelope
+from attemptlog.schemas import Envelope
 
 
 class PublisherError(Exception):

@@ -14,10 +14,10 @@ from multiprocessing.util import Finalize
 from typing import Any, Required, TypedDict, Unpack
 from uuid import UUID
 
-from publisher.logger import EventLogger
-from publisher.metrics import Metrics
-from publisher.port import Publisher
-from schemas import EventType, Source
+from attemptlog.publisher.logger import EventLogger
+from attemptlog.publisher.metrics import Metrics
+from attemptlog.publisher.port import Publisher
+from attemptlog.schemas import EventType, Source
 
 logger = logging.getLogger(__name__)
 

@@ -1,7 +1,7 @@
 """The contract: envelope, event types, request and reply, topics, codec. Pure; imports no sibling package."""
 
-from schemas.codec import Undecodable, decode, encode
-from schemas.events import (
+from attemptlog.schemas.codec import Undecodable, decode, encode
+from attemptlog.schemas.events import (
     EVENT_TYPES,
     EVENT_VERSION,
     PAGE_DROP_REASONS,
@@ -12,8 +12,8 @@ from schemas.events import (
     Source,
     new_event_id,
 )
-from schemas.fields import MAX_PAYLOAD_BYTES
-from schemas.ingest import (
+from attemptlog.schemas.fields import MAX_PAYLOAD_BYTES
+from attemptlog.schemas.ingest import (
     MAX_EVENTS_PER_BATCH,
     MAX_REASONS_IN_REPLY,
     EventIn,
@@ -23,7 +23,7 @@ from schemas.ingest import (
     Rejection,
     RejectionCode,
 )
-from schemas.topics import ATTEMPT_EVENTS, TopicSpec
+from attemptlog.schemas.topics import ATTEMPT_EVENTS, TopicSpec
 
 __all__ = [
     "ATTEMPT_EVENTS",

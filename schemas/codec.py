@@ -5,8 +5,8 @@ from typing import Any
 import orjson
 from pydantic import TypeAdapter, ValidationError
 
-from schemas.events import Envelope
-from schemas.numbers import ROUNDED, holds_rounded, loads, may_be_rounded
+from attemptlog.schemas.events import Envelope
+from attemptlog.schemas.numbers import ROUNDED, holds_rounded, loads, may_be_rounded
 
 ENVELOPE = TypeAdapter(Envelope)
 

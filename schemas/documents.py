@@ -8,9 +8,9 @@ import orjson
 from pydantic import TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema
 
-from schemas.events import EVENT_TYPES, EVENT_VERSION, Envelope, EventType
-from schemas.ingest import IngestRequest
-from schemas.topics import ATTEMPT_EVENTS
+from attemptlog.schemas.events import EVENT_TYPES, EVENT_VERSION, Envelope, EventType
+from attemptlog.schemas.ingest import IngestRequest
+from attemptlog.schemas.topics import ATTEMPT_EVENTS
 
 JSON_SCHEMA_DIALECT = "https://json-schema.org/draft/2020-12/schema"
 ASYNCAPI_VERSION = "3.0.0"

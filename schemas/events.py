@@ -6,7 +6,7 @@ from typing import Annotated, Literal, get_args
 from pydantic import ConfigDict, Field
 from uuid_utils import uuid7
 
-from schemas.fields import MAX_SEQ, PayloadJson, Seq, Timestamp, UuidText
+from attemptlog.schemas.fields import MAX_SEQ, PayloadJson, Seq, Timestamp, UuidText
 
 EVENT_VERSION: Literal[1] = 1
 

@@ -6,8 +6,8 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic.json_schema import SkipJsonSchema
 
-from schemas.events import Drops, EventType, SentAt, Source, StreamId
-from schemas.fields import PayloadJson, Seq, Timestamp, UuidText
+from attemptlog.schemas.events import Drops, EventType, SentAt, Source, StreamId
+from attemptlog.schemas.fields import PayloadJson, Seq, Timestamp, UuidText
 
 MAX_EVENTS_PER_BATCH = 50
 MAX_REASONS_IN_REPLY = 5

@@ -10,7 +10,7 @@ from typing import Annotated, Literal, NotRequired
 from pydantic import ConfigDict, Field
 from typing_extensions import TypedDict  # pydantic reads typing's own from Python 3.12 on only
 
-from schemas.events import EventType
+from attemptlog.schemas.events import EventType
 
 Count = Annotated[int, Field(ge=0)]
 Position = Annotated[int, Field(ge=1)]  # as candidates count questions

@@ -2,10 +2,10 @@
 
 from typing import Annotated, Any, Literal, NotRequired, get_args, get_origin, get_type_hints
 
-from schemas.events import PAGE_DROP_REASONS, SOURCES
-from schemas.fields import MAX_PAYLOAD_BYTES, MAX_SEQ
-from schemas.ingest import MAX_EVENTS_PER_BATCH
-from schemas.payloads import PAYLOAD_SHAPES
+from attemptlog.schemas.events import PAGE_DROP_REASONS, SOURCES
+from attemptlog.schemas.fields import MAX_PAYLOAD_BYTES, MAX_SEQ
+from attemptlog.schemas.ingest import MAX_EVENTS_PER_BATCH
+from attemptlog.schemas.payloads import PAYLOAD_SHAPES
 
 _WORDS = {int: "number", bool: "boolean"}
 

@@ -10,8 +10,8 @@ from hypothesis import HealthCheck, settings
 from testcontainers.community.kafka import KafkaContainer
 from testcontainers.community.postgres import PostgresContainer
 
-from local_stack import LocalStack
-from migrations import upgrade
+from attemptlog.local_stack import LocalStack
+from attemptlog.migrations import upgrade
 from tests.support.services import create_topic, docker_answers, temporary_database, with_database
 
 # For all property tests: a machine that is busy is no fault of theirs.

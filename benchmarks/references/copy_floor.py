@@ -8,7 +8,7 @@ from operator import attrgetter
 import psutil
 import psycopg
 
-from schemas import Envelope
+from attemptlog.schemas import Envelope
 
 BATCH = 5_000  # rows
 COLUMNS = ", ".join(Envelope.__slots__)

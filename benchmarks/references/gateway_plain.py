@@ -13,7 +13,7 @@ from aiokafka import AIOKafkaProducer
 from fastapi import FastAPI, Header, Request
 from pydantic import AwareDatetime, BaseModel, Field
 
-from schemas import EventType, Source
+from attemptlog.schemas import EventType, Source
 
 
 class PlainEvent(BaseModel):

@@ -10,11 +10,11 @@ from typing import Self
 import httpx
 from cachetools import LRUCache
 
-from cli.errors import OperatorError
-from cli.simulation.batches import Batch
-from cli.simulation.record import Record
-from cli.tokens import TokenMint
-from schemas import IngestReply
+from attemptlog.cli.errors import OperatorError
+from attemptlog.cli.simulation.batches import Batch
+from attemptlog.cli.simulation.record import Record
+from attemptlog.cli.tokens import TokenMint
+from attemptlog.schemas import IngestReply
 
 PATH = "/v1/telemetry/events"
 CONNECTIONS = 48  # enough to keep one gateway process busy

@@ -16,11 +16,11 @@ import orjson
 from pydantic import BaseModel, BeforeValidator, Field, ValidationError
 from pydantic_core import PydanticCustomError
 
-from cli.errors import OperatorError
-from cli.simulation.sitting import Event, Roster, Sitting, namespace
-from schemas import EventType, Source
-from schemas.codec import explain
-from schemas.fields import MAX_SEQ, compact
+from attemptlog.cli.errors import OperatorError
+from attemptlog.cli.simulation.sitting import Event, Roster, Sitting, namespace
+from attemptlog.schemas import EventType, Source
+from attemptlog.schemas.codec import explain
+from attemptlog.schemas.fields import MAX_SEQ, compact
 
 COLUMNS = (
     "session_id",

@@ -9,16 +9,16 @@ from typing import cast
 
 from psycopg import AsyncConnection
 
-from cli.audit import drain, read_counts, take_audit
-from cli.ledger import NOTHING, Counts
-from cli.postgres import open_transaction
-from cli.simulation.accounts import Account, compare, load, measure_freshness
-from cli.simulation.batches import Mishaps, batches_of
-from cli.simulation.browser import CONNECTIONS, Browsers
-from cli.simulation.enrolment import enrol
-from cli.simulation.record import Record
-from cli.simulation.sitting import Roster, Sitting
-from cli.tokens import TokenMint
+from attemptlog.cli.audit import drain, read_counts, take_audit
+from attemptlog.cli.ledger import NOTHING, Counts
+from attemptlog.cli.postgres import open_transaction
+from attemptlog.cli.simulation.accounts import Account, compare, load, measure_freshness
+from attemptlog.cli.simulation.batches import Mishaps, batches_of
+from attemptlog.cli.simulation.browser import CONNECTIONS, Browsers
+from attemptlog.cli.simulation.enrolment import enrol
+from attemptlog.cli.simulation.record import Record
+from attemptlog.cli.simulation.sitting import Roster, Sitting
+from attemptlog.cli.tokens import TokenMint
 
 MAX_SEATS = 1_000  # sessions in flight at the same time when paced; each is held in memory
 DRAIN_TIMEOUT = timedelta(seconds=120)

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from itertools import pairwise
 from uuid import NAMESPACE_URL, UUID, uuid5
 
-from schemas import EventType, Source
+from attemptlog.schemas import EventType, Source
 
 # The same for every run, so that a session played again is the same content and counts as duplicates only.
 EXAM_STARTS_AT = datetime(2026, 1, 12, 9, 0, tzinfo=UTC)

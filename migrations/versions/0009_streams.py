@@ -6,7 +6,7 @@ from pathlib import Path
 import sqlalchemy as sa
 from alembic import context, op
 
-from migrations.database import EVERY_TRANSACTION
+from attemptlog.migrations.database import EVERY_TRANSACTION
 
 revision = "0009"
 down_revision = "0008"

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from local_stack.postgres import BINARIES
+from attemptlog.local_stack.postgres import BINARIES
 from tests.support.documents import DOCUMENTS, ROOT, blocks
 from tests.support.http import free_port
 

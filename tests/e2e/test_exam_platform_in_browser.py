@@ -15,7 +15,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, BrowserContext, ViewportSize, expect
 
-from cli.audit import take_audit
+from attemptlog.cli.audit import take_audit
 from examples.exam_platform.sessions.prepare import prepare
 from tests.support.browser import chromium
 from tests.support.candidate import ITEMS, Candidate

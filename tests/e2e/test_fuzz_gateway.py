@@ -25,9 +25,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
-from ingest_api.app import create_app
-from ingest_api.settings import IngestSettings
-from schemas import EVENT_TYPES, MAX_REASONS_IN_REPLY
+from attemptlog.ingest_api.app import create_app
+from attemptlog.ingest_api.settings import IngestSettings
+from attemptlog.schemas import EVENT_TYPES, MAX_REASONS_IN_REPLY
 from tests.support import fuzz
 from tests.support.consumer import ConsumerProcess, consumer, dead_letters, ledger
 from tests.support.eventually import eventually

@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
-from ingest_api.openapi import EXAMPLES
+from attemptlog.ingest_api.openapi import EXAMPLES
 from tests.support.http import PATH, Caller, Exam, gateway, insert_exam, token
 
 OTHER_KEY = "another secret that is long enough too"

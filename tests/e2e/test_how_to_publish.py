@@ -14,10 +14,10 @@ import httpx
 import pytest
 from aiokafka import AIOKafkaConsumer, ConsumerRecord
 
-from consumer.decoding import decode_batch
-from publisher import MemoryPublisher
-from publisher.kafka import partition_for
-from schemas import ATTEMPT_EVENTS, Envelope, decode, new_event_id
+from attemptlog.consumer.decoding import decode_batch
+from attemptlog.publisher import MemoryPublisher
+from attemptlog.publisher.kafka import partition_for
+from attemptlog.schemas import ATTEMPT_EVENTS, Envelope, decode, new_event_id
 from tests.integration.test_event_logger import read
 from tests.support.documents import ROOT, blocks, rows, table
 from tests.support.eventually import eventually
@@ -91,7 +91,7 @@ def page(monkeypatch: pytest.MonkeyPatch) -> tuple[ModuleType, MemoryPublisher]:
     """The Python of the page as a module, with the fake in Kafka's place."""
     fake, module = MemoryPublisher(), ModuleType("page")
     monkeypatch.setenv("ATTEMPTLOG_KAFKA_BOOTSTRAP_SERVERS", "kafka:9092")
-    monkeypatch.setattr("publisher.KafkaPublisher", lambda _: fake)
+    monkeypatch.setattr("attemptlog.publisher.KafkaPublisher", lambda _: fake)
     for block in blocks(PYTHON_PAGE):
         if block.language == "python":
             exec(compile(block.text, PYTHON_PAGE.name, "exec"), module.__dict__)  # noqa: S102

@@ -15,7 +15,7 @@ import pytest
 from tests.support.http import free_port
 
 PIPE_BYTES = 4096  # the least: a process that tells each import is never more than 40 of them ahead of who reads
-FIRST = {"cli": b"cli.interrupts", "consumer": b"signal"}  # the handler is there two imports later
+FIRST = {"cli": b"attemptlog.cli.interrupts", "consumer": b"signal"}  # the handler is there two imports later
 SCRIPT = str(Path(sys.executable).with_name("attemptlog"))
 NOWHERE = {
     "ATTEMPTLOG_KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1",
@@ -23,11 +23,11 @@ NOWHERE = {
     "ATTEMPTLOG_JWT_SECRET": "a secret of the tests, 32 bytes or more",
 }
 COMMANDS = {
-    "audit": ["-m", "cli", "audit"],
+    "audit": ["-m", "attemptlog.cli", "audit"],
     "script": [SCRIPT, "doctor"],
-    "ingest": ["-m", "cli", "ingest", "--port", str(free_port())],
-    "consume": ["-m", "cli", "consume"],
-    "consumer": ["-m", "consumer"],
+    "ingest": ["-m", "attemptlog.cli", "ingest", "--port", str(free_port())],
+    "consume": ["-m", "attemptlog.cli", "consume"],
+    "consumer": ["-m", "attemptlog.consumer"],
 }
 INSTANTS = (0.0, 0.3, 0.6, 0.95)  # of all imports
 

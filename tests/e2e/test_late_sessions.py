@@ -1,7 +1,7 @@
 """An event that comes before its session does, between a real Kafka, a real PostgreSQL and a running consumer."""
 
-from cli.audit import take_audit
-from publisher import KafkaPublisher
+from attemptlog.cli.audit import take_audit
+from attemptlog.publisher import KafkaPublisher
 from tests.support.consumer import consumer, consumer_role, dead_letters, envelope, query, stored_ids
 from tests.support.eventually import eventually
 from tests.support.http import insert_exam

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import pytest
 
-from local_stack import LocalStack
-from migrations import upgrade
+from attemptlog.local_stack import LocalStack
+from attemptlog.migrations import upgrade
 from tests.support.consumer import ConsumerProcess, consumer, ledger, query
 from tests.support.eventually import eventually
 from tests.support.http import Caller, Exam, gateway, insert_exam

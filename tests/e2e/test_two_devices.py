@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from cli.audit import take_audit
+from attemptlog.cli.audit import take_audit
 from tests.support.consumer import consumer, consumer_role, dead_letters, query
 from tests.support.eventually import eventually
 from tests.support.http import Caller, Exam, gateway, insert_exam

@@ -65,7 +65,7 @@ class Gateway:
 def run(directory: Path, *prefix: str, **settings: str) -> Iterator[Gateway]:
     port, log = free_port(), directory / "log"
     environment = {f"ATTEMPTLOG_{name.upper()}": value for name, value in (SETTINGS | settings).items()}
-    command = [*prefix, sys.executable, "-m", "cli", "ingest", "--port", str(port)]
+    command = [*prefix, sys.executable, "-m", "attemptlog.cli", "ingest", "--port", str(port)]
     with log.open("wb") as file, subprocess.Popen(command, env=os.environ | environment, stderr=file) as process:
         gateway = Gateway(process, port, log)
         try:

@@ -2,9 +2,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from attemptlog.local_stack import LocalStack
+from attemptlog.migrations import upgrade
 from examples.exam_platform.sessions.prepare import prepare
-from local_stack import LocalStack
-from migrations import upgrade
 from tests.support.secured import login
 from tests.support.services import temporary_database, with_database
 

@@ -7,7 +7,7 @@ import pytest
 from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.admin import RecordsToDelete
 
-from local_stack import LocalStack
+from attemptlog.local_stack import LocalStack
 from tests.support.consumer import (
     ConsumerProcess,
     consumer,

@@ -7,12 +7,12 @@ from urllib.parse import urlsplit, urlunsplit
 import psycopg
 import pytest
 
+from attemptlog.consumer.database import Database
+from attemptlog.consumer.decoding import decode_batch
+from attemptlog.consumer.errors import StoreUnavailable
+from attemptlog.consumer.store import Store, store_rows
+from attemptlog.local_stack.ports import free_port
 from chaos.proxy import Proxy
-from consumer.database import Database
-from consumer.decoding import decode_batch
-from consumer.errors import StoreUnavailable
-from consumer.store import Store, store_rows
-from local_stack.ports import free_port
 from tests.support.consumer import Partition, consumer_role, envelope, query
 from tests.support.eventually import eventually
 from tests.support.http import insert_exam

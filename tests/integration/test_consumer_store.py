@@ -12,14 +12,14 @@ from typing import Any
 import psycopg
 import pytest
 
-import migrations
-from consumer import sql
-from consumer.decoding import Batch, decode_batch
-from consumer.errors import CannotRun, Hole, OffsetGap, StoreUnavailable
-from consumer.identity import Entry, KnownLog
-from consumer.log import FoundLog, Mark, digest_of
-from consumer.store import Store, Stored, store_rows
-from schemas import encode, new_event_id
+from attemptlog import migrations
+from attemptlog.consumer import sql
+from attemptlog.consumer.decoding import Batch, decode_batch
+from attemptlog.consumer.errors import CannotRun, Hole, OffsetGap, StoreUnavailable
+from attemptlog.consumer.identity import Entry, KnownLog
+from attemptlog.consumer.log import FoundLog, Mark, digest_of
+from attemptlog.consumer.store import Store, Stored, store_rows
+from attemptlog.schemas import encode, new_event_id
 from tests.support import sql_before_streams
 from tests.support.consumer import (
     FakeRecord,

@@ -12,8 +12,8 @@ from uuid import uuid4
 import psycopg
 import pytest
 
-from consumer.replay import BATCH_LETTERS, Replays
-from schemas import Envelope, encode
+from attemptlog.consumer.replay import BATCH_LETTERS, Replays
+from attemptlog.schemas import Envelope, encode
 from tests.support.consumer import (
     Partition,
     consumer_role,

@@ -11,9 +11,9 @@ import pytest
 from psycopg import sql
 from psycopg.errors import InsufficientPrivilege
 
-from local_stack import LocalStack, PostgresServer
-from local_stack.postgres import BINARIES
-from migrations import upgrade
+from attemptlog.local_stack import LocalStack, PostgresServer
+from attemptlog.local_stack.postgres import BINARIES
+from attemptlog.migrations import upgrade
 from tests.support.documents import ROOT
 
 PASSWORDS = {"gateway": "it's a \\ gateway", "consumer": "100 % of $consumers"}

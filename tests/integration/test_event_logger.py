@@ -5,11 +5,11 @@ import uuid
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
-from consumer.decoding import decode_batch
-from consumer.store import Store
-from local_stack import LocalStack
-from publisher import EventLogger, KafkaPublisher, KafkaUnavailable
-from schemas import Envelope
+from attemptlog.consumer.decoding import decode_batch
+from attemptlog.consumer.store import Store
+from attemptlog.local_stack import LocalStack
+from attemptlog.publisher import EventLogger, KafkaPublisher, KafkaUnavailable
+from attemptlog.schemas import Envelope
 from tests.integration.test_publisher import read_topic
 from tests.support.consumer import Partition, stored_ids
 from tests.support.eventually import eventually

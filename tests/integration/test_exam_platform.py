@@ -14,16 +14,16 @@ import jwt
 import psycopg
 import pytest
 
-from consumer.decoding import decode_batch
-from consumer.store import Store
+from attemptlog.consumer.decoding import decode_batch
+from attemptlog.consumer.store import Store
+from attemptlog.publisher import MemoryPublisher
+from attemptlog.schemas import decode, encode
+from attemptlog.schemas.documents import PAYLOAD_EXAMPLES
 from examples.exam_platform.sessions import store
 from examples.exam_platform.sessions.attempts import MAX_OPEN_SESSIONS
 from examples.exam_platform.sessions.exam import DURATION, EXAM_ID, QUESTIONS, TITLE, question_id
 from examples.exam_platform.sessions.prepare import prepare
 from examples.exam_platform.sessions.tokens import LIFETIME
-from publisher import MemoryPublisher
-from schemas import decode, encode
-from schemas.documents import PAYLOAD_EXAMPLES
 from tests.support.consumer import Partition, query
 from tests.support.exam_platform import ORIGIN, Guest, browser, counted, let_expire, platform, settings, told
 from tests.support.http import JWT_SECRET, token

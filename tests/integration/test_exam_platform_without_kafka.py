@@ -10,7 +10,7 @@ from collections.abc import Callable
 import httpx
 import pytest
 
-from publisher import MemoryPublisher, Publisher
+from attemptlog.publisher import MemoryPublisher, Publisher
 from tests.support.eventually import eventually
 from tests.support.exam_platform import (
     NOBODY_LISTENS,

@@ -12,7 +12,7 @@ from aiokafka import AIOKafkaProducer
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas import EVENT_TYPES, Undecodable, decode
+from attemptlog.schemas import EVENT_TYPES, Undecodable, decode
 from tests.support import fuzz
 from tests.support.consumer import ConsumerProcess, consumer, dead_letters, ledger, query, stored_ids
 from tests.support.eventually import eventually

@@ -15,14 +15,14 @@ import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
-from local_stack import LocalStack, LocalStackError, stop_leftovers
-from local_stack.processes import servers_in
+from attemptlog.local_stack import LocalStack, LocalStackError, stop_leftovers
+from attemptlog.local_stack.processes import servers_in
 from tests.support.eventually import eventually
 
 OUTLIVING = """
 import signal, sys
 from pathlib import Path
-from local_stack import LocalStack, PostgresServer
+from attemptlog.local_stack import LocalStack, PostgresServer
 PostgresServer.death_signal = 0  # as on systems that do not tie a child to its parent
 LocalStack(Path(sys.argv[1])).postgres.start()
 print(flush=True)
@@ -114,7 +114,7 @@ def test_a_second_stack_in_the_same_directory_is_refused(private_stack: LocalSta
 
 
 async def test_servers_end_with_a_python_that_is_killed(directory: Path) -> None:
-    with running("-m", "local_stack", str(directory)) as process:
+    with running("-m", "attemptlog.local_stack", str(directory)) as process:
         assert process.stdout
         process.stdout.readline()
         assert len(list(servers_in(directory))) > 1
@@ -137,7 +137,7 @@ async def test_servers_that_outlived_their_python_are_ended_by_the_next_start(di
 
 
 def test_down_stops_the_stack_and_says_so(directory: Path) -> None:
-    with running("-m", "local_stack", str(directory)) as process:
+    with running("-m", "attemptlog.local_stack", str(directory)) as process:
         assert process.stdout
         process.stdout.readline()
         assert stop_leftovers(directory) == [f"attemptlog (process {process.pid})"]
@@ -149,7 +149,7 @@ def test_down_stops_the_stack_and_says_so(directory: Path) -> None:
     "moment", ["kafka/lock", "kafka/data.new", "postgres/data.new", "postgres/data/postmaster.pid"]
 )
 async def test_ctrl_c_at_any_moment_of_the_start_leaves_nothing_running(directory: Path, moment: str) -> None:
-    with running("-m", "local_stack", str(directory)) as process:
+    with running("-m", "attemptlog.local_stack", str(directory)) as process:
         await eventually((directory / moment).exists, interval=0.005, timeout=30)
         process.send_signal(signal.SIGINT)
         assert process.wait(30) == 130

@@ -13,13 +13,13 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import NewPartitions, NewTopic, RecordsToDelete
 from aiokafka.errors import TopicAlreadyExistsError, for_code
 
-from cli.accept_log import accept
-from cli.audit import take_audit
-from cli.ledger import Audit
-from cli.logs import compare_logs
-from consumer.log import FoundLog, find_log, record_at
-from local_stack import LocalStack
-from schemas import Envelope
+from attemptlog.cli.accept_log import accept
+from attemptlog.cli.audit import take_audit
+from attemptlog.cli.ledger import Audit
+from attemptlog.cli.logs import compare_logs
+from attemptlog.consumer.log import FoundLog, find_log, record_at
+from attemptlog.local_stack import LocalStack
+from attemptlog.schemas import Envelope
 from tests.support.command import Folder
 from tests.support.consumer import ConsumerProcess, consumer, consumer_role, dead_letters, envelope, query, stored_ids
 from tests.support.eventually import eventually

@@ -20,9 +20,9 @@ from psycopg.rows import dict_row
 from psycopg.types.multirange import Multirange
 from psycopg.types.range import Range
 
-import migrations
-from local_stack.postgres import BINARIES
-from migrations import MigrationError
+from attemptlog import migrations
+from attemptlog.local_stack.postgres import BINARIES
+from attemptlog.migrations import MigrationError
 from tests.support.eventually import eventually
 
 ROOT = Path(migrations.__file__).parents[1]

@@ -6,8 +6,8 @@ import uuid
 import psycopg
 import pytest
 
-import migrations
-from migrations import MigrationError
+from attemptlog import migrations
+from attemptlog.migrations import MigrationError
 from tests.support.consumer import query
 
 PLATFORM = """

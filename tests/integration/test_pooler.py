@@ -8,15 +8,15 @@ from pathlib import Path
 import psycopg
 import pytest
 
-import migrations
-from cli.audit import _read_database
-from cli.completeness import read_session, read_streams_with_gaps
-from cli.letters import Selection, count_and_list, read_letter, select_open
-from consumer.decoding import decode_batch
-from consumer.errors import CannotRun
-from consumer.replay import Replays
-from consumer.store import Store
-from ingest_api.sessions import PostgresSessions
+from attemptlog import migrations
+from attemptlog.cli.audit import _read_database
+from attemptlog.cli.completeness import read_session, read_streams_with_gaps
+from attemptlog.cli.letters import Selection, count_and_list, read_letter, select_open
+from attemptlog.consumer.decoding import decode_batch
+from attemptlog.consumer.errors import CannotRun
+from attemptlog.consumer.replay import Replays
+from attemptlog.consumer.store import Store
+from attemptlog.ingest_api.sessions import PostgresSessions
 from tests.support.command import Folder
 from tests.support.consumer import Partition, assert_accounted, consumer_role, envelope, query
 from tests.support.http import Exam, insert_exam

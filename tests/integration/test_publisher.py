@@ -11,9 +11,9 @@ import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.partitioner import DefaultPartitioner
 
-from local_stack import LocalStack
-from publisher import KafkaPublisher, KafkaUnavailable, MemoryPublisher, Publisher
-from schemas import Envelope, decode, new_event_id
+from attemptlog.local_stack import LocalStack
+from attemptlog.publisher import KafkaPublisher, KafkaUnavailable, MemoryPublisher, Publisher
+from attemptlog.schemas import Envelope, decode, new_event_id
 from tests.support.eventually import eventually
 from tests.support.services import create_topic
 

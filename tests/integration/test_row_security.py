@@ -8,13 +8,13 @@ import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 
-from cli.doctor import _database
-from cli.errors import OperatorError
-from cli.settings import CliSettings
-from consumer.decoding import decode_batch
-from consumer.errors import CannotRun
-from consumer.store import Store
-from ingest_api.sessions import PostgresSessions, Session
+from attemptlog.cli.doctor import _database
+from attemptlog.cli.errors import OperatorError
+from attemptlog.cli.settings import CliSettings
+from attemptlog.consumer.decoding import decode_batch
+from attemptlog.consumer.errors import CannotRun
+from attemptlog.consumer.store import Store
+from attemptlog.ingest_api.sessions import PostgresSessions, Session
 from tests.support.consumer import Partition, consumer_role, envelope
 from tests.support.eventually import eventually
 from tests.support.http import Exam, insert_exam

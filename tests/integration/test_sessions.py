@@ -7,9 +7,9 @@ from datetime import timedelta
 
 import psycopg
 
-from ingest_api.sessions import PostgresSessions, Session
-from local_stack import LocalStack
-from migrations import upgrade
+from attemptlog.ingest_api.sessions import PostgresSessions, Session
+from attemptlog.local_stack import LocalStack
+from attemptlog.migrations import upgrade
 from tests.support.eventually import eventually
 from tests.support.http import insert_exam
 from tests.support.services import temporary_database, with_database

@@ -9,15 +9,15 @@ from typing import Any
 
 import pytest
 
-from schemas import Envelope
+from attemptlog.schemas import Envelope
 from tests.integration.test_event_logger import read
 from tests.support.documents import ROOT
 
 SET_UP = """
 import logging, multiprocessing, os, sys, threading, time, uuid
 from prometheus_client import CollectorRegistry
-from publisher import KafkaPublisher, ThreadedEventLogger
-from publisher.metrics import Metrics
+from attemptlog.publisher import KafkaPublisher, ThreadedEventLogger
+from attemptlog.publisher.metrics import Metrics
 
 logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # a topic that is new has no leader yet, and it says so
 servers, topic, session = sys.argv[1:4]

@@ -15,14 +15,14 @@ from aiokafka.admin import AIOKafkaAdminClient, NewPartitions
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from prometheus_client import CollectorRegistry
 
+from attemptlog.cli.kafka import admin_client, offsets, topic_configs
+from attemptlog.local_stack import KafkaBroker
+from attemptlog.local_stack.ports import free_port
+from attemptlog.publisher import EnvelopeTooLarge, EventLogger, KafkaPublisher, KafkaUnavailable
+from attemptlog.publisher.kafka import partition_for
+from attemptlog.publisher.metrics import Metrics
+from attemptlog.schemas import Envelope
 from chaos.proxy import Proxy
-from cli.kafka import admin_client, offsets, topic_configs
-from local_stack import KafkaBroker
-from local_stack.ports import free_port
-from publisher import EnvelopeTooLarge, EventLogger, KafkaPublisher, KafkaUnavailable
-from publisher.kafka import partition_for
-from publisher.metrics import Metrics
-from schemas import Envelope
 from tests.integration.test_publisher import DEADLINE, envelopes, read_topic
 from tests.support.consumer import consumer, ledger
 from tests.support.eventually import eventually
@@ -33,7 +33,7 @@ LARGE = b'{"a":"' + b"x" * 4000 + b'"}'
 QUICKLY_LOOKING_CONSUMER = """
 import consumer.kafka
 consumer.kafka.METADATA_AGE_MS = 300
-from consumer.app import run
+from attemptlog.consumer.app import run
 raise SystemExit(run())
 """
 NARROW = 3_000  # bytes; below an envelope with a large payload
@@ -115,7 +115,7 @@ async def test_a_limit_that_may_not_be_asked_for_is_found_by_halving(
 ) -> None:
     async def hidden(*_: object) -> None: ...
 
-    monkeypatch.setattr("publisher.destination.max_message_bytes", hidden)
+    monkeypatch.setattr("attemptlog.publisher.destination.max_message_bytes", hidden)
     await configure(kafka_bootstrap, topic, max_message_bytes="20000")
     sent = [replace(it, payload_json=LARGE) for it in envelopes(50)]
     async with KafkaPublisher(kafka_bootstrap, topic=topic) as publisher:
@@ -135,7 +135,7 @@ async def test_one_envelope_that_is_too_large_is_refused_by_name(
     async def hidden(*_: object) -> None: ...
 
     if not may_ask:
-        monkeypatch.setattr("publisher.destination.max_message_bytes", hidden)
+        monkeypatch.setattr("attemptlog.publisher.destination.max_message_bytes", hidden)
     await configure(kafka_bootstrap, topic, max_message_bytes=str(NARROW))
     small, large = envelopes(2), [replace(it, payload_json=LARGE) for it in envelopes(1)]
     async with KafkaPublisher(kafka_bootstrap, topic=topic) as publisher:
@@ -189,7 +189,7 @@ async def test_the_event_logger_drops_it_and_goes_on(kafka_bootstrap: str, topic
 async def test_a_limit_that_was_raised_is_known_within_the_interval(
     kafka_bootstrap: str, topic: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("publisher.kafka.LOOK_INTERVAL", timedelta(milliseconds=100))
+    monkeypatch.setattr("attemptlog.publisher.kafka.LOOK_INTERVAL", timedelta(milliseconds=100))
     await configure(kafka_bootstrap, topic, max_message_bytes=str(NARROW))
     large = [replace(it, payload_json=LARGE) for it in envelopes(1)]
     async with KafkaPublisher(kafka_bootstrap, topic=topic) as publisher:
@@ -203,7 +203,7 @@ async def test_a_limit_that_was_raised_is_known_within_the_interval(
 async def test_added_partitions_are_written_to(
     kafka_bootstrap: str, topic: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("publisher.destination.METADATA_MAX_AGE_MS", 200)
+    monkeypatch.setattr("attemptlog.publisher.destination.METADATA_MAX_AGE_MS", 200)
     sent = [it for _ in range(100) for it in envelopes(1)]
     async with KafkaPublisher(kafka_bootstrap, topic=topic) as publisher:
         await eventually(lambda: publisher.is_ready)

@@ -4,13 +4,13 @@ from uuid import uuid4
 import pytest
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
-from cli.doctor import examine
-from cli.errors import OperatorError
-from cli.kafka import admin_client, describe, offsets
-from cli.layout import wanted_layout
-from cli.ledger import Offsets
-from cli.settings import CliSettings
-from cli.topics import check_topic, ensure_topic
+from attemptlog.cli.doctor import examine
+from attemptlog.cli.errors import OperatorError
+from attemptlog.cli.kafka import admin_client, describe, offsets
+from attemptlog.cli.layout import wanted_layout
+from attemptlog.cli.ledger import Offsets
+from attemptlog.cli.settings import CliSettings
+from attemptlog.cli.topics import check_topic, ensure_topic
 from tests.support.eventually import eventually
 from tests.support.services import create_topic
 

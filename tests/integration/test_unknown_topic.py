@@ -11,13 +11,13 @@ import pytest
 from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
-from cli.doctor import examine
-from cli.errors import OperatorError
-from cli.kafka import offsets
-from cli.settings import CliSettings
-from cli.topics import check_topic
-from local_stack import KafkaBroker
-from publisher import EventLogger, KafkaPublisher, KafkaUnavailable
+from attemptlog.cli.doctor import examine
+from attemptlog.cli.errors import OperatorError
+from attemptlog.cli.kafka import offsets
+from attemptlog.cli.settings import CliSettings
+from attemptlog.cli.topics import check_topic
+from attemptlog.local_stack import KafkaBroker
+from attemptlog.publisher import EventLogger, KafkaPublisher, KafkaUnavailable
 from tests.integration.test_publisher import DEADLINE, envelopes
 from tests.support.command import Folder
 from tests.support.consumer import consumer
@@ -175,7 +175,7 @@ async def test_brokers_that_cannot_be_reached_where_they_say_are_told_apart(
     stack_directory: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.WARNING, logger="publisher")
-    monkeypatch.setattr("publisher.destination.CONNECT_DEADLINE", DEADLINE)
+    monkeypatch.setattr("attemptlog.publisher.destination.CONNECT_DEADLINE", DEADLINE)
     kafka = KafkaBroker(stack_directory / uuid4().hex[:12], None, advertised_port=1)
     kafka.start()
     try:

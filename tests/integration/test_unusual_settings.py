@@ -15,17 +15,17 @@ from hypothesis import strategies as st
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-import migrations
-from cli.completeness import read_session
-from cli.errors import OperatorError
-from cli.letters import Selection, count_and_list, read_letter
-from consumer.decoding import decode_batch
-from consumer.errors import CannotRun, StoreUnavailable
-from consumer.replay import Replays
-from consumer.store import Store
+from attemptlog import migrations
+from attemptlog.cli.completeness import read_session
+from attemptlog.cli.errors import OperatorError
+from attemptlog.cli.letters import Selection, count_and_list, read_letter
+from attemptlog.consumer.decoding import decode_batch
+from attemptlog.consumer.errors import CannotRun, StoreUnavailable
+from attemptlog.consumer.replay import Replays
+from attemptlog.consumer.store import Store
+from attemptlog.ingest_api.sessions import PostgresSessions
+from attemptlog.schemas import new_event_id
 from examples.exam_platform.sessions.store import connections
-from ingest_api.sessions import PostgresSessions
-from schemas import new_event_id
 from tests.support.consumer import Partition, assert_accounted, consumer_role, envelope, ledger, query
 from tests.support.http import Exam, insert_exam
 from tests.support.secured import login

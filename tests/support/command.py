@@ -15,7 +15,7 @@ from tests.support.eventually import eventually
 from tests.support.http import free_port
 
 ROOT = Path(__file__).parents[2]
-COMMAND = [sys.executable, "-m", "cli"]
+COMMAND = [sys.executable, "-m", "attemptlog.cli"]
 START_TIMEOUT = 60.0  # seconds
 STOP_TIMEOUT = 30.0  # seconds
 

@@ -14,7 +14,7 @@ import httpx
 import psycopg
 from psycopg.rows import dict_row
 
-from schemas import Envelope, encode, new_event_id
+from attemptlog.schemas import Envelope, encode, new_event_id
 from tests.support.http import Exam, free_port
 
 STOP_DEADLINE = 10.0  # seconds; what the consumer promises
@@ -110,12 +110,12 @@ def consumer_role(database_url: str) -> Iterator[str]:
 
 @dataclass
 class ConsumerProcess:
-    """`python -m consumer`, and what it answers."""
+    """`python -m attemptlog.consumer`, and what it answers."""
 
     settings: Mapping[str, str]
     port: int = field(default_factory=free_port)
     process: "subprocess.Popen[bytes] | None" = None
-    arguments: Sequence[str] = ("-m", "consumer")
+    arguments: Sequence[str] = ("-m", "attemptlog.consumer")
 
     def start(self) -> Self:
         environment = {f"ATTEMPTLOG_{name.upper()}": value for name, value in self.settings.items()}

@@ -11,11 +11,11 @@ import httpx
 import orjson
 import psycopg
 
+from attemptlog.publisher import MemoryPublisher, Publisher
+from attemptlog.schemas import Envelope
 from examples.exam_platform.sessions.app import create_app
 from examples.exam_platform.sessions.exam import EXAM_ID, question_id
 from examples.exam_platform.sessions.settings import PlatformSettings
-from publisher import MemoryPublisher, Publisher
-from schemas import Envelope
 from tests.support.http import JWT_SECRET
 
 ORIGIN = "http://127.0.0.1:8080"

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from schemas import new_event_id
+from attemptlog.schemas import new_event_id
 from tests.support.http import Exam
 
 Text = st.SearchStrategy[str]

@@ -105,7 +105,7 @@ def gateway(
     environment = {
         f"ATTEMPTLOG_{name.upper()}": value for name, value in (given | settings).items() if value is not None
     }
-    command = [sys.executable, "-m", "cli", "ingest"]
+    command = [sys.executable, "-m", "attemptlog.cli", "ingest"]
     process = subprocess.Popen([*command, "--port", str(port)], env=os.environ | environment)
     try:
         _wait_until_serving(f"http://127.0.0.1:{port}{serving}", process)

@@ -6,10 +6,10 @@ from contextlib import asynccontextmanager
 import httpx
 from starlette.types import Receive, Scope, Send
 
-from ingest_api.app import create_app
-from ingest_api.sessions import MemorySessions, Session
-from ingest_api.settings import IngestSettings
-from publisher import MemoryPublisher
+from attemptlog.ingest_api.app import create_app
+from attemptlog.ingest_api.sessions import MemorySessions, Session
+from attemptlog.ingest_api.settings import IngestSettings
+from attemptlog.publisher import MemoryPublisher
 from tests.support.http import JWT_SECRET
 
 NOWHERE = {"kafka_bootstrap_servers": "nowhere:9092", "database_url": "postgresql://-", "jwt_secret": JWT_SECRET}

@@ -7,8 +7,8 @@ from contextlib import asynccontextmanager
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
-from publisher import KafkaPublisher
-from schemas import Envelope
+from attemptlog.publisher import KafkaPublisher
+from attemptlog.schemas import Envelope
 from tests.support.consumer import ConsumerProcess, envelope, ledger
 from tests.support.eventually import eventually
 from tests.support.http import Exam

@@ -7,9 +7,9 @@ from typing import Any
 import orjson
 from typer.testing import CliRunner, Result
 
-from cli.app import app
-from consumer.decoding import decode_batch
-from consumer.store import Store
+from attemptlog.cli.app import app
+from attemptlog.consumer.decoding import decode_batch
+from attemptlog.consumer.store import Store
 from tests.support.consumer import FakeRecord, query
 
 TOPIC = "attempt-events.v1"

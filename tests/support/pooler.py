@@ -17,7 +17,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
 
-from local_stack.ports import HOST, free_port
+from attemptlog.local_stack.ports import HOST, free_port
 
 SSL_REQUEST, GSS_REQUEST, CANCEL_REQUEST = 80877103, 80877104, 80877102
 REPORTED = (

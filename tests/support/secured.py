@@ -13,9 +13,9 @@ from urllib.parse import urlsplit, urlunsplit
 import httpx
 import psycopg
 
-from local_stack import KafkaBroker, PostgresServer
-from local_stack.ports import HOST
-from migrations import upgrade
+from attemptlog.local_stack import KafkaBroker, PostgresServer
+from attemptlog.local_stack.ports import HOST
+from attemptlog.migrations import upgrade
 from tests.support.certificates import Authority
 from tests.support.http import JWT_SECRET, end, free_port
 from tests.support.services import with_database
@@ -158,7 +158,7 @@ def service(command: str, log: Path, settings: Mapping[str, str], *options: str)
     addresses = {"consumer_host": HOST, "consumer_port": str(port), "jwt_secret": JWT_SECRET}
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [sys.executable, "-m", "cli", *arguments],
+            [sys.executable, "-m", "attemptlog.cli", *arguments],
             env=environment(addresses | dict(settings)),
             stdout=output,
             stderr=subprocess.STDOUT,
@@ -178,7 +178,7 @@ def environment(settings: Mapping[str, str]) -> dict[str, str]:
 def run_command(settings: Mapping[str, str], *arguments: str) -> "subprocess.CompletedProcess[str]":
     """Run another subcommand to its end."""
     return subprocess.run(
-        [sys.executable, "-m", "cli", *arguments],
+        [sys.executable, "-m", "attemptlog.cli", *arguments],
         env=environment(settings) | {"COLUMNS": "200"},
         capture_output=True,
         text=True,

@@ -7,7 +7,7 @@ import threading
 from pathlib import Path
 from typing import Self
 
-from local_stack.ports import HOST, free_port
+from attemptlog.local_stack.ports import HOST, free_port
 
 # The first eight bytes of a connection, as the PostgreSQL protocol has them ("Message Formats").
 SSL_REQUEST = struct.pack(">ii", 8, 80_877_103)

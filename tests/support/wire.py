@@ -13,13 +13,13 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.config import Config
 from uvicorn.server import ServerState
 
-from ingest_api.app import create_app
-from ingest_api.protocol import GatewayProtocol
-from ingest_api.services import Services
-from ingest_api.sessions import MemorySessions, Session
-from ingest_api.settings import IngestSettings
-from publisher import MemoryPublisher
-from schemas import Envelope
+from attemptlog.ingest_api.app import create_app
+from attemptlog.ingest_api.protocol import GatewayProtocol
+from attemptlog.ingest_api.services import Services
+from attemptlog.ingest_api.sessions import MemorySessions, Session
+from attemptlog.ingest_api.settings import IngestSettings
+from attemptlog.publisher import MemoryPublisher
+from attemptlog.schemas import Envelope
 from tests.support.http import JWT_SECRET, PATH, Exam, token
 
 TURNS = 8  # of the event loop, in which everything is through that waits for nobody

@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 from prometheus_client import Counter
 
-from ingest_api.admission import admit
-from ingest_api.body import parse
-from ingest_api.drops import PageDrops
-from ingest_api.problems import BadBody
-from ingest_api.sessions import Session
-from schemas import PAGE_DROP_REASONS, Envelope, PageDropReason
+from attemptlog.ingest_api.admission import admit
+from attemptlog.ingest_api.body import parse
+from attemptlog.ingest_api.drops import PageDrops
+from attemptlog.ingest_api.problems import BadBody
+from attemptlog.ingest_api.sessions import Session
+from attemptlog.schemas import PAGE_DROP_REASONS, Envelope, PageDropReason
 from tests.unit.test_body import UUID, event
 
 USER, STREAM, OTHER_SESSION = (f"00000000-0000-4000-8000-00000000000{n}" for n in range(1, 4))

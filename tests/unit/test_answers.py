@@ -10,10 +10,10 @@ from typing import Any
 import httpx
 import pytest
 
-from ingest_api.refusals import MAX_CALLERS, MAX_SESSIONS, Refusals
-from ingest_api.sessions import Session
-from publisher import MemoryPublisher
-from schemas import Envelope
+from attemptlog.ingest_api.refusals import MAX_CALLERS, MAX_SESSIONS, Refusals
+from attemptlog.ingest_api.sessions import Session
+from attemptlog.publisher import MemoryPublisher
+from attemptlog.schemas import Envelope
 from tests.support.eventually import eventually
 from tests.support.http import PATH, Exam, token
 from tests.support.in_process import gateway_in_process
@@ -168,7 +168,7 @@ async def test_what_is_served_or_not_the_callers_fault_is_not_told(caplog: pytes
 async def test_repeats_are_told_together_at_the_end_of_the_interval(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ingest_api.refusals.INTERVAL", timedelta(milliseconds=50))
+    monkeypatch.setattr("attemptlog.ingest_api.refusals.INTERVAL", timedelta(milliseconds=50))
     with Refusals() as refusals:
         for _ in range(1000):
             refusals.note("bad_body", EXAM.user, sessions=[EXAM.session], reasons=["invalid_field"] * 2)

@@ -14,10 +14,10 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from jwt.utils import base64url_encode
 
-from ingest_api.auth import Authenticator, headers_of
-from ingest_api.jwk import ASYMMETRIC, SYMMETRIC
-from ingest_api.keys import FixedKey, KeySource
-from ingest_api.problems import Unauthenticated
+from attemptlog.ingest_api.auth import Authenticator, headers_of
+from attemptlog.ingest_api.jwk import ASYMMETRIC, SYMMETRIC
+from attemptlog.ingest_api.keys import FixedKey, KeySource
+from attemptlog.ingest_api.problems import Unauthenticated
 from tests.support.eventually import eventually
 from tests.support.http import JWT_SECRET, token
 from tests.support.key_server import KeyServer, key_server_on, public_jwk, token_of_key
@@ -82,7 +82,7 @@ async def test_audience_and_issuer_are_demanded_when_set(audience: str | None, i
 
 
 async def test_a_token_in_use_is_refused_soon_after_its_key_is_withdrawn(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ingest_api.auth.TOKEN_TTL", timedelta(milliseconds=200))
+    monkeypatch.setattr("attemptlog.ingest_api.auth.TOKEN_TTL", timedelta(milliseconds=200))
     keys = FixedKey(JWT_SECRET, SYMMETRIC)
     it, bearer = Authenticator(keys, None, None), bearing(token(USER))
     await it.caller(bearer, time.time())

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from ingest_api.process import Ending
-from ingest_api.sessions import PostgresSessions
-from publisher import EventLogger, KafkaPublisher, MemoryPublisher
-from publisher.lanes import Lanes
+from attemptlog.ingest_api.process import Ending
+from attemptlog.ingest_api.sessions import PostgresSessions
+from attemptlog.publisher import EventLogger, KafkaPublisher, MemoryPublisher
+from attemptlog.publisher.lanes import Lanes
 from tests.support.documents import ROOT
 from tests.support.eventually import eventually
 from tests.support.http import JWT_SECRET, Exam, free_port
@@ -20,13 +20,13 @@ from tests.unit.test_lanes import LONG, FakeProducer
 
 PROGRAM = """
 import sys
-from publisher import KafkaPublisher
+from attemptlog.publisher import KafkaPublisher
 
 async def fail(self):
     raise LookupError("nobody expected this")
 
 KafkaPublisher._open = fail
-from cli.app import main
+from attemptlog.cli.app import main
 main()
 """
 
@@ -76,7 +76,7 @@ async def test_a_publisher_in_somebody_elses_service_tries_again(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(KafkaPublisher, "_open", failing(LookupError("no")))
-    monkeypatch.setattr("publisher.kafka.FAILURE_PAUSE", timedelta(milliseconds=10))
+    monkeypatch.setattr("attemptlog.publisher.kafka.FAILURE_PAUSE", timedelta(milliseconds=10))
     async with KafkaPublisher("127.0.0.1:1"):
         await eventually(lambda: caplog.messages.count("the connection to Kafka failed") > 2)
 
@@ -112,7 +112,7 @@ async def test_an_event_logger_goes_on_after_a_fault_of_its_own(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     exam, publisher = Exam(), MemoryPublisher()
-    monkeypatch.setattr("publisher.logger.FAILURE_PAUSE", timedelta(milliseconds=10))
+    monkeypatch.setattr("attemptlog.publisher.logger.FAILURE_PAUSE", timedelta(milliseconds=10))
     async with EventLogger(publisher) as events:
         with monkeypatch.context() as broken:
             broken.setattr(events, "_deliver", failing(LookupError("no")))

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from ingest_api.body import parse, reason
-from ingest_api.problems import BadBody
-from schemas import EventIn, Malformed, RejectionCode
+from attemptlog.ingest_api.body import parse, reason
+from attemptlog.ingest_api.problems import BadBody
+from attemptlog.schemas import EventIn, Malformed, RejectionCode
 
 UUID = "01890a5d-ac96-774b-bcce-b302099a8057"
 

@@ -5,12 +5,12 @@ from datetime import timedelta
 
 import pytest
 
-from cli.errors import OperatorError
-from cli.simulation import browser
-from cli.simulation.batches import Batch
-from cli.simulation.browser import Browsers
-from cli.simulation.record import Record
-from cli.tokens import TokenMint
+from attemptlog.cli.errors import OperatorError
+from attemptlog.cli.simulation import browser
+from attemptlog.cli.simulation.batches import Batch
+from attemptlog.cli.simulation.browser import Browsers
+from attemptlog.cli.simulation.record import Record
+from attemptlog.cli.tokens import TokenMint
 
 BATCH = Batch("a session", "a user", [1, 2, 3], b"{}", timedelta(0))
 ACCEPTED = (202, b'{"accepted":3,"rejected":0}', "")

@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from attemptlog.local_stack.ports import HOST, free_port
 from chaos.proxy import Proxy
-from local_stack.ports import HOST, free_port
 from tests.support.eventually import eventually
 
 Stream = tuple[asyncio.StreamReader, asyncio.StreamWriter]

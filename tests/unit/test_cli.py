@@ -8,10 +8,10 @@ import psycopg
 import pytest
 from typer.testing import CliRunner
 
-from cli.app import EXAMPLES, app
-from cli.errors import PLAIN_ERRORS, OperatorError, sentence
-from cli.layout import wanted_layout
-from cli.tokens import TokenMint
+from attemptlog.cli.app import EXAMPLES, app
+from attemptlog.cli.errors import PLAIN_ERRORS, OperatorError, sentence
+from attemptlog.cli.layout import wanted_layout
+from attemptlog.cli.tokens import TokenMint
 
 SECRET = "a secret of the tests, 32 bytes or more"
 

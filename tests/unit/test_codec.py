@@ -6,8 +6,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas import EVENT_TYPES, PAGE_DROP_REASONS, SOURCES, Envelope, Undecodable, decode, encode, new_event_id
-from schemas.fields import MAX_SEQ, compact
+from attemptlog.schemas import (
+    EVENT_TYPES,
+    PAGE_DROP_REASONS,
+    SOURCES,
+    Envelope,
+    Undecodable,
+    decode,
+    encode,
+    new_event_id,
+)
+from attemptlog.schemas.fields import MAX_SEQ, compact
 
 UUID = "01890a5d-ac96-774b-bcce-b302099a8057"
 TEXT = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=20)

@@ -10,13 +10,13 @@ import pytest
 from aiokafka import TopicPartition
 from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaConnectionError
 
-from consumer.batches import LONGEST_PAUSE, Batches, pauses
-from consumer.decoding import Batch
-from consumer.errors import CannotRun, Hole, OffsetGap, StoreUnavailable
-from consumer.identity import Entry
-from consumer.losses import Losses
-from consumer.metrics import Metrics
-from consumer.store import Stored
+from attemptlog.consumer.batches import LONGEST_PAUSE, Batches, pauses
+from attemptlog.consumer.decoding import Batch
+from attemptlog.consumer.errors import CannotRun, Hole, OffsetGap, StoreUnavailable
+from attemptlog.consumer.identity import Entry
+from attemptlog.consumer.losses import Losses
+from attemptlog.consumer.metrics import Metrics
+from attemptlog.consumer.store import Stored
 from tests.support.consumer import FakeRecord, Partition
 from tests.support.eventually import eventually
 
@@ -356,7 +356,7 @@ async def test_what_came_through_a_connection_that_nobody_looked_through_is_read
 
 
 async def test_a_batch_waits_for_kafka_to_say_which_log_it_is_of(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("consumer.batches.FIRST_PAUSE", 0.001)
+    monkeypatch.setattr("attemptlog.consumer.batches.FIRST_PAUSE", 0.001)
     store, admission = FakeStore(), Admission({}, lets_in=True, errors=[KafkaConnectionError(), TimeoutError()])
     batches = Batches([store], "t", Metrics(), asyncio.Event(), admission)
     await batches.take(Partition().records(b""), FakeLog())

@@ -2,10 +2,10 @@
 
 import pytest
 
-from consumer.decoding import MAX_DETAIL, decode_batch, printable
-from consumer.errors import Hole
-from consumer.log import Mark, digest_of
-from schemas import encode
+from attemptlog.consumer.decoding import MAX_DETAIL, decode_batch, printable
+from attemptlog.consumer.errors import Hole
+from attemptlog.consumer.log import Mark, digest_of
+from attemptlog.schemas import encode
 from tests.support.consumer import FakeRecord, Partition, envelope
 from tests.support.http import Exam
 

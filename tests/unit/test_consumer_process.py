@@ -6,8 +6,8 @@ import logging
 import pytest
 from pydantic import ValidationError
 
-from consumer.logs import JsonLines, Unrepeated
-from consumer.settings import ConsumerSettings
+from attemptlog.consumer.logs import JsonLines, Unrepeated
+from attemptlog.consumer.settings import ConsumerSettings
 
 SECRET = "not-for-anybody"
 

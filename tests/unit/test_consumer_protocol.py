@@ -7,7 +7,7 @@ from aiokafka.errors import for_code
 from aiokafka.protocol.group import HeartbeatRequest
 from aiokafka.protocol.metadata import MetadataRequest
 
-from consumer.protocol import FENCED_INSTANCE_ID, StaticHeartbeatRequest, TopicMetadataRequest
+from attemptlog.consumer.protocol import FENCED_INSTANCE_ID, StaticHeartbeatRequest, TopicMetadataRequest
 
 TOPIC_ID = UUID("01890a5d-ac96-774b-bcce-b302099a8057")
 

@@ -13,11 +13,11 @@ import typer.main
 import yaml
 from pydantic_settings import BaseSettings
 
-from cli.app import app
-from cli.settings import CliSettings
-from consumer.settings import ConsumerSettings
-from ingest_api.settings import IngestSettings
-from local_stack.kafka_jars import KAFKA_VERSION
+from attemptlog.cli.app import app
+from attemptlog.cli.settings import CliSettings
+from attemptlog.consumer.settings import ConsumerSettings
+from attemptlog.ingest_api.settings import IngestSettings
+from attemptlog.local_stack.kafka_jars import KAFKA_VERSION
 from tests.support.documents import ROOT
 
 DEPLOY = ROOT / "deploy"
@@ -124,8 +124,8 @@ def test_the_images_are_the_versions_that_the_tests_run_on() -> None:
 
 def test_the_image_holds_every_package_and_nothing_else_of_the_repository() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
-    packages = set(project["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"])
-    needed = packages | {"pyproject.toml", "requirements.lock", project["project"]["readme"]}
+    linked = {entry.readlink().name for entry in (ROOT / "attemptlog").iterdir() if entry.is_symlink()}
+    needed = linked | {"attemptlog", "pyproject.toml", "requirements.lock", project["project"]["readme"]}
     copied = {source for words in instructions("COPY") if "--from=build" not in words for source in words[:-1]}
     ignored = (DEPLOY / "Dockerfile.dockerignore").read_text().split()
     assert copied == needed

@@ -16,19 +16,19 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 from pydantic_settings import BaseSettings
 
-from cli.app import app
-from cli.settings import CliSettings
-from consumer.metrics import Metrics as ConsumerMetrics
-from consumer.settings import ConsumerSettings
-from ingest_api.metrics import Metrics as GatewayMetrics
-from ingest_api.openapi import ProblemDocument
-from ingest_api.problems import PROBLEMS
-from ingest_api.settings import IngestSettings
-from publisher.metrics import DropReason
-from publisher.metrics import Metrics as LoggerMetrics
-from schemas import EVENT_TYPES, EventIn, IngestReply, IngestRequest, RejectionCode, decode
-from schemas.documents import PAYLOAD_EXAMPLES
-from schemas.kafka import KafkaSecurity
+from attemptlog.cli.app import app
+from attemptlog.cli.settings import CliSettings
+from attemptlog.consumer.metrics import Metrics as ConsumerMetrics
+from attemptlog.consumer.settings import ConsumerSettings
+from attemptlog.ingest_api.metrics import Metrics as GatewayMetrics
+from attemptlog.ingest_api.openapi import ProblemDocument
+from attemptlog.ingest_api.problems import PROBLEMS
+from attemptlog.ingest_api.settings import IngestSettings
+from attemptlog.publisher.metrics import DropReason
+from attemptlog.publisher.metrics import Metrics as LoggerMetrics
+from attemptlog.schemas import EVENT_TYPES, EventIn, IngestReply, IngestRequest, RejectionCode, decode
+from attemptlog.schemas.documents import PAYLOAD_EXAMPLES
+from attemptlog.schemas.kafka import KafkaSecurity
 from tests.support.documents import (
     DOCUMENTS,
     LINK,

@@ -4,8 +4,8 @@ from typing import Any
 import orjson
 import pytest
 
-from schemas import EVENT_TYPES, Envelope, IngestRequest, Malformed, decode
-from schemas.documents import PAYLOAD_EXAMPLES, asyncapi, envelope_schema, ingest_request_schema
+from attemptlog.schemas import EVENT_TYPES, Envelope, IngestRequest, Malformed, decode
+from attemptlog.schemas.documents import PAYLOAD_EXAMPLES, asyncapi, envelope_schema, ingest_request_schema
 
 TEXTS_OF_AN_EXAM = {"text", "question", "answer", "body", "title"}
 

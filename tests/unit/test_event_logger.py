@@ -20,9 +20,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry
 
-from publisher import EventLogger, KafkaPublisher, KafkaUnavailable, MemoryPublisher
-from publisher.metrics import Metrics
-from schemas import Envelope, decode, encode
+from attemptlog.publisher import EventLogger, KafkaPublisher, KafkaUnavailable, MemoryPublisher
+from attemptlog.publisher.metrics import Metrics
+from attemptlog.schemas import Envelope, decode, encode
 from tests.support.eventually import eventually
 
 SESSION = "01890a5d-ac96-774b-bcce-b302099a8057"
@@ -478,7 +478,7 @@ async def test_drops_are_told_in_one_line_by_reason_and_without_payload(caplog: 
 async def test_drops_are_told_once_an_interval_while_the_publisher_hangs(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("publisher.logger.TELL_EVERY", SHORT)
+    monkeypatch.setattr("attemptlog.publisher.logger.TELL_EVERY", SHORT)
     async with EventLogger(Hanging(), max_queued=1, stop_deadline=SHORT) as events:
         for number in range(1, 4):
             for _ in range(number * 10):

@@ -4,8 +4,8 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from schemas import MAX_PAYLOAD_BYTES
-from schemas.fields import PayloadJson, Seq, Timestamp, UuidText
+from attemptlog.schemas import MAX_PAYLOAD_BYTES
+from attemptlog.schemas.fields import PayloadJson, Seq, Timestamp, UuidText
 
 UUID = "01890a5d-ac96-774b-bcce-b302099a8057"
 

@@ -4,15 +4,15 @@ from collections.abc import Collection, Mapping
 
 import pytest
 
-from ingest_api.auth import Caller
-from ingest_api.intake import Intake
-from ingest_api.metrics import Metrics
-from ingest_api.problems import NothingAllowed
-from ingest_api.rate import TokenBuckets
-from ingest_api.refusals import Refusals
-from ingest_api.sessions import MemorySessions, Session
-from publisher import MemoryPublisher
-from schemas import IngestRequest
+from attemptlog.ingest_api.auth import Caller
+from attemptlog.ingest_api.intake import Intake
+from attemptlog.ingest_api.metrics import Metrics
+from attemptlog.ingest_api.problems import NothingAllowed
+from attemptlog.ingest_api.rate import TokenBuckets
+from attemptlog.ingest_api.refusals import Refusals
+from attemptlog.ingest_api.sessions import MemorySessions, Session
+from attemptlog.publisher import MemoryPublisher
+from attemptlog.schemas import IngestRequest
 from tests.support.http import Exam
 
 EXAM = Exam()

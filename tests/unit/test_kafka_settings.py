@@ -6,14 +6,14 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 from typer.testing import CliRunner
 
-from cli.app import app
-from cli.settings import CliSettings
-from consumer.settings import ConsumerSettings
+from attemptlog.cli.app import app
+from attemptlog.cli.settings import CliSettings
+from attemptlog.consumer.settings import ConsumerSettings
+from attemptlog.ingest_api.settings import IngestSettings
+from attemptlog.publisher import KafkaPublisher
+from attemptlog.schemas.kafka import BootstrapServers
+from attemptlog.schemas.topics import TopicName
 from examples.exam_platform.sessions.settings import PlatformSettings
-from ingest_api.settings import IngestSettings
-from publisher import KafkaPublisher
-from schemas.kafka import BootstrapServers
-from schemas.topics import TopicName
 
 SETTINGS = (IngestSettings, ConsumerSettings, CliSettings, PlatformSettings)
 GIVEN = {"kafka_bootstrap_servers": "kafka:9092", "database_url": "postgresql://h/d", "jwt_secret": "s" * 32}

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
-from ingest_api.auth import Authenticator
-from ingest_api.keys import JWKS_BURST, MAX_JWKS_BYTES, MAX_WAITING, KeySet
-from ingest_api.problems import Unauthenticated, Unavailable
+from attemptlog.ingest_api.auth import Authenticator
+from attemptlog.ingest_api.keys import JWKS_BURST, MAX_JWKS_BYTES, MAX_WAITING, KeySet
+from attemptlog.ingest_api.problems import Unauthenticated, Unavailable
 from tests.support.eventually import eventually
 from tests.support.http import JWT_SECRET
 from tests.support.key_server import (
@@ -74,7 +74,7 @@ class Gateway:
 
 def be_patient_no_longer_than(moment: timedelta, monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
     for name in names:
-        monkeypatch.setattr(f"ingest_api.keys.JWKS_{name}", moment)
+        monkeypatch.setattr(f"attemptlog.ingest_api.keys.JWKS_{name}", moment)
 
 
 def a_set(*jwks: Any) -> Answer:

@@ -9,8 +9,8 @@ import pytest
 from aiokafka.errors import KafkaTimeoutError
 from aiokafka.producer.message_accumulator import BatchBuilder
 
-from publisher import KafkaUnavailable
-from publisher.lanes import Lanes
+from attemptlog.publisher import KafkaUnavailable
+from attemptlog.publisher.lanes import Lanes
 from tests.support.eventually import eventually
 
 LONG = timedelta(seconds=60)

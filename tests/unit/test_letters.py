@@ -1,9 +1,9 @@
 import re
 from pathlib import Path
 
-import migrations
-from cli.letters import READABLE_BYTES, Reason, event_in, readable
-from schemas import Envelope, encode, new_event_id
+from attemptlog import migrations
+from attemptlog.cli.letters import READABLE_BYTES, Reason, event_in, readable
+from attemptlog.schemas import Envelope, encode, new_event_id
 from tests.support.consumer import envelope
 from tests.support.http import Exam
 

@@ -5,7 +5,7 @@ from aiokafka.producer.message_accumulator import BatchBuilder
 from hypothesis import given
 from hypothesis import strategies as st
 
-from publisher.limits import ENOUGH_BYTES, MAX_BATCH_BYTES, Limits
+from attemptlog.publisher.limits import ENOUGH_BYTES, MAX_BATCH_BYTES, Limits
 
 
 def test_a_wide_topic_changes_nothing() -> None:

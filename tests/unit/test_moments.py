@@ -3,7 +3,7 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 import typer
 
-from cli.moments import moment, parse_moment, shown
+from attemptlog.cli.moments import moment, parse_moment, shown
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
 

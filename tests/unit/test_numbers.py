@@ -9,9 +9,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from consumer.columns import columns_of, line_of
-from ingest_api.body import parse, reason
-from schemas import EventIn, Malformed, Undecodable, decode
+from attemptlog.consumer.columns import columns_of, line_of
+from attemptlog.ingest_api.body import parse, reason
+from attemptlog.schemas import EventIn, Malformed, Undecodable, decode
 from tests.unit.test_codec import UUID, envelope
 
 KEPT = [

@@ -3,9 +3,9 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from schemas import EVENT_TYPES, EventType
-from schemas.documents import PAYLOAD_EXAMPLES
-from schemas.payloads import PAYLOAD_SHAPES
+from attemptlog.schemas import EVENT_TYPES, EventType
+from attemptlog.schemas.documents import PAYLOAD_EXAMPLES
+from attemptlog.schemas.payloads import PAYLOAD_SHAPES
 
 
 def fits(event_type: EventType, payload: dict[str, Any]) -> bool:

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from cli import ports as module
-from cli.errors import OperatorError
-from cli.ports import Ports
-from local_stack.ports import free_port
+from attemptlog.cli import ports as module
+from attemptlog.cli.errors import OperatorError
+from attemptlog.cli.ports import Ports
+from attemptlog.local_stack.ports import free_port
 from tests.support.documents import ROOT
 
 

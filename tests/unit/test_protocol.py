@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from ingest_api.protocol import LINE_BYTES, MAX_PIPELINED
+from attemptlog.ingest_api.protocol import LINE_BYTES, MAX_PIPELINED
 from tests.support.eventually import eventually
 from tests.support.http import PATH
 from tests.support.wire import TURNS, Side, Wire, batch, chunked, cut, head, turns, wire, with_length
@@ -428,7 +428,7 @@ async def test_when_all_are_served_one_more_is_told_to_come_again() -> None:
 
 ROOM = """
 import resource, sys
-from ingest_api.connections import room_for
+from attemptlog.ingest_api.connections import room_for
 resource.setrlimit(resource.RLIMIT_NOFILE, (int(sys.argv[1]), int(sys.argv[2])))
 print(room_for(4096), resource.getrlimit(resource.RLIMIT_NOFILE)[0])
 """

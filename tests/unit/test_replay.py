@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from cli.errors import OperatorError
-from cli.simulation.replay import COLUMNS, Log
+from attemptlog.cli.errors import OperatorError
+from attemptlog.cli.simulation.replay import COLUMNS, Log
 
 HEADER = ",".join(COLUMNS)
 GOOD = [

@@ -7,9 +7,9 @@ from datetime import timedelta
 
 import pytest
 
-from consumer.errors import StoreUnavailable
-from consumer.metrics import Metrics
-from consumer.retries import LONGEST_PAUSE, Retries, longer
+from attemptlog.consumer.errors import StoreUnavailable
+from attemptlog.consumer.metrics import Metrics
+from attemptlog.consumer.retries import LONGEST_PAUSE, Retries, longer
 from tests.support.eventually import eventually
 
 TICK = timedelta(milliseconds=1)

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from cli.settings import CliSettings
-from consumer.settings import ConsumerSettings
-from ingest_api.settings import IngestSettings
-from schemas.kafka import KafkaSecurity
+from attemptlog.cli.settings import CliSettings
+from attemptlog.consumer.settings import ConsumerSettings
+from attemptlog.ingest_api.settings import IngestSettings
+from attemptlog.schemas.kafka import KafkaSecurity
 from tests.support.certificates import Authority
 
 SECRET = "nobody-may-read-this-and-it-is-long-enough"

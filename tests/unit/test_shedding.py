@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 from starlette.types import Message, Scope
 
-from ingest_api.app import create_app
-from ingest_api.services import Services
-from ingest_api.sessions import MemorySessions, Session
-from ingest_api.settings import IngestSettings
-from publisher import MemoryPublisher
-from schemas import Envelope
+from attemptlog.ingest_api.app import create_app
+from attemptlog.ingest_api.services import Services
+from attemptlog.ingest_api.sessions import MemorySessions, Session
+from attemptlog.ingest_api.settings import IngestSettings
+from attemptlog.publisher import MemoryPublisher
+from attemptlog.schemas import Envelope
 from tests.support.eventually import eventually
 from tests.support.http import JWT_SECRET, PATH, Exam, token
 

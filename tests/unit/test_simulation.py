@@ -7,11 +7,11 @@ import orjson
 import pytest
 from typer import BadParameter
 
-from cli.simulate import parse_share
-from cli.simulation.batches import Mishaps, batches_of
-from cli.simulation.candidate import roster_of, sittings_of
-from cli.simulation.sitting import Event, Sitting, elapsed_ms
-from schemas import IngestRequest, Malformed
+from attemptlog.cli.simulate import parse_share
+from attemptlog.cli.simulation.batches import Mishaps, batches_of
+from attemptlog.cli.simulation.candidate import roster_of, sittings_of
+from attemptlog.cli.simulation.sitting import Event, Sitting, elapsed_ms
+from attemptlog.schemas import IngestRequest, Malformed
 
 CLASS = list(sittings_of(600, "a class"))
 QUESTIONS = roster_of(600, "a class").question_ids

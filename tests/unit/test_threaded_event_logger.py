@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from prometheus_client import CollectorRegistry
 
-from publisher import EventLogger, MemoryPublisher, ThreadedEventLogger
-from publisher.metrics import Metrics
+from attemptlog.publisher import EventLogger, MemoryPublisher, ThreadedEventLogger
+from attemptlog.publisher.metrics import Metrics
 from tests.support.eventually import eventually
 from tests.unit.test_event_logger import SESSION, USER, Failing, Hanging
 

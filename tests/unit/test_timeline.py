@@ -4,9 +4,9 @@ from typing import Any
 from psycopg.types.multirange import Multirange
 from psycopg.types.range import Range
 
-from cli.sessions import ranges_text
-from cli.timeline import DEAD_LETTER, DROP, EVENT, GAP, gaps, timeline
-from schemas import encode
+from attemptlog.cli.sessions import ranges_text
+from attemptlog.cli.timeline import DEAD_LETTER, DROP, EVENT, GAP, gaps, timeline
+from attemptlog.schemas import encode
 from tests.support.consumer import envelope
 from tests.support.http import Exam
 

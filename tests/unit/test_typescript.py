@@ -3,9 +3,9 @@ from pathlib import Path
 
 from typer.testing import CliRunner
 
-from cli.app import app
-from schemas import EVENT_TYPES
-from schemas.typescript import typescript
+from attemptlog.cli.app import app
+from attemptlog.schemas import EVENT_TYPES
+from attemptlog.schemas.typescript import typescript
 
 EVENTS_TS = Path(__file__).parents[2] / "client/src/events.ts"
 

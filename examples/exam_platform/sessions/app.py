@@ -8,6 +8,8 @@ from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 from psycopg_pool import AsyncConnectionPool
 
+from attemptlog.publisher import EventLogger, KafkaPublisher, Publisher
+from attemptlog.publisher.metrics import Metrics
 from examples.exam_platform.sessions.attempts import Attempts
 from examples.exam_platform.sessions.candidates import Candidates
 from examples.exam_platform.sessions.models import Config
@@ -18,8 +20,6 @@ from examples.exam_platform.sessions.services import Services, State
 from examples.exam_platform.sessions.settings import PlatformSettings
 from examples.exam_platform.sessions.store import connections
 from examples.exam_platform.sessions.tokens import Tokens
-from publisher import EventLogger, KafkaPublisher, Publisher
-from publisher.metrics import Metrics
 
 MAX_BODY_BYTES = 8 * 1024  # a name of 80 characters, or an answer
 

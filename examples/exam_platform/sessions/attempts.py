@@ -9,6 +9,7 @@ from weakref import WeakValueDictionary
 
 from psycopg_pool import AsyncConnectionPool
 
+from attemptlog.publisher import EventLogger
 from examples.exam_platform.sessions import events
 from examples.exam_platform.sessions.events import Happening
 from examples.exam_platform.sessions.models import Answer, AnswerBody, Events, Exam, Review, Session, Submitted
@@ -22,7 +23,6 @@ from examples.exam_platform.sessions.problems import (
 from examples.exam_platform.sessions.rows import Attempt
 from examples.exam_platform.sessions.store import Store
 from examples.exam_platform.sessions.views import answered, review, session
-from publisher import EventLogger
 
 MAX_OPEN_SESSIONS = 10  # of one candidate; a person sits one exam at a time
 MAX_EVENTS_SHOWN = 50

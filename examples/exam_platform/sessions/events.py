@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from uuid import UUID
 
+from attemptlog.schemas import EventType
 from examples.exam_platform.sessions.rows import Item
-from schemas import EventType
 
 
 @dataclass(frozen=True, slots=True)

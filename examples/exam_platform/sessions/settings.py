@@ -6,10 +6,10 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from schemas import ATTEMPT_EVENTS
-from schemas.kafka import BootstrapServers
-from schemas.postgres import DatabaseUrl
-from schemas.topics import TopicName
+from attemptlog.schemas import ATTEMPT_EVENTS
+from attemptlog.schemas.kafka import BootstrapServers
+from attemptlog.schemas.postgres import DatabaseUrl
+from attemptlog.schemas.topics import TopicName
 
 MIN_SECRET_BYTES = 32  # RFC 7518, 3.2
 
