@@ -12,8 +12,8 @@ from urllib.parse import urlencode
 import psutil
 import psycopg
 
-from attemptlog.cli.simulation.sitting import Roster
 from attemptlog.local_stack.ports import HOST, free_port
+from attemptlog.simulation.sitting import Roster
 from benchmarks.processes import ROOT, cpu_seconds, is_alive, memory_of, running
 from benchmarks.rows import rate_of
 from benchmarks.school import School

@@ -13,12 +13,12 @@ from typing import TypeVar
 
 import orjson
 
-from attemptlog.cli.simulation.browser import PATH
-from attemptlog.cli.simulation.candidate import roster_of, sittings_of
-from attemptlog.cli.simulation.replay import Log
-from attemptlog.cli.simulation.sitting import EXAM_STARTS_AT, Event, Roster, Sitting
-from attemptlog.cli.tokens import TokenMint
 from attemptlog.schemas import Envelope, new_event_id
+from attemptlog.simulation.browser import PATH
+from attemptlog.simulation.candidate import roster_of, sittings_of
+from attemptlog.simulation.replay import Log
+from attemptlog.simulation.sitting import EXAM_STARTS_AT, Event, Roster, Sitting
+from attemptlog.simulation.tokens import TokenMint
 
 SECRET = "a secret of the benchmark, 32 bytes or more"  # noqa: S105
 SENT_TWICE = 0.03  # share of the events; the second comes a while after the first, as after a timeout

@@ -16,11 +16,11 @@ from psycopg import AsyncConnection, sql
 
 from attemptlog import migrations
 from attemptlog.cli.kafka import admin_client, offsets
-from attemptlog.cli.simulation.enrolment import enrol
-from attemptlog.cli.simulation.sitting import Roster
 from attemptlog.local_stack import LocalStack
 from attemptlog.publisher import KafkaPublisher
 from attemptlog.schemas import ATTEMPT_EVENTS, Envelope
+from attemptlog.simulation.enrolment import enrol
+from attemptlog.simulation.sitting import Roster
 from benchmarks.school import School
 
 CHUNK = 5_000  # envelopes a publish

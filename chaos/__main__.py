@@ -15,9 +15,9 @@ import typer
 
 from attemptlog.cli.console import err, out, print_error
 from attemptlog.cli.errors import sentence
-from attemptlog.cli.simulation.candidate import roster_of
-from attemptlog.cli.simulation.enrolment import enrol
-from attemptlog.cli.tokens import TokenMint
+from attemptlog.simulation.candidate import roster_of
+from attemptlog.simulation.enrolment import enrol
+from attemptlog.simulation.tokens import TokenMint
 from chaos.faults import ALONE, FAULTS
 from chaos.load import Load
 from chaos.plan import Strike, plan

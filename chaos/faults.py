@@ -12,8 +12,8 @@ import psycopg
 from attemptlog.cli.accept_log import accept
 from attemptlog.cli.audit import drain, take_audit
 from attemptlog.cli.kafka import admin_client, describe
-from attemptlog.cli.logs import compare_logs
 from attemptlog.cli.topics import ensure_topic
+from attemptlog.event_store.comparison import compare_logs
 from chaos.proxy import End, Proxy
 from chaos.service import Service
 from chaos.stage import SESSION_TIMEOUT, Stage

@@ -14,9 +14,9 @@ from uuid import UUID
 import httpx
 import orjson
 
-from attemptlog.cli.simulation.sitting import Roster
-from attemptlog.cli.tokens import TokenMint
 from attemptlog.schemas import IngestReply
+from attemptlog.simulation.sitting import Roster
+from attemptlog.simulation.tokens import TokenMint
 from chaos.accounting import Event, Record
 
 PATH = "/v1/telemetry/events"

@@ -11,7 +11,7 @@ from aiokafka.errors import KafkaError
 
 from attemptlog.cli.audit import settled_audit
 from attemptlog.cli.errors import OperatorError
-from attemptlog.cli.ledger import NOTHING, Audit, Counts
+from attemptlog.event_store.accounts import NOTHING, Audit, Counts
 from chaos.accounting import problems, read_stored
 from chaos.faults import FAULTS
 from chaos.load import Load

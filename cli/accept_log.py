@@ -8,12 +8,12 @@ from rich.table import Table
 
 from attemptlog.cli.console import out, print_json, working_on
 from attemptlog.cli.errors import OperatorError
-from attemptlog.cli.logs import Comparison, compare_logs
 from attemptlog.cli.postgres import open_transaction
 from attemptlog.cli.settings import CliSettings
 from attemptlog.cli.who import ByOption, os_user
-from attemptlog.consumer.books import read_log
-from attemptlog.consumer.identity import FIRST_LOG, NOTHING_YET
+from attemptlog.event_store.books import read_log
+from attemptlog.event_store.comparison import Comparison, compare_logs
+from attemptlog.event_store.identity import FIRST_LOG, NOTHING_YET
 
 # Whoever stores a batch has to be through, and to look again which log the ledger is about.
 LOCK_LEDGER = "LOCK TABLE partition_ledger IN EXCLUSIVE MODE"

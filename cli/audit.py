@@ -13,10 +13,10 @@ from rich.table import Table
 
 from attemptlog.cli.console import out, print_json, working_on
 from attemptlog.cli.kafka import no_such_topic, offsets
-from attemptlog.cli.ledger import NOTHING, Audit, Counts, PartitionAccount
-from attemptlog.cli.logs import compare_logs
 from attemptlog.cli.postgres import open_transaction
 from attemptlog.cli.settings import CliSettings
+from attemptlog.event_store.accounts import NOTHING, Audit, Counts, PartitionAccount
+from attemptlog.event_store.comparison import compare_logs
 
 POLL_SECONDS = 0.1
 

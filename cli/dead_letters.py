@@ -16,7 +16,9 @@ from rich.text import Text
 from attemptlog.cli import moments
 from attemptlog.cli.console import err, out, print_json
 from attemptlog.cli.errors import OperatorError
-from attemptlog.cli.letters import (
+from attemptlog.cli.settings import CliSettings
+from attemptlog.cli.who import ByOption, os_user
+from attemptlog.event_store.dead_letters import (
     FIELDS,
     Letter,
     Reason,
@@ -29,10 +31,8 @@ from attemptlog.cli.letters import (
     select_open,
     visible,
 )
-from attemptlog.cli.settings import CliSettings
-from attemptlog.cli.who import ByOption, os_user
-from attemptlog.consumer.errors import ConsumerError
-from attemptlog.consumer.replay import BATCH_LETTERS, Replays
+from attemptlog.event_store.errors import ConsumerError
+from attemptlog.event_store.replays import BATCH_LETTERS, Replays
 
 STORED = ("inserted", "duplicate")
 

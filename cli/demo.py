@@ -6,11 +6,11 @@ import typer
 
 from attemptlog.cli.console import print_error
 from attemptlog.cli.interrupts import INTERRUPTED
-from attemptlog.cli.pipeline import running_pipeline
-from attemptlog.cli.ports import Ports
 from attemptlog.cli.settings import STACK_DIRECTORY
 from attemptlog.cli.simulate import DEFAULT_CANDIDATES
 from attemptlog.cli.up import ConsumerPort, GatewayPort, KafkaPort, PostgresPort, sit_exam
+from attemptlog.local_pipeline.pipeline import running_pipeline
+from attemptlog.local_pipeline.ports import Ports
 
 
 def demo(

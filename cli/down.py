@@ -7,9 +7,9 @@ from pathlib import Path
 
 from attemptlog.cli.console import out, working_on
 from attemptlog.cli.errors import OperatorError
-from attemptlog.cli.folder import owner_of
-from attemptlog.cli.services import services_in
 from attemptlog.cli.settings import ENVIRONMENT_FILE, STACK_DIRECTORY
+from attemptlog.local_pipeline.folder import owner_of
+from attemptlog.local_pipeline.services import services_in
 from attemptlog.local_stack import stop_leftovers
 from attemptlog.local_stack.processes import end
 

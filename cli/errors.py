@@ -7,7 +7,7 @@ import psycopg
 from aiokafka.errors import KafkaError
 from pydantic import ValidationError
 
-from attemptlog.schemas.postgres import wrong_pooling
+from attemptlog.runtime.postgres import wrong_pooling
 
 # Their messages are for the operator already. By name, because importing their packages takes a second that a command
 # which never touches them should not spend.

@@ -6,10 +6,10 @@ from typing import Annotated
 import typer
 import uvicorn
 
-from attemptlog.consumer.logs import log_config
 from attemptlog.ingest_api.app import Gateway, create_app
 from attemptlog.ingest_api.protocol import GatewayProtocol
 from attemptlog.ingest_api.settings import IngestSettings
+from attemptlog.runtime.logs import log_config
 
 GRACE = 10  # seconds that requests in flight get when it is told to stop
 

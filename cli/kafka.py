@@ -10,10 +10,10 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaConnectionError
 
 from attemptlog.cli.errors import OperatorError
-from attemptlog.cli.ledger import Offsets
 from attemptlog.cli.settings import CliSettings
-from attemptlog.schemas.kafka import why_refused
-from attemptlog.schemas.metadata import look_only
+from attemptlog.event_store.accounts import Offsets
+from attemptlog.runtime.kafka import why_refused
+from attemptlog.runtime.metadata import look_only
 
 REQUEST_TIMEOUT_MS = 10_000
 

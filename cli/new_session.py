@@ -11,10 +11,10 @@ import typer
 from attemptlog.cli.console import out, print_json
 from attemptlog.cli.postgres import open_transaction
 from attemptlog.cli.settings import DEFAULT_GATEWAY, CliSettings
-from attemptlog.cli.simulation.browser import PATH
-from attemptlog.cli.simulation.enrolment import enrol
-from attemptlog.cli.simulation.sitting import Roster
-from attemptlog.cli.tokens import TokenMint
+from attemptlog.simulation.browser import PATH
+from attemptlog.simulation.enrolment import enrol
+from attemptlog.simulation.sitting import Roster
+from attemptlog.simulation.tokens import TokenMint
 
 ITEMS = 8
 

@@ -8,8 +8,8 @@ import psycopg
 from psycopg import AsyncConnection, Connection, IsolationLevel, sql
 
 from attemptlog.cli.errors import OperatorError
-from attemptlog.schemas import postgres
-from attemptlog.schemas.postgres import Survey
+from attemptlog.runtime import postgres
+from attemptlog.runtime.postgres import Survey
 
 # Behind a pooler, what is prepared or set for longer than a transaction would be met by somebody else.
 CONNECTION: dict[str, Any] = {"autocommit": True, "prepare_threshold": None}

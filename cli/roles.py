@@ -2,9 +2,9 @@
 
 from psycopg import AsyncConnection
 
-from attemptlog.consumer import sql
+from attemptlog.event_store import sql
 from attemptlog.ingest_api import sessions
-from attemptlog.schemas.grants import EXAMINE, Finding, faults, needs
+from attemptlog.runtime.grants import EXAMINE, Finding, faults, needs
 
 NEEDED = {"attemptlog_gateway": sessions.GRANTS, "attemptlog_consumer": sql.GRANTS}
 

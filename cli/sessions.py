@@ -12,12 +12,12 @@ from rich.table import Table
 from rich.text import Text
 
 from attemptlog.cli import moments
-from attemptlog.cli.completeness import Session, read_session, read_streams_with_gaps
 from attemptlog.cli.console import fact_table, out, print_json
-from attemptlog.cli.letters import Row, visible
 from attemptlog.cli.new_session import create
 from attemptlog.cli.settings import CliSettings
-from attemptlog.cli.timeline import DEAD_LETTER, DROP, EVENT, GAP, Entry, gaps
+from attemptlog.event_store.dead_letters import Row, visible
+from attemptlog.event_store.sessions import Session, read_session, read_streams_with_gaps
+from attemptlog.event_store.timeline import DEAD_LETTER, DROP, EVENT, GAP, Entry, gaps
 
 DEFAULT_AGE = timedelta(hours=24)
 SHOWN_GAPS = 6  # on one line

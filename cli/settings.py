@@ -7,8 +7,8 @@ from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
 from attemptlog.cli.errors import OperatorError
+from attemptlog.runtime.kafka import BootstrapServers, KafkaSecurity
 from attemptlog.schemas import ATTEMPT_EVENTS
-from attemptlog.schemas.kafka import BootstrapServers, KafkaSecurity
 from attemptlog.schemas.topics import TopicName
 
 STACK_DIRECTORY = Path(".attemptlog")

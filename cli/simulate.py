@@ -14,14 +14,14 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 from attemptlog.cli.audit import verdict
 from attemptlog.cli.console import err, fact_table, out, print_error, print_json, working_on
 from attemptlog.cli.settings import DEFAULT_GATEWAY, CliSettings
-from attemptlog.cli.simulation.accounts import Account
-from attemptlog.cli.simulation.batches import Mishaps
-from attemptlog.cli.simulation.candidate import roster_of, sittings_of
-from attemptlog.cli.simulation.record import Record
-from attemptlog.cli.simulation.replay import Log
-from attemptlog.cli.simulation.run import Addresses, Exam
-from attemptlog.cli.simulation.run import simulate as run_simulation
-from attemptlog.cli.tokens import TokenMint
+from attemptlog.simulation.accounts import Account
+from attemptlog.simulation.batches import Mishaps
+from attemptlog.simulation.candidate import roster_of, sittings_of
+from attemptlog.simulation.record import Record
+from attemptlog.simulation.replay import Log
+from attemptlog.simulation.run import Addresses, Exam
+from attemptlog.simulation.run import simulate as run_simulation
+from attemptlog.simulation.tokens import TokenMint
 
 DEFAULT_CANDIDATES = 30
 SEED_OF_FILES = "file"  # the same file is the same events, unless a seed says otherwise

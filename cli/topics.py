@@ -13,8 +13,8 @@ from aiokafka.errors import TopicAlreadyExistsError, for_code
 from attemptlog.cli.console import out, print_json, working_on
 from attemptlog.cli.errors import OperatorError
 from attemptlog.cli.kafka import admin_client, describe, no_such_topic, topic_configs
-from attemptlog.cli.layout import Layout, wanted_layout
 from attemptlog.cli.settings import CliSettings
+from attemptlog.runtime.layout import Layout, wanted_layout
 
 KNOWN_WITHIN = timedelta(seconds=10)
 POLL_SECONDS = 0.05

@@ -8,14 +8,14 @@ from typing import Annotated
 import typer
 
 from attemptlog.cli.console import err, out
-from attemptlog.cli.pipeline import Pipeline, running_pipeline
-from attemptlog.cli.platform import is_here
-from attemptlog.cli.ports import Ports
 from attemptlog.cli.settings import ENVIRONMENT_FILE, STACK_DIRECTORY
 from attemptlog.cli.simulate import DEFAULT_CANDIDATES, class_exam, print_account, run_class
-from attemptlog.cli.simulation.accounts import Account
-from attemptlog.cli.simulation.batches import Mishaps
+from attemptlog.local_pipeline.pipeline import Pipeline, running_pipeline
+from attemptlog.local_pipeline.platform import is_here
+from attemptlog.local_pipeline.ports import Ports
 from attemptlog.local_stack.postgres import BINARIES
+from attemptlog.simulation.accounts import Account
+from attemptlog.simulation.batches import Mishaps
 
 WATCH_SECONDS = 0.5
 

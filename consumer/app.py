@@ -18,19 +18,19 @@ from faststream.kafka.subscriber.usecase import BatchSubscriber
 from prometheus_client import make_asgi_app
 
 from attemptlog.consumer.batches import Batches, pauses
-from attemptlog.consumer.errors import KafkaUnavailable, StoreUnavailable
 from attemptlog.consumer.guard import Guard
 from attemptlog.consumer.health import Health
 from attemptlog.consumer.kafka import GRACE, PatientBroker, ResumeAtLedger, connected, subscribe
-from attemptlog.consumer.logs import log_json_lines
 from attemptlog.consumer.losses import Losses
 from attemptlog.consumer.membership import raise_if_dead, raise_if_fenced
 from attemptlog.consumer.metrics import Metrics
 from attemptlog.consumer.process import Ending
-from attemptlog.consumer.replay import Replays
 from attemptlog.consumer.retries import Retries
 from attemptlog.consumer.settings import ConsumerSettings
-from attemptlog.consumer.store import Store
+from attemptlog.event_store.errors import KafkaUnavailable, StoreUnavailable
+from attemptlog.event_store.replays import Replays
+from attemptlog.event_store.store import Store
+from attemptlog.runtime.logs import log_json_lines
 
 logger = logging.getLogger(__name__)
 

@@ -15,12 +15,12 @@ from typing import Any, Protocol
 from aiokafka import TopicPartition
 from aiokafka.errors import IllegalStateError, KafkaError
 
-from attemptlog.consumer.columns import event_ts_of
-from attemptlog.consumer.decoding import BY_PARTITION, Batch, Record, decode_batch
-from attemptlog.consumer.errors import Hole, OffsetGap, StoreUnavailable
-from attemptlog.consumer.identity import NOTHING_YET, Ledger
 from attemptlog.consumer.metrics import Metrics
-from attemptlog.consumer.store import Stored
+from attemptlog.event_store.columns import event_ts_of
+from attemptlog.event_store.decoding import BY_PARTITION, Batch, Record, decode_batch
+from attemptlog.event_store.errors import Hole, OffsetGap, StoreUnavailable
+from attemptlog.event_store.identity import NOTHING_YET, Ledger
+from attemptlog.event_store.store import Stored
 
 logger = logging.getLogger(__name__)
 

@@ -7,8 +7,8 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.client import ConnectionGroup
 from aiokafka.errors import UnknownTopicOrPartitionError
 
-from attemptlog.consumer.errors import CannotRun, KafkaUnavailable
-from attemptlog.consumer.identity import (
+from attemptlog.event_store.errors import CannotRun, KafkaUnavailable
+from attemptlog.event_store.identity import (
     FIRST_LOG,
     KnownLog,
     Ledger,
@@ -18,8 +18,8 @@ from attemptlog.consumer.identity import (
     objections,
     other_log,
 )
-from attemptlog.consumer.log import FoundLog, Mark, find_log, topic_id_of
-from attemptlog.consumer.store import Store
+from attemptlog.event_store.store import Store
+from attemptlog.runtime.topic_log import FoundLog, Mark, find_log, topic_id_of
 
 CHECK_DEADLINE = 5.0  # seconds
 LOOKS_WITHOUT_TOPIC = 5  # a broker that has just started may not have heard of every topic yet

@@ -6,13 +6,13 @@ import logging
 from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import KafkaError
 
-from attemptlog.consumer.errors import StoreUnavailable
 from attemptlog.consumer.guard import Guard
-from attemptlog.consumer.identity import Ledger
-from attemptlog.consumer.log import FoundLog
 from attemptlog.consumer.losses import Losses
 from attemptlog.consumer.metrics import Metrics
-from attemptlog.consumer.store import Store
+from attemptlog.event_store.errors import StoreUnavailable
+from attemptlog.event_store.identity import Ledger
+from attemptlog.event_store.store import Store
+from attemptlog.runtime.topic_log import FoundLog
 
 logger = logging.getLogger(__name__)
 

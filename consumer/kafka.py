@@ -17,11 +17,11 @@ from faststream.kafka.subscriber.usecase import BatchSubscriber
 from faststream.security import BaseSecurity, SASLPlaintext, SASLScram256, SASLScram512
 
 from attemptlog.consumer.batches import pauses
-from attemptlog.consumer.errors import CannotRun, KafkaUnavailable, StoreUnavailable
-from attemptlog.consumer.identity import NOTHING_YET, Ledger
 from attemptlog.consumer.settings import ConsumerSettings
-from attemptlog.schemas.kafka import KafkaSecurity, why_refused
-from attemptlog.schemas.metadata import look_only
+from attemptlog.event_store.errors import CannotRun, KafkaUnavailable, StoreUnavailable
+from attemptlog.event_store.identity import NOTHING_YET, Ledger
+from attemptlog.runtime.kafka import KafkaSecurity, why_refused
+from attemptlog.runtime.metadata import look_only
 
 logger = logging.getLogger(__name__)
 

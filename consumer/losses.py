@@ -8,7 +8,7 @@ from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 
 from attemptlog.consumer.batches import Batches
-from attemptlog.consumer.errors import Hole
+from attemptlog.event_store.errors import Hole
 
 POSITION_DEADLINE = 1.0  # seconds
 

@@ -5,8 +5,8 @@ import asyncio
 from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import KafkaError
 
-from attemptlog.consumer.errors import CannotRun
-from attemptlog.consumer.protocol import FENCED_INSTANCE_ID, StaticHeartbeatRequest
+from attemptlog.consumer.heartbeat import FENCED_INSTANCE_ID, StaticHeartbeatRequest
+from attemptlog.event_store.errors import CannotRun
 
 FENCE_DEADLINE = 2.0  # seconds
 

@@ -5,8 +5,8 @@ import logging
 import os
 import signal
 
-from attemptlog.consumer.errors import CannotRun
-from attemptlog.consumer.logs import first_line
+from attemptlog.event_store.errors import CannotRun
+from attemptlog.runtime.logs import first_line
 
 logger = logging.getLogger(__name__)
 

@@ -6,8 +6,8 @@ from collections import Counter
 from datetime import timedelta
 from typing import Protocol
 
-from attemptlog.consumer.errors import StoreUnavailable
 from attemptlog.consumer.metrics import Metrics
+from attemptlog.event_store.errors import StoreUnavailable
 
 logger = logging.getLogger(__name__)
 

@@ -5,10 +5,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from attemptlog.runtime.kafka import BootstrapServers, KafkaSecurity
+from attemptlog.runtime.postgres import DatabaseUrl
 from attemptlog.schemas import ATTEMPT_EVENTS
 from attemptlog.schemas.fields import Seconds
-from attemptlog.schemas.kafka import BootstrapServers, KafkaSecurity
-from attemptlog.schemas.postgres import DatabaseUrl
 from attemptlog.schemas.topics import TopicName
 
 MAX_NAME = 249  # characters; Kafka's bound for an instance id, and far below what a group's name may have

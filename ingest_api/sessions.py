@@ -12,8 +12,8 @@ from psycopg import AsyncConnection, Error, IsolationLevel
 from psycopg.rows import TupleRow
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
-from attemptlog.schemas.grants import examine
-from attemptlog.schemas.postgres import conninfo
+from attemptlog.runtime.grants import examine
+from attemptlog.runtime.postgres import conninfo
 
 logger = logging.getLogger(__name__)
 

@@ -9,10 +9,10 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic.functional_validators import BeforeValidator
 from pydantic_settings import NoDecode
 
+from attemptlog.runtime.kafka import BootstrapServers, KafkaSecurity
+from attemptlog.runtime.postgres import DatabaseUrl
 from attemptlog.schemas import ATTEMPT_EVENTS, MAX_EVENTS_PER_BATCH
 from attemptlog.schemas.fields import Seconds
-from attemptlog.schemas.kafka import BootstrapServers, KafkaSecurity
-from attemptlog.schemas.postgres import DatabaseUrl
 from attemptlog.schemas.topics import TopicName
 
 # As browsers serialize one (RFC 6454, 6.2); what differs by a slash or a letter would never match, without a word.

@@ -11,7 +11,7 @@ from psycopg.conninfo import conninfo_to_dict
 from sqlalchemy import Connection, NullPool, create_engine, text
 from sqlalchemy.exc import DBAPIError
 
-from attemptlog.schemas import postgres
+from attemptlog.runtime import postgres
 
 VERSION_TABLE = "attemptlog_version"
 """Not `alembic_version`: the platform may keep its own in the same schema."""

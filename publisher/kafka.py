@@ -20,8 +20,8 @@ from attemptlog.publisher.destination import Destination, stop
 from attemptlog.publisher.lanes import Lanes, Wait
 from attemptlog.publisher.limits import Limits
 from attemptlog.publisher.port import EnvelopeTooLarge, KafkaUnavailable
+from attemptlog.runtime.kafka import KafkaSecurity, addresses
 from attemptlog.schemas import ATTEMPT_EVENTS, Envelope, encode
-from attemptlog.schemas.kafka import KafkaSecurity, addresses
 from attemptlog.schemas.topics import topic_name
 
 logger = logging.getLogger(__name__)

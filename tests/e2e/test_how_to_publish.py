@@ -14,7 +14,7 @@ import httpx
 import pytest
 from aiokafka import AIOKafkaConsumer, ConsumerRecord
 
-from attemptlog.consumer.decoding import decode_batch
+from attemptlog.event_store.decoding import decode_batch
 from attemptlog.publisher import MemoryPublisher
 from attemptlog.publisher.kafka import partition_for
 from attemptlog.schemas import ATTEMPT_EVENTS, Envelope, decode, new_event_id

@@ -17,11 +17,11 @@ import psycopg
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
-from attemptlog.consumer.errors import StoreUnavailable
-from attemptlog.consumer.logs import log_config
-from attemptlog.consumer.store import Store
+from attemptlog.event_store.errors import StoreUnavailable
+from attemptlog.event_store.store import Store
 from attemptlog.publisher import KafkaPublisher, KafkaUnavailable
-from attemptlog.schemas.kafka import KafkaSecurity, why_refused
+from attemptlog.runtime.kafka import KafkaSecurity, why_refused
+from attemptlog.runtime.logs import log_config
 from tests.integration.test_publisher import envelopes
 from tests.support.consumer import dead_letters, query
 from tests.support.eventually import eventually

@@ -7,10 +7,10 @@ from urllib.parse import urlsplit, urlunsplit
 import psycopg
 import pytest
 
-from attemptlog.consumer.database import Database
-from attemptlog.consumer.decoding import decode_batch
-from attemptlog.consumer.errors import StoreUnavailable
-from attemptlog.consumer.store import Store, store_rows
+from attemptlog.event_store.database import Database
+from attemptlog.event_store.decoding import decode_batch
+from attemptlog.event_store.errors import StoreUnavailable
+from attemptlog.event_store.store import Store, store_rows
 from attemptlog.local_stack.ports import free_port
 from chaos.proxy import Proxy
 from tests.support.consumer import Partition, consumer_role, envelope, query

@@ -13,12 +13,12 @@ import psycopg
 import pytest
 
 from attemptlog import migrations
-from attemptlog.consumer import sql
-from attemptlog.consumer.decoding import Batch, decode_batch
-from attemptlog.consumer.errors import CannotRun, Hole, OffsetGap, StoreUnavailable
-from attemptlog.consumer.identity import Entry, KnownLog
-from attemptlog.consumer.log import FoundLog, Mark, digest_of
-from attemptlog.consumer.store import Store, Stored, store_rows
+from attemptlog.event_store import sql
+from attemptlog.event_store.decoding import Batch, decode_batch
+from attemptlog.event_store.errors import CannotRun, Hole, OffsetGap, StoreUnavailable
+from attemptlog.event_store.identity import Entry, KnownLog
+from attemptlog.event_store.store import Store, Stored, store_rows
+from attemptlog.runtime.topic_log import FoundLog, Mark, digest_of
 from attemptlog.schemas import encode, new_event_id
 from tests.support import sql_before_streams
 from tests.support.consumer import (

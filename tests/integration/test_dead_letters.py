@@ -12,7 +12,7 @@ from uuid import uuid4
 import psycopg
 import pytest
 
-from attemptlog.consumer.replay import BATCH_LETTERS, Replays
+from attemptlog.event_store.replays import BATCH_LETTERS, Replays
 from attemptlog.schemas import Envelope, encode
 from tests.support.consumer import (
     Partition,

@@ -5,8 +5,8 @@ import uuid
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
-from attemptlog.consumer.decoding import decode_batch
-from attemptlog.consumer.store import Store
+from attemptlog.event_store.decoding import decode_batch
+from attemptlog.event_store.store import Store
 from attemptlog.local_stack import LocalStack
 from attemptlog.publisher import EventLogger, KafkaPublisher, KafkaUnavailable
 from attemptlog.schemas import Envelope

@@ -14,8 +14,8 @@ import jwt
 import psycopg
 import pytest
 
-from attemptlog.consumer.decoding import decode_batch
-from attemptlog.consumer.store import Store
+from attemptlog.event_store.decoding import decode_batch
+from attemptlog.event_store.store import Store
 from attemptlog.publisher import MemoryPublisher
 from attemptlog.schemas import decode, encode
 from attemptlog.schemas.documents import PAYLOAD_EXAMPLES

@@ -15,10 +15,10 @@ from aiokafka.errors import TopicAlreadyExistsError, for_code
 
 from attemptlog.cli.accept_log import accept
 from attemptlog.cli.audit import take_audit
-from attemptlog.cli.ledger import Audit
-from attemptlog.cli.logs import compare_logs
-from attemptlog.consumer.log import FoundLog, find_log, record_at
+from attemptlog.event_store.accounts import Audit
+from attemptlog.event_store.comparison import compare_logs
 from attemptlog.local_stack import LocalStack
+from attemptlog.runtime.topic_log import FoundLog, find_log, record_at
 from attemptlog.schemas import Envelope
 from tests.support.command import Folder
 from tests.support.consumer import ConsumerProcess, consumer, consumer_role, dead_letters, envelope, query, stored_ids

@@ -10,12 +10,12 @@ import pytest
 
 from attemptlog import migrations
 from attemptlog.cli.audit import _read_database
-from attemptlog.cli.completeness import read_session, read_streams_with_gaps
-from attemptlog.cli.letters import Selection, count_and_list, read_letter, select_open
-from attemptlog.consumer.decoding import decode_batch
-from attemptlog.consumer.errors import CannotRun
-from attemptlog.consumer.replay import Replays
-from attemptlog.consumer.store import Store
+from attemptlog.event_store.dead_letters import Selection, count_and_list, read_letter, select_open
+from attemptlog.event_store.decoding import decode_batch
+from attemptlog.event_store.errors import CannotRun
+from attemptlog.event_store.replays import Replays
+from attemptlog.event_store.sessions import read_session, read_streams_with_gaps
+from attemptlog.event_store.store import Store
 from attemptlog.ingest_api.sessions import PostgresSessions
 from tests.support.command import Folder
 from tests.support.consumer import Partition, assert_accounted, consumer_role, envelope, query

@@ -11,9 +11,9 @@ from psycopg.conninfo import conninfo_to_dict
 from attemptlog.cli.doctor import _database
 from attemptlog.cli.errors import OperatorError
 from attemptlog.cli.settings import CliSettings
-from attemptlog.consumer.decoding import decode_batch
-from attemptlog.consumer.errors import CannotRun
-from attemptlog.consumer.store import Store
+from attemptlog.event_store.decoding import decode_batch
+from attemptlog.event_store.errors import CannotRun
+from attemptlog.event_store.store import Store
 from attemptlog.ingest_api.sessions import PostgresSessions, Session
 from tests.support.consumer import Partition, consumer_role, envelope
 from tests.support.eventually import eventually

@@ -8,7 +8,7 @@ import jwt
 import psycopg
 import pytest
 
-from attemptlog.cli.completeness import SELECT_EVENTS, SELECT_LETTERS, SELECT_STREAMS, SELECT_STREAMS_WITH_GAPS
+from attemptlog.event_store.sessions import SELECT_EVENTS, SELECT_LETTERS, SELECT_STREAMS, SELECT_STREAMS_WITH_GAPS
 from tests.support.consumer import Partition, envelope
 from tests.support.http import Exam, insert_exam
 from tests.support.letters import attemptlog, data, store_records

@@ -7,10 +7,10 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from attemptlog.cli.doctor import examine
 from attemptlog.cli.errors import OperatorError
 from attemptlog.cli.kafka import admin_client, describe, offsets
-from attemptlog.cli.layout import wanted_layout
-from attemptlog.cli.ledger import Offsets
 from attemptlog.cli.settings import CliSettings
 from attemptlog.cli.topics import check_topic, ensure_topic
+from attemptlog.event_store.accounts import Offsets
+from attemptlog.runtime.layout import wanted_layout
 from tests.support.eventually import eventually
 from tests.support.services import create_topic
 

@@ -16,13 +16,13 @@ from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from attemptlog import migrations
-from attemptlog.cli.completeness import read_session
 from attemptlog.cli.errors import OperatorError
-from attemptlog.cli.letters import Selection, count_and_list, read_letter
-from attemptlog.consumer.decoding import decode_batch
-from attemptlog.consumer.errors import CannotRun, StoreUnavailable
-from attemptlog.consumer.replay import Replays
-from attemptlog.consumer.store import Store
+from attemptlog.event_store.dead_letters import Selection, count_and_list, read_letter
+from attemptlog.event_store.decoding import decode_batch
+from attemptlog.event_store.errors import CannotRun, StoreUnavailable
+from attemptlog.event_store.replays import Replays
+from attemptlog.event_store.sessions import read_session
+from attemptlog.event_store.store import Store
 from attemptlog.ingest_api.sessions import PostgresSessions
 from attemptlog.schemas import new_event_id
 from examples.exam_platform.sessions.store import connections

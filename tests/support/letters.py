@@ -8,8 +8,8 @@ import orjson
 from typer.testing import CliRunner, Result
 
 from attemptlog.cli.app import app
-from attemptlog.consumer.decoding import decode_batch
-from attemptlog.consumer.store import Store
+from attemptlog.event_store.decoding import decode_batch
+from attemptlog.event_store.store import Store
 from tests.support.consumer import FakeRecord, query
 
 TOPIC = "attempt-events.v1"

@@ -6,11 +6,11 @@ from datetime import timedelta
 import pytest
 
 from attemptlog.cli.errors import OperatorError
-from attemptlog.cli.simulation import browser
-from attemptlog.cli.simulation.batches import Batch
-from attemptlog.cli.simulation.browser import Browsers
-from attemptlog.cli.simulation.record import Record
-from attemptlog.cli.tokens import TokenMint
+from attemptlog.simulation import browser
+from attemptlog.simulation.batches import Batch
+from attemptlog.simulation.browser import Browsers
+from attemptlog.simulation.record import Record
+from attemptlog.simulation.tokens import TokenMint
 
 BATCH = Batch("a session", "a user", [1, 2, 3], b"{}", timedelta(0))
 ACCEPTED = (202, b'{"accepted":3,"rejected":0}', "")

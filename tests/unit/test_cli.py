@@ -10,8 +10,8 @@ from typer.testing import CliRunner
 
 from attemptlog.cli.app import EXAMPLES, app
 from attemptlog.cli.errors import PLAIN_ERRORS, OperatorError, sentence
-from attemptlog.cli.layout import wanted_layout
-from attemptlog.cli.tokens import TokenMint
+from attemptlog.runtime.layout import wanted_layout
+from attemptlog.simulation.tokens import TokenMint
 
 SECRET = "a secret of the tests, 32 bytes or more"
 

@@ -11,12 +11,12 @@ from aiokafka import TopicPartition
 from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaConnectionError
 
 from attemptlog.consumer.batches import LONGEST_PAUSE, Batches, pauses
-from attemptlog.consumer.decoding import Batch
-from attemptlog.consumer.errors import CannotRun, Hole, OffsetGap, StoreUnavailable
-from attemptlog.consumer.identity import Entry
 from attemptlog.consumer.losses import Losses
 from attemptlog.consumer.metrics import Metrics
-from attemptlog.consumer.store import Stored
+from attemptlog.event_store.decoding import Batch
+from attemptlog.event_store.errors import CannotRun, Hole, OffsetGap, StoreUnavailable
+from attemptlog.event_store.identity import Entry
+from attemptlog.event_store.store import Stored
 from tests.support.consumer import FakeRecord, Partition
 from tests.support.eventually import eventually
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from attemptlog.consumer.columns import ID_LENGTH, NULL, Columns, columns_of, event_ts_of, line_of
+from attemptlog.event_store.columns import ID_LENGTH, NULL, Columns, columns_of, event_ts_of, line_of
 from attemptlog.schemas import Envelope, Undecodable, decode, encode, new_event_id
 from tests.support.consumer import envelope
 from tests.support.http import Exam
@@ -146,7 +146,7 @@ def both_take(value: bytes) -> bool:
 
 @pytest.mark.parametrize("left_out", [{}, {"dropped": None}, {"sent_at": None}, {"stream_id": None, "sent_at": None}])
 def test_records_of_pages_take_the_short_way(left_out: dict[str, None], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("attemptlog.consumer.columns.decode", None)
+    monkeypatch.setattr("attemptlog.event_store.columns.decode", None)
     it = replace(OF_A_PAGE, **left_out)  # type: ignore[arg-type]
     assert is_same_row(columns_of(line_of(encode(it))), it)
 

@@ -4,7 +4,7 @@ import psycopg
 import pytest
 from psycopg import errors
 
-from attemptlog.consumer.database import describe, is_refusal, is_transient
+from attemptlog.event_store.database import describe, is_refusal, is_transient
 
 
 @pytest.mark.parametrize(

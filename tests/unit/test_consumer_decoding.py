@@ -2,9 +2,9 @@
 
 import pytest
 
-from attemptlog.consumer.decoding import MAX_DETAIL, decode_batch, printable
-from attemptlog.consumer.errors import Hole
-from attemptlog.consumer.log import Mark, digest_of
+from attemptlog.event_store.decoding import MAX_DETAIL, decode_batch, printable
+from attemptlog.event_store.errors import Hole
+from attemptlog.runtime.topic_log import Mark, digest_of
 from attemptlog.schemas import encode
 from tests.support.consumer import FakeRecord, Partition, envelope
 from tests.support.http import Exam

@@ -6,8 +6,8 @@ import logging
 import pytest
 from pydantic import ValidationError
 
-from attemptlog.consumer.logs import JsonLines, Unrepeated
 from attemptlog.consumer.settings import ConsumerSettings
+from attemptlog.runtime.logs import JsonLines, Unrepeated
 
 SECRET = "not-for-anybody"
 

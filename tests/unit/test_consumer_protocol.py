@@ -7,7 +7,8 @@ from aiokafka.errors import for_code
 from aiokafka.protocol.group import HeartbeatRequest
 from aiokafka.protocol.metadata import MetadataRequest
 
-from attemptlog.consumer.protocol import FENCED_INSTANCE_ID, StaticHeartbeatRequest, TopicMetadataRequest
+from attemptlog.consumer.heartbeat import FENCED_INSTANCE_ID, StaticHeartbeatRequest
+from attemptlog.runtime.topic_metadata import TopicMetadataRequest
 
 TOPIC_ID = UUID("01890a5d-ac96-774b-bcce-b302099a8057")
 

@@ -26,9 +26,9 @@ from attemptlog.ingest_api.problems import PROBLEMS
 from attemptlog.ingest_api.settings import IngestSettings
 from attemptlog.publisher.metrics import DropReason
 from attemptlog.publisher.metrics import Metrics as LoggerMetrics
+from attemptlog.runtime.kafka import KafkaSecurity
 from attemptlog.schemas import EVENT_TYPES, EventIn, IngestReply, IngestRequest, RejectionCode, decode
 from attemptlog.schemas.documents import PAYLOAD_EXAMPLES
-from attemptlog.schemas.kafka import KafkaSecurity
 from tests.support.documents import (
     DOCUMENTS,
     LINK,

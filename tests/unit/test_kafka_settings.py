@@ -11,7 +11,7 @@ from attemptlog.cli.settings import CliSettings
 from attemptlog.consumer.settings import ConsumerSettings
 from attemptlog.ingest_api.settings import IngestSettings
 from attemptlog.publisher import KafkaPublisher
-from attemptlog.schemas.kafka import BootstrapServers
+from attemptlog.runtime.kafka import BootstrapServers
 from attemptlog.schemas.topics import TopicName
 from examples.exam_platform.sessions.settings import PlatformSettings
 

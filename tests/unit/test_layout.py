@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from attemptlog.cli.layout import FOR_EVER, Layout, wanted_layout
+from attemptlog.runtime.layout import FOR_EVER, Layout, wanted_layout
 
 WANTED = wanted_layout(3)
 

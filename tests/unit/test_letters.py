@@ -2,7 +2,7 @@ import re
 from pathlib import Path
 
 from attemptlog import migrations
-from attemptlog.cli.letters import READABLE_BYTES, Reason, event_in, readable
+from attemptlog.event_store.dead_letters import READABLE_BYTES, Reason, event_in, readable
 from attemptlog.schemas import Envelope, encode, new_event_id
 from tests.support.consumer import envelope
 from tests.support.http import Exam

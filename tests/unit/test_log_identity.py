@@ -10,9 +10,9 @@ from aiokafka.errors import NotLeaderForPartitionError
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
 
 from attemptlog.cli.accept_log import starts
-from attemptlog.cli.logs import Comparison
-from attemptlog.consumer.identity import Entry, KnownLog, Ledger, differences, objections
-from attemptlog.consumer.log import Content, FoundLog, Mark, digest_of, record_at
+from attemptlog.event_store.comparison import Comparison
+from attemptlog.event_store.identity import Entry, KnownLog, Ledger, differences, objections
+from attemptlog.runtime.topic_log import Content, FoundLog, Mark, digest_of, record_at
 from tests.support.consumer import FakeRecord
 
 A, B = UUID(int=1), UUID(int=2)

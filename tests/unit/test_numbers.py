@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from attemptlog.consumer.columns import columns_of, line_of
+from attemptlog.event_store.columns import columns_of, line_of
 from attemptlog.ingest_api.body import parse, reason
 from attemptlog.schemas import EventIn, Malformed, Undecodable, decode
 from tests.unit.test_codec import UUID, envelope

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from attemptlog.cli import ports as module
 from attemptlog.cli.errors import OperatorError
-from attemptlog.cli.ports import Ports
+from attemptlog.local_pipeline import ports as module
+from attemptlog.local_pipeline.ports import Ports
 from attemptlog.local_stack.ports import free_port
 from tests.support.documents import ROOT
 

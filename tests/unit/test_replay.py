@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from attemptlog.cli.errors import OperatorError
-from attemptlog.cli.simulation.replay import COLUMNS, Log
+from attemptlog.simulation.replay import COLUMNS, Log
 
 HEADER = ",".join(COLUMNS)
 GOOD = [

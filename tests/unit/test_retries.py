@@ -7,9 +7,9 @@ from datetime import timedelta
 
 import pytest
 
-from attemptlog.consumer.errors import StoreUnavailable
 from attemptlog.consumer.metrics import Metrics
 from attemptlog.consumer.retries import LONGEST_PAUSE, Retries, longer
+from attemptlog.event_store.errors import StoreUnavailable
 from tests.support.eventually import eventually
 
 TICK = timedelta(milliseconds=1)

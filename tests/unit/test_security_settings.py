@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from attemptlog.cli.settings import CliSettings
 from attemptlog.consumer.settings import ConsumerSettings
 from attemptlog.ingest_api.settings import IngestSettings
-from attemptlog.schemas.kafka import KafkaSecurity
+from attemptlog.runtime.kafka import KafkaSecurity
 from tests.support.certificates import Authority
 
 SECRET = "nobody-may-read-this-and-it-is-long-enough"

@@ -8,10 +8,10 @@ import pytest
 from typer import BadParameter
 
 from attemptlog.cli.simulate import parse_share
-from attemptlog.cli.simulation.batches import Mishaps, batches_of
-from attemptlog.cli.simulation.candidate import roster_of, sittings_of
-from attemptlog.cli.simulation.sitting import Event, Sitting, elapsed_ms
 from attemptlog.schemas import IngestRequest, Malformed
+from attemptlog.simulation.batches import Mishaps, batches_of
+from attemptlog.simulation.candidate import roster_of, sittings_of
+from attemptlog.simulation.sitting import Event, Sitting, elapsed_ms
 
 CLASS = list(sittings_of(600, "a class"))
 QUESTIONS = roster_of(600, "a class").question_ids

@@ -5,7 +5,7 @@ from psycopg.types.multirange import Multirange
 from psycopg.types.range import Range
 
 from attemptlog.cli.sessions import ranges_text
-from attemptlog.cli.timeline import DEAD_LETTER, DROP, EVENT, GAP, gaps, timeline
+from attemptlog.event_store.timeline import DEAD_LETTER, DROP, EVENT, GAP, gaps, timeline
 from attemptlog.schemas import encode
 from tests.support.consumer import envelope
 from tests.support.http import Exam

@@ -6,9 +6,9 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from attemptlog.runtime.kafka import BootstrapServers
+from attemptlog.runtime.postgres import DatabaseUrl
 from attemptlog.schemas import ATTEMPT_EVENTS
-from attemptlog.schemas.kafka import BootstrapServers
-from attemptlog.schemas.postgres import DatabaseUrl
 from attemptlog.schemas.topics import TopicName
 
 MIN_SECRET_BYTES = 32  # RFC 7518, 3.2

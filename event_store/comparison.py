@@ -5,9 +5,9 @@ from functools import partial
 
 from attemptlog.cli.kafka import connected_consumer, no_such_topic
 from attemptlog.cli.postgres import open_transaction
-from attemptlog.consumer.books import is_accounted_for, read_ledger, read_log
-from attemptlog.consumer.identity import KnownLog, Ledger, objections
-from attemptlog.consumer.log import FoundLog, find_log
+from attemptlog.event_store.books import is_accounted_for, read_ledger, read_log
+from attemptlog.event_store.identity import KnownLog, Ledger, objections
+from attemptlog.runtime.topic_log import FoundLog, find_log
 
 
 @dataclass(frozen=True, slots=True)

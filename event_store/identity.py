@@ -6,8 +6,8 @@ from uuid import UUID
 
 from aiokafka import AIOKafkaConsumer
 
-from attemptlog.consumer.errors import CannotRun
-from attemptlog.consumer.log import Content, FoundLog, Mark, digest_of, record_at
+from attemptlog.event_store.errors import CannotRun
+from attemptlog.runtime.topic_log import Content, FoundLog, Mark, digest_of, record_at
 
 FIRST_LOG = 1
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import orjson
 
-from attemptlog.cli.simulation.sitting import EXAM_STARTS_AT, Event, Sitting, Stream, elapsed_ms
 from attemptlog.schemas import MAX_EVENTS_PER_BATCH
+from attemptlog.simulation.sitting import EXAM_STARTS_AT, Event, Sitting, Stream, elapsed_ms
 
 FLUSH_AFTER_MS = 5_000  # a browser's client holds an event no longer than this
 SWAPPED = 0.1  # share of a session's batches that change places with the next one

@@ -14,8 +14,8 @@ from uuid import uuid5
 
 import orjson
 
-from attemptlog.cli.simulation.sitting import Event, Roster, Sitting, namespace
 from attemptlog.schemas import EventType
+from attemptlog.simulation.sitting import Event, Roster, Sitting, namespace
 
 OLD_PAGES = 0.1  # share of sessions whose page sends no stream
 GOES_ON_ELSEWHERE = 0.1  # share of the others that end in another load of the page, or at another device

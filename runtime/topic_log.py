@@ -14,7 +14,7 @@ from aiokafka.protocol.fetch import FetchRequest
 from aiokafka.protocol.metadata import MetadataRequest
 from aiokafka.record.memory_records import MemoryRecords
 
-from attemptlog.consumer.protocol import NO_UUID, TopicMetadataRequest
+from attemptlog.runtime.topic_metadata import NO_UUID, TopicMetadataRequest
 
 BROKER_DEADLINE = 2.0  # seconds for one broker to answer before the next one is asked
 DIGEST_BYTES = 16

@@ -6,9 +6,9 @@ from itertools import chain, groupby
 from operator import attrgetter
 from typing import NamedTuple, Protocol
 
-from attemptlog.consumer.columns import Columns, Line, columns_of, line_of
-from attemptlog.consumer.errors import Hole
-from attemptlog.consumer.log import Mark, digest_of
+from attemptlog.event_store.columns import Columns, Line, columns_of, line_of
+from attemptlog.event_store.errors import Hole
+from attemptlog.runtime.topic_log import Mark, digest_of
 from attemptlog.schemas import Undecodable
 
 MAX_DETAIL = 300  # characters

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from attemptlog.cli.simulation.sitting import Stream
+from attemptlog.simulation.sitting import Stream
 
 
 @dataclass(slots=True)

@@ -7,8 +7,8 @@ from typing import Any
 from psycopg import AsyncConnection
 from psycopg.rows import class_row, scalar_row
 
-from attemptlog.cli.ledger import Audit, Counts
-from attemptlog.cli.simulation.record import Record
+from attemptlog.event_store.accounts import Audit, Counts
+from attemptlog.simulation.record import Record
 
 CREATE_SENDINGS = """
 CREATE TEMP TABLE sendings (

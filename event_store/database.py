@@ -9,10 +9,10 @@ from typing import Any
 import psycopg
 from psycopg import AsyncConnection, IsolationLevel
 
-from attemptlog.consumer import sql
-from attemptlog.consumer.errors import CannotRun, StoreUnavailable
-from attemptlog.schemas.grants import examine
-from attemptlog.schemas.postgres import conninfo, wrong_pooling
+from attemptlog.event_store import sql
+from attemptlog.event_store.errors import CannotRun, StoreUnavailable
+from attemptlog.runtime.grants import examine
+from attemptlog.runtime.postgres import conninfo, wrong_pooling
 
 # A network that drops everything without a word has to end as an error too. What the URL says goes first.
 CONNECTION_DEFAULTS: dict[str, Any] = {

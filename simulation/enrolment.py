@@ -2,7 +2,7 @@
 
 from psycopg import AsyncConnection
 
-from attemptlog.cli.simulation.sitting import Roster
+from attemptlog.simulation.sitting import Roster
 
 INSERT_USERS = """
 INSERT INTO users (id)

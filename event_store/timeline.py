@@ -7,7 +7,7 @@ from typing import Any
 
 from psycopg.types.multirange import Multirange
 
-from attemptlog.cli.letters import Row, event_in
+from attemptlog.event_store.dead_letters import Row, event_in
 
 EVENT, GAP, DEAD_LETTER, DROP = "event", "gap", "dead letter", "drop"
 LAST = 2**31  # after every number

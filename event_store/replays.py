@@ -7,11 +7,11 @@ from typing import Any, NamedTuple
 
 from psycopg.types.json import Jsonb
 
-from attemptlog.consumer import sql
-from attemptlog.consumer.books import Connection
-from attemptlog.consumer.database import Database
-from attemptlog.consumer.decoding import decode_batch
-from attemptlog.consumer.store import Outcome, store_rows
+from attemptlog.event_store import sql
+from attemptlog.event_store.books import Connection
+from attemptlog.event_store.database import Database
+from attemptlog.event_store.decoding import decode_batch
+from attemptlog.event_store.store import Outcome, store_rows
 
 BATCH_LETTERS = 500  # in one transaction: what it inserts keeps whoever stores the same events waiting
 MAX_RETRIED_BYTES = 16 * 1024  # an envelope with the largest payload has less than half of that

@@ -7,14 +7,14 @@ from datetime import timedelta
 
 import psycopg
 
-from attemptlog.consumer import sql
-from attemptlog.consumer.books import Connection, entries, is_accounted_for, read_ledger, read_log
-from attemptlog.consumer.columns import ID_LENGTH
-from attemptlog.consumer.database import Database, describe, is_refusal
-from attemptlog.consumer.decoding import Batch, DeadLetter, Row, printable
-from attemptlog.consumer.errors import CannotRun, Hole, OffsetGap
-from attemptlog.consumer.identity import FIRST_LOG, Entry, KnownLog, changed, other_log
-from attemptlog.consumer.log import Content, FoundLog, Mark
+from attemptlog.event_store import sql
+from attemptlog.event_store.books import Connection, entries, is_accounted_for, read_ledger, read_log
+from attemptlog.event_store.columns import ID_LENGTH
+from attemptlog.event_store.database import Database, describe, is_refusal
+from attemptlog.event_store.decoding import Batch, DeadLetter, Row, printable
+from attemptlog.event_store.errors import CannotRun, Hole, OffsetGap
+from attemptlog.event_store.identity import FIRST_LOG, Entry, KnownLog, changed, other_log
+from attemptlog.runtime.topic_log import Content, FoundLog, Mark
 
 # A row can be neither stored nor refused when its session appears between two statements; then the next pass stores it.
 PASSES_WITHOUT_PROGRESS = 3

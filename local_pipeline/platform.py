@@ -5,13 +5,13 @@ import subprocess
 from importlib.util import find_spec
 from pathlib import Path
 
-from attemptlog.cli.database import login_as
 from attemptlog.cli.errors import OperatorError
-from attemptlog.cli.services import RUN, Service
 from attemptlog.cli.settings import CliSettings
-from attemptlog.cli.simulation.run import Addresses
-from attemptlog.cli.tokens import TokenMint
+from attemptlog.local_pipeline.database import login_as
+from attemptlog.local_pipeline.services import RUN, Service
 from attemptlog.local_stack.ports import HOST
+from attemptlog.simulation.run import Addresses
+from attemptlog.simulation.tokens import TokenMint
 
 MODULE = "examples.exam_platform.sessions"
 ROLE = "exam_platform"

@@ -11,10 +11,10 @@ import httpx
 from cachetools import LRUCache
 
 from attemptlog.cli.errors import OperatorError
-from attemptlog.cli.simulation.batches import Batch
-from attemptlog.cli.simulation.record import Record
-from attemptlog.cli.tokens import TokenMint
 from attemptlog.schemas import IngestReply
+from attemptlog.simulation.batches import Batch
+from attemptlog.simulation.record import Record
+from attemptlog.simulation.tokens import TokenMint
 
 PATH = "/v1/telemetry/events"
 CONNECTIONS = 48  # enough to keep one gateway process busy

@@ -10,15 +10,15 @@ from typing import cast
 from psycopg import AsyncConnection
 
 from attemptlog.cli.audit import drain, read_counts, take_audit
-from attemptlog.cli.ledger import NOTHING, Counts
 from attemptlog.cli.postgres import open_transaction
-from attemptlog.cli.simulation.accounts import Account, compare, load, measure_freshness
-from attemptlog.cli.simulation.batches import Mishaps, batches_of
-from attemptlog.cli.simulation.browser import CONNECTIONS, Browsers
-from attemptlog.cli.simulation.enrolment import enrol
-from attemptlog.cli.simulation.record import Record
-from attemptlog.cli.simulation.sitting import Roster, Sitting
-from attemptlog.cli.tokens import TokenMint
+from attemptlog.event_store.accounts import NOTHING, Counts
+from attemptlog.simulation.accounts import Account, compare, load, measure_freshness
+from attemptlog.simulation.batches import Mishaps, batches_of
+from attemptlog.simulation.browser import CONNECTIONS, Browsers
+from attemptlog.simulation.enrolment import enrol
+from attemptlog.simulation.record import Record
+from attemptlog.simulation.sitting import Roster, Sitting
+from attemptlog.simulation.tokens import TokenMint
 
 MAX_SEATS = 1_000  # sessions in flight at the same time when paced; each is held in memory
 DRAIN_TIMEOUT = timedelta(seconds=120)

@@ -17,10 +17,10 @@ from pydantic import BaseModel, BeforeValidator, Field, ValidationError
 from pydantic_core import PydanticCustomError
 
 from attemptlog.cli.errors import OperatorError
-from attemptlog.cli.simulation.sitting import Event, Roster, Sitting, namespace
 from attemptlog.schemas import EventType, Source
 from attemptlog.schemas.codec import explain
 from attemptlog.schemas.fields import MAX_SEQ, compact
+from attemptlog.simulation.sitting import Event, Roster, Sitting, namespace
 
 COLUMNS = (
     "session_id",

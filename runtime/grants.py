@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from psycopg import AsyncConnection, sql
 
-from attemptlog.schemas.postgres import SURVEY, Survey, pin, unfit
+from attemptlog.runtime.postgres import SURVEY, Survey, pin, unfit
 
 # The rows that a policy may hide are told by the role alone, so that an owner can ask for others.
 EXAMINE = """

@@ -5,9 +5,9 @@ from typing import Any
 
 from psycopg import AsyncConnection
 
-from attemptlog.consumer import sql
-from attemptlog.consumer.identity import FIRST_LOG, Entry, KnownLog
-from attemptlog.consumer.log import Content, Mark
+from attemptlog.event_store import sql
+from attemptlog.event_store.identity import FIRST_LOG, Entry, KnownLog
+from attemptlog.runtime.topic_log import Content, Mark
 from attemptlog.schemas import Undecodable, decode
 
 Connection = AsyncConnection[Any]

@@ -9,20 +9,20 @@ from pathlib import Path
 
 from attemptlog import migrations
 from attemptlog.cli.console import err, working_on
-from attemptlog.cli.database import login_as, own_database
 from attemptlog.cli.errors import OperatorError
-from attemptlog.cli.folder import alone_in, environment_file, kept_secret
 from attemptlog.cli.interrupts import interrupted_once
-from attemptlog.cli.platform import exam_platform, origin
-from attemptlog.cli.ports import Ports
-from attemptlog.cli.services import Service, services_in
 from attemptlog.cli.settings import ENVIRONMENT_FILE, CliSettings, reveal
-from attemptlog.cli.simulation.run import Addresses
-from attemptlog.cli.tokens import TokenMint
 from attemptlog.cli.topics import ensure_topic
+from attemptlog.local_pipeline.database import login_as, own_database
+from attemptlog.local_pipeline.folder import alone_in, environment_file, kept_secret
+from attemptlog.local_pipeline.platform import exam_platform, origin
+from attemptlog.local_pipeline.ports import Ports
+from attemptlog.local_pipeline.services import Service, services_in
 from attemptlog.local_stack import KafkaBroker, LocalStack, PostgresServer
 from attemptlog.local_stack.ports import HOST
 from attemptlog.local_stack.processes import end
+from attemptlog.simulation.run import Addresses
+from attemptlog.simulation.tokens import TokenMint
 
 
 @dataclass(frozen=True, slots=True)

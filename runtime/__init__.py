@@ -1,0 +1,1 @@
+"""What every process needs and no event is known to: connections, topics, tokens, logs, how a process ends."""
