@@ -15,9 +15,9 @@ from aiokafka.admin import NewTopic
 from psycopg import AsyncConnection, sql
 
 from attemptlog import migrations
-from attemptlog.cli.kafka import admin_client, offsets
 from attemptlog.local_stack import LocalStack
 from attemptlog.publisher import KafkaPublisher
+from attemptlog.runtime.admin import Cluster, admin_client, offsets
 from attemptlog.schemas import ATTEMPT_EVENTS, Envelope
 from attemptlog.simulation.enrolment import enrol
 from attemptlog.simulation.sitting import Roster
@@ -125,12 +125,12 @@ class Stage:
         return name
 
     async def _create(self, name: str) -> None:
-        async with admin_client(self.bootstrap_servers) as client:
+        async with admin_client(Cluster(self.bootstrap_servers)) as client:
             await client.create_topics([NewTopic(name, ATTEMPT_EVENTS.partitions, 1)])
 
     def records(self, topic: str) -> int:
         """Return how many records were ever written to a topic."""
-        return sum(each.end for each in asyncio.run(offsets(self.bootstrap_servers, topic)).values())
+        return sum(each.end for each in asyncio.run(offsets(Cluster(self.bootstrap_servers), topic)).values())
 
     def publish(self, topic: str, envelopes: Iterable[Envelope]) -> int:
         """Write envelopes to a topic and return how many."""

@@ -13,15 +13,14 @@ from typing import Annotated
 import psycopg
 import typer
 
-from attemptlog.cli.console import err, out, print_error
-from attemptlog.cli.errors import sentence
+from attemptlog.runtime.sentences import sentence
 from attemptlog.simulation.candidate import roster_of
 from attemptlog.simulation.enrolment import enrol
 from attemptlog.simulation.tokens import TokenMint
 from chaos.faults import ALONE, FAULTS
 from chaos.load import Load
 from chaos.plan import Strike, plan
-from chaos.report import print_round, print_table
+from chaos.report import err, out, print_error, print_round, print_table
 from chaos.rounds import Game, Outcome
 from chaos.stage import Stage, running_stage
 

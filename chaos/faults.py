@@ -9,11 +9,11 @@ from typing import get_args
 
 import psycopg
 
-from attemptlog.cli.accept_log import accept
-from attemptlog.cli.audit import drain, take_audit
-from attemptlog.cli.kafka import admin_client, describe
-from attemptlog.cli.topics import ensure_topic
+from attemptlog.event_store.acceptance import accept
+from attemptlog.event_store.audit import drain, take_audit
 from attemptlog.event_store.comparison import compare_logs
+from attemptlog.runtime.admin import admin_client, describe
+from attemptlog.runtime.topics import ensure_topic
 from chaos.proxy import End, Proxy
 from chaos.service import Service
 from chaos.stage import SESSION_TIMEOUT, Stage
@@ -114,7 +114,7 @@ async def topic_made_anew(stage: Stage, dice: Random) -> None:
     """Delete the topic and create it again once all is stored; it is refused until somebody accepts it."""
     for gateway in stage.gateways:  # an event that is accepted now, and not stored, would be lost with the topic
         await gateway.stop(-signal.SIGTERM)  # which uvicorn ends with once it has answered all
-    if not await drain(stage.bootstrap_servers, stage.database_url, stage.topic, DRAIN_DEADLINE):
+    if not await drain(stage.kafka, stage.database_url, stage.topic, DRAIN_DEADLINE):
         stage.surprises.append("the consumers did not store what was accepted before the topic was to be made anew")
         return
     stopped = dice.choice(stage.consumers)
@@ -133,18 +133,18 @@ async def topic_made_anew(stage: Stage, dice: Random) -> None:
 
 
 async def _make_anew(stage: Stage) -> None:
-    async with admin_client(stage.bootstrap_servers) as client:
+    async with admin_client(stage.kafka) as client:
         await client.delete_topics([stage.topic])
         while True:
             if await describe(client, stage.topic) is None:
                 break
             await asyncio.sleep(POLL_SECONDS)
-    await ensure_topic(stage.bootstrap_servers, stage.topic)
+    await ensure_topic(stage.kafka, stage.topic)
 
 
 async def _accept(stage: Stage) -> None:
-    found = await compare_logs(stage.bootstrap_servers, stage.database_url, stage.topic)
-    audit = await take_audit(stage.bootstrap_servers, stage.database_url, stage.topic)
+    found = await compare_logs(stage.kafka, stage.database_url, stage.topic)
+    audit = await take_audit(stage.kafka, stage.database_url, stage.topic)
     if not found.objections or not audit.problems(allow_pending=True):
         stage.surprises.append("the audit agreed about a topic that was made anew")
     await accept(stage.database_url, stage.topic, found, "chaos")

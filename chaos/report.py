@@ -2,14 +2,22 @@
 
 from collections.abc import Sequence
 
+from rich.console import Console
 from rich.table import Table
 
-from attemptlog.cli.console import out
 from chaos.faults import FAULTS
 from chaos.rounds import Outcome, Totals
 
+out = Console(highlight=False)
+err = Console(stderr=True, highlight=False)
+
 # Short, so that a terminal of 80 columns shows them all.
 COLUMNS = ("rounds", "accepted", "refused", "stored", "dupl", "dead", "slowest")
+
+
+def print_error(message: str) -> None:
+    """Print why the rounds cannot go on."""
+    err.print(message, style="bold red", markup=False, soft_wrap=True)
 
 
 def print_round(number: int, rounds: int, outcome: Outcome) -> None:

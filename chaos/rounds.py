@@ -9,9 +9,9 @@ from random import Random
 import psycopg
 from aiokafka.errors import KafkaError
 
-from attemptlog.cli.audit import settled_audit
-from attemptlog.cli.errors import OperatorError
 from attemptlog.event_store.accounts import NOTHING, Audit, Counts
+from attemptlog.event_store.audit import settled_audit
+from attemptlog.runtime.errors import OperatorError
 from chaos.accounting import problems, read_stored
 from chaos.faults import FAULTS
 from chaos.load import Load
@@ -87,7 +87,7 @@ class Game:
         while True:
             try:
                 wait = max(0.0, deadline - time.monotonic())
-                return await settled_audit(stage.bootstrap_servers, stage.database_url, stage.topic, wait)
+                return await settled_audit(stage.kafka, stage.database_url, stage.topic, wait)
             except (OperatorError, KafkaError, psycopg.OperationalError):
                 if time.monotonic() > deadline:
                     raise

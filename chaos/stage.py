@@ -13,10 +13,11 @@ import psycopg
 from psycopg import sql
 
 from attemptlog import migrations
-from attemptlog.cli.errors import OperatorError
-from attemptlog.cli.topics import ensure_topic
 from attemptlog.local_stack import LocalStack
 from attemptlog.local_stack.ports import HOST, free_port
+from attemptlog.runtime.admin import Cluster
+from attemptlog.runtime.errors import OperatorError
+from attemptlog.runtime.topics import ensure_topic
 from attemptlog.schemas import ATTEMPT_EVENTS
 from chaos.proxy import Proxy
 from chaos.service import Service
@@ -46,8 +47,8 @@ class Stage:
     surprises: list[str] = field(default_factory=list)  # what faults found that should not be
 
     @property
-    def bootstrap_servers(self) -> str:
-        return f"{HOST}:{self.kafka_proxy.port}"
+    def kafka(self) -> Cluster:
+        return Cluster(f"{HOST}:{self.kafka_proxy.port}")
 
     @property
     def services(self) -> list[Service]:
@@ -87,7 +88,7 @@ async def running_stage(directory: Path, lock_time: timedelta) -> AsyncIterator[
         exits.push_async_callback(asyncio.to_thread, servers.stop)
         await asyncio.to_thread(servers.start)
         gateway_url, consumer_url = await asyncio.to_thread(_prepare, servers, postgres_proxy.port)
-        await ensure_topic(f"{HOST}:{kafka_proxy.port}", ATTEMPT_EVENTS.name)
+        await ensure_topic(Cluster(f"{HOST}:{kafka_proxy.port}"), ATTEMPT_EVENTS.name)
         make = _Services(directory, f"{HOST}:{kafka_proxy.port}", gateway_url, consumer_url)
         stage = Stage(
             servers=servers,

@@ -9,8 +9,8 @@ from typer.core import TyperGroup
 from typer.main import get_command
 
 from attemptlog.cli.console import print_error
-from attemptlog.cli.errors import sentence
 from attemptlog.cli.interrupts import raise_interrupts
+from attemptlog.runtime.sentences import sentence
 
 EXAMPLES = {
     "up": "attemptlog up --candidates 100",

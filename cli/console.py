@@ -22,6 +22,11 @@ def working_on(what: str) -> Iterator[None]:
         yield
 
 
+def warn(what: str) -> None:
+    """Print on stderr what is not as it was wanted."""
+    err.print(what, style="yellow", markup=False, soft_wrap=True)
+
+
 def print_json(data: object) -> None:
     """Print data for a program to read."""
     print(orjson.dumps(data, option=orjson.OPT_INDENT_2).decode())

@@ -2,12 +2,13 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
+import orjson
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
@@ -15,17 +16,13 @@ from rich.text import Text
 
 from attemptlog.cli import moments
 from attemptlog.cli.console import err, out, print_json
-from attemptlog.cli.errors import OperatorError
-from attemptlog.cli.settings import CliSettings
 from attemptlog.cli.who import ByOption, os_user
 from attemptlog.event_store.dead_letters import (
     FIELDS,
     Letter,
-    Reason,
     Row,
     Selection,
     count_and_list,
-    field_text,
     read_letter,
     readable,
     select_open,
@@ -33,10 +30,11 @@ from attemptlog.event_store.dead_letters import (
 )
 from attemptlog.event_store.errors import ConsumerError
 from attemptlog.event_store.replays import BATCH_LETTERS, Replays
+from attemptlog.runtime.errors import OperatorError
+from attemptlog.runtime.settings import OperatorSettings
+from attemptlog.schemas.dead_letters import STORED, DeadLetterReason
 
-STORED = ("inserted", "duplicate")
-
-ReasonOption = Annotated[Reason | None, typer.Option(help="Only those with this reason.")]
+ReasonOption = Annotated[DeadLetterReason | None, typer.Option(help="Only those with this reason.")]
 SessionOption = Annotated[UUID | None, typer.Option(metavar="ID", help="Only those of this session.")]
 UserOption = Annotated[UUID | None, typer.Option(metavar="ID", help="Only those of this user.")]
 SinceOption = Annotated[
@@ -66,7 +64,7 @@ def list_letters(
 ) -> None:
     """Count dead letters by reason, and list the newest."""
     selection = Selection(None, reason, session, user, since, until)
-    counts, letters = count_and_list(CliSettings().database, selection, settled=settled, limit=limit)
+    counts, letters = count_and_list(OperatorSettings().database, selection, settled=settled, limit=limit)
     if as_json:
         print_json({"counts": counts, "letters": letters})
     else:
@@ -81,7 +79,7 @@ def show(
     as_json: JsonOption = False,
 ) -> None:
     """Show one dead letter, beside what is stored in its place, and who replayed it."""
-    letter = read_letter(CliSettings().database, letter_id)
+    letter = read_letter(OperatorSettings().database, letter_id)
     if as_json:
         print_json(letter.as_data())
         return
@@ -113,7 +111,7 @@ def replay(
     """
     selection = Selection(ids, reason, session, user, since, until)
     name = (by or os_user()) if apply else None
-    outcomes = asyncio.run(_replay(CliSettings().database, selection, name))
+    outcomes = asyncio.run(_replay(OperatorSettings().database, selection, name))
     if as_json:
         print_json({"applied": apply, "letters": outcomes.total(), "outcomes": outcomes})
     else:
@@ -207,7 +205,7 @@ def _event_table(letter: Letter) -> Table:
     table = Table("", *["stored"] * len(letter.stored), "dead letter", title="The event", title_justify="left")
     for name in FIELDS:
         style = "red" if name in letter.differences else ""
-        table.add_row(name, *(Text(field_text(name, version)) for version in versions), style=style)
+        table.add_row(name, *(Text(_field_text(name, version)) for version in versions), style=style)
     return table
 
 
@@ -218,3 +216,13 @@ def _replay_table(replays: list[Row]) -> Table:
         outcome = ": ".join(filter(None, (row["outcome"], visible(row["detail"] or ""))))
         table.add_row(str(row["replay_id"]), moments.shown(row["replayed_at"]), *who, Text(outcome))
     return table
+
+
+def _field_text(name: str, event: Mapping[str, Any]) -> str:
+    """Return a field of an event for people."""
+    value = event[name]
+    if value is None:
+        return ""
+    if isinstance(value, datetime):
+        return moments.shown(value)
+    return visible(orjson.dumps(value).decode() if isinstance(value, dict) else str(value))

@@ -11,12 +11,16 @@ from rich.table import Table
 
 from attemptlog import migrations
 from attemptlog.cli.console import out, print_json, working_on
-from attemptlog.cli.errors import OperatorError, sentence
-from attemptlog.cli.postgres import open_transaction
-from attemptlog.cli.roles import role_faults
-from attemptlog.cli.settings import CliSettings
-from attemptlog.cli.topics import check_topic
+from attemptlog.event_store import sql
+from attemptlog.ingest_api import sessions
+from attemptlog.runtime.errors import OperatorError
+from attemptlog.runtime.roles import role_faults
+from attemptlog.runtime.sentences import sentence
+from attemptlog.runtime.settings import OperatorSettings
+from attemptlog.runtime.topics import check_topic
+from attemptlog.runtime.transactions import open_transaction
 
+NEEDED = {"attemptlog_gateway": sessions.GRANTS, "attemptlog_consumer": sql.GRANTS}
 HEALTH_TIMEOUT = 5.0  # seconds
 
 
@@ -31,7 +35,7 @@ class Finding:
 
 def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
     """Check settings, Kafka, PostgreSQL and the services; exit status 1 if something is wrong."""
-    settings = CliSettings()
+    settings = OperatorSettings()
     with working_on("Checking"):
         findings = asyncio.run(examine(settings))
     if as_json:
@@ -41,9 +45,9 @@ def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] 
     raise typer.Exit(0 if all(finding.is_ok for finding in findings) else 1)
 
 
-async def examine(settings: CliSettings) -> list[Finding]:
+async def examine(settings: OperatorSettings) -> list[Finding]:
     """Run every check; services are checked when their addresses are set."""
-    checks: dict[str, Callable[[CliSettings], Awaitable[str]]] = {"topic": _topic, "database": _database}
+    checks: dict[str, Callable[[OperatorSettings], Awaitable[str]]] = {"topic": _topic, "database": _database}
     found = [await _finding(name, check(settings)) for name, check in checks.items()]
     services = {"gateway": settings.gateway_url, "consumer": settings.consumer_url}
     return found + [await _finding(name, _service(name, url)) for name, url in services.items() if url]
@@ -59,21 +63,21 @@ async def _finding(name: str, check: Awaitable[str]) -> Finding:
         return Finding(name, False, problem)
 
 
-async def _topic(settings: CliSettings) -> str:
+async def _topic(settings: OperatorSettings) -> str:
     state = await check_topic(settings.kafka, settings.topic)
     if state.differences:
         raise OperatorError(f"{settings.topic}: {', '.join(state.differences)}; run {' and '.join(state.commands)}")
     return f"{settings.topic} at {settings.kafka}, {state.layout.partitions} partitions"
 
 
-async def _database(settings: CliSettings) -> str:
+async def _database(settings: OperatorSettings) -> str:
     current = await asyncio.to_thread(migrations.current, settings.database)
     if current != migrations.head():
         raise OperatorError(
             f"The database is at {current or 'base'}, not at {migrations.head()}: run `attemptlog migrate`."
         )
     async with open_transaction(settings.database, read_only=True) as connection:
-        faults = await role_faults(connection)
+        faults = await role_faults(connection, NEEDED)
     if faults:
         raise OperatorError(f"{'; '.join(faults)}.")
     return f"migrated to {current}, and the services' roles may read and store"

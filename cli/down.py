@@ -6,12 +6,12 @@ import time
 from pathlib import Path
 
 from attemptlog.cli.console import out, working_on
-from attemptlog.cli.errors import OperatorError
-from attemptlog.cli.settings import ENVIRONMENT_FILE, STACK_DIRECTORY
 from attemptlog.local_pipeline.folder import owner_of
 from attemptlog.local_pipeline.services import services_in
 from attemptlog.local_stack import stop_leftovers
 from attemptlog.local_stack.processes import end
+from attemptlog.runtime.errors import OperatorError
+from attemptlog.runtime.settings import ENVIRONMENT_FILE, STACK_DIRECTORY
 
 STOP_TIMEOUT = 75.0  # seconds; what `up` gives its parts, together
 POLL_SECONDS = 0.1

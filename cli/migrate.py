@@ -6,7 +6,7 @@ import typer
 
 from attemptlog import migrations
 from attemptlog.cli.console import out, print_json, working_on
-from attemptlog.cli.settings import CliSettings
+from attemptlog.runtime.settings import OperatorSettings
 
 
 def migrate(
@@ -17,7 +17,7 @@ def migrate(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Migrate the database; harmless when it is there already."""
-    database_url = CliSettings().database
+    database_url = OperatorSettings().database
     before = migrations.current(database_url)
     with working_on("Migrating"):
         if down is None:

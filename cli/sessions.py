@@ -14,10 +14,10 @@ from rich.text import Text
 from attemptlog.cli import moments
 from attemptlog.cli.console import fact_table, out, print_json
 from attemptlog.cli.new_session import create
-from attemptlog.cli.settings import CliSettings
 from attemptlog.event_store.dead_letters import Row, visible
 from attemptlog.event_store.sessions import Session, read_session, read_streams_with_gaps
 from attemptlog.event_store.timeline import DEAD_LETTER, DROP, EVENT, GAP, Entry, gaps
+from attemptlog.runtime.settings import OperatorSettings
 
 DEFAULT_AGE = timedelta(hours=24)
 SHOWN_GAPS = 6  # on one line
@@ -37,7 +37,7 @@ def show(
 
     A repeat that was recognised is counted in partition_ledger, per partition; it is not kept per session.
     """
-    session = read_session(CliSettings().database, session_id, limit)
+    session = read_session(OperatorSettings().database, session_id, limit)
     if as_json:
         print_json(session.as_data())
         return
@@ -65,7 +65,7 @@ def list_gaps(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """List the streams of sessions that lack numbers below their last one."""
-    found = read_streams_with_gaps(CliSettings().database, since or datetime.now(UTC) - DEFAULT_AGE, limit)
+    found = read_streams_with_gaps(OperatorSettings().database, since or datetime.now(UTC) - DEFAULT_AGE, limit)
     if as_json:
         print_json(found)
     elif found:

@@ -13,7 +13,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 
 from attemptlog.cli.audit import verdict
 from attemptlog.cli.console import err, fact_table, out, print_error, print_json, working_on
-from attemptlog.cli.settings import DEFAULT_GATEWAY, CliSettings
+from attemptlog.runtime.settings import DEFAULT_GATEWAY, OperatorSettings
 from attemptlog.simulation.accounts import Account
 from attemptlog.simulation.batches import Mishaps
 from attemptlog.simulation.candidate import roster_of, sittings_of
@@ -62,10 +62,10 @@ def simulate(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Have a class sit an exam and account for every event; exit status 1 if one is unaccounted for."""
-    settings = CliSettings()
+    settings = OperatorSettings()
     addresses = Addresses(
         gateway_url=gateway or settings.gateway_url or DEFAULT_GATEWAY,
-        bootstrap_servers=settings.kafka,
+        kafka=settings.kafka,
         database_url=settings.database,
         topic=settings.topic,
     )

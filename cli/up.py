@@ -7,13 +7,14 @@ from typing import Annotated
 
 import typer
 
+from attemptlog.cli import console
 from attemptlog.cli.console import err, out
-from attemptlog.cli.settings import ENVIRONMENT_FILE, STACK_DIRECTORY
 from attemptlog.cli.simulate import DEFAULT_CANDIDATES, class_exam, print_account, run_class
 from attemptlog.local_pipeline.pipeline import Pipeline, running_pipeline
 from attemptlog.local_pipeline.platform import is_here
 from attemptlog.local_pipeline.ports import Ports
 from attemptlog.local_stack.postgres import BINARIES
+from attemptlog.runtime.settings import ENVIRONMENT_FILE, STACK_DIRECTORY, OperatorSettings
 from attemptlog.simulation.accounts import Account
 from attemptlog.simulation.batches import Mishaps
 
@@ -48,7 +49,7 @@ def up(
     platform = platform_port if is_here() else None
     ports = Ports(gateway_port, consumer_port, kafka_port, postgres_port, platform)
     try:
-        with running_pipeline(STACK_DIRECTORY.absolute(), ports) as pipeline:
+        with running_pipeline(STACK_DIRECTORY.absolute(), ports, OperatorSettings(_env_file=None), console) as pipeline:
             sit_exam(pipeline, candidates)
             _show_where_to_look(pipeline)
             while True:
@@ -76,7 +77,7 @@ def _show_where_to_look(pipeline: Pipeline) -> None:
     lines = platform | {
         "gateway": f"{gateway.url}   {gateway.url}/docs   {gateway.url}/metrics",
         "consumer": f"{consumer.url}/readyz   {consumer.url}/metrics",
-        "Kafka": f"{addresses.bootstrap_servers}   topic {addresses.topic}",
+        "Kafka": f"{addresses.kafka}   topic {addresses.topic}",
         "PostgreSQL": f'. {ENVIRONMENT_FILE} && {psql} "$ATTEMPTLOG_DATABASE_URL"',
         "account": "attemptlog audit   attemptlog simulate   attemptlog doctor   (in this folder, from .venv/bin)",
         "logs": "   ".join(str(log.relative_to(STACK_DIRECTORY.absolute().parent)) for log in logs),

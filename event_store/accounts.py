@@ -4,13 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-
-@dataclass(frozen=True, slots=True)
-class Offsets:
-    """What Kafka holds of a partition: records from `begin` up to but without `end`."""
-
-    begin: int
-    end: int
+from attemptlog.runtime.admin import Offsets
 
 
 @dataclass(frozen=True, slots=True)

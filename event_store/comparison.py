@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from functools import partial
 
-from attemptlog.cli.kafka import connected_consumer, no_such_topic
-from attemptlog.cli.postgres import open_transaction
 from attemptlog.event_store.books import is_accounted_for, read_ledger, read_log
 from attemptlog.event_store.identity import KnownLog, Ledger, objections
+from attemptlog.runtime.admin import Cluster, connected_consumer, no_such_topic
 from attemptlog.runtime.topic_log import FoundLog, find_log
+from attemptlog.runtime.transactions import open_transaction
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,11 +25,11 @@ class Comparison:
         return self.known is not None and self.known.topic_id == self.found.topic_id is not None
 
 
-async def compare_logs(bootstrap_servers: str, database_url: str, topic: str) -> Comparison:
+async def compare_logs(kafka: Cluster, database_url: str, topic: str) -> Comparison:
     """Compare the two; raise OperatorError when there is no such topic."""
     async with (
         open_transaction(database_url, read_only=True) as connection,
-        connected_consumer(bootstrap_servers) as consumer,
+        connected_consumer(kafka) as consumer,
     ):
         known, ledger = await read_log(connection, topic), await read_ledger(connection, topic)
         found = await find_log(consumer, topic)

@@ -1,10 +1,8 @@
 """Dead letters as the tables have them: which there are, and all about one."""
 
 import base64
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
@@ -12,10 +10,10 @@ import orjson
 from psycopg import sql
 from psycopg.rows import dict_row
 
-from attemptlog.cli.errors import OperatorError
-from attemptlog.cli.moments import shown
-from attemptlog.cli.postgres import transaction
+from attemptlog.runtime.errors import OperatorError
+from attemptlog.runtime.transactions import transaction
 from attemptlog.schemas import Envelope, Undecodable, decode
+from attemptlog.schemas.dead_letters import DeadLetterReason
 
 READABLE_BYTES = 2_000
 
@@ -101,24 +99,12 @@ ORDER BY id <> %(id)s
 Row = dict[str, Any]
 
 
-class Reason(StrEnum):
-    """Why a record is a dead letter."""
-
-    UNDECODABLE = "undecodable"
-    UNKNOWN_SESSION = "unknown_session"
-    SESSION_NOT_OWNED = "session_not_owned"
-    QUESTION_NOT_IN_SESSION = "question_not_in_session"
-    UNKNOWN_QUESTION = "unknown_question"
-    SEQ_CONFLICT = "seq_conflict"
-    REJECTED_BY_DATABASE = "rejected_by_database"
-
-
 @dataclass(frozen=True, slots=True)
 class Selection:
     """Which dead letters are meant: those that fit everything that is given."""
 
     ids: list[int] | None = None
-    reason: Reason | None = None
+    reason: DeadLetterReason | None = None
     session: UUID | None = None
     user: UUID | None = None
     since: datetime | None = None
@@ -208,13 +194,3 @@ def readable(value: bytes | None) -> str | None:
 def visible(text: str) -> str:
     """Return text on which no terminal acts: a control character, or one that hides, stands as an escape."""
     return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)
-
-
-def field_text(name: str, event: Mapping[str, Any]) -> str:
-    """Return a field of an event for people."""
-    value = event[name]
-    if value is None:
-        return ""
-    if isinstance(value, datetime):
-        return shown(value)
-    return visible(orjson.dumps(value).decode() if isinstance(value, dict) else str(value))

@@ -9,10 +9,10 @@ from uuid import UUID
 from psycopg.rows import dict_row
 from psycopg.types.multirange import Multirange
 
-from attemptlog.cli.errors import OperatorError
-from attemptlog.cli.postgres import transaction
 from attemptlog.event_store.dead_letters import Row
 from attemptlog.event_store.timeline import Entry, gaps, timeline
+from attemptlog.runtime.errors import OperatorError
+from attemptlog.runtime.transactions import transaction
 
 SELECT_SESSION = "SELECT user_id::text, exam_id::text FROM test_sessions WHERE id = %(session)s"
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from attemptlog.cli.errors import OperatorError
+from attemptlog.runtime.errors import OperatorError
 
 
 @contextmanager

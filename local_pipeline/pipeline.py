@@ -8,19 +8,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from attemptlog import migrations
-from attemptlog.cli.console import err, working_on
-from attemptlog.cli.errors import OperatorError
-from attemptlog.cli.interrupts import interrupted_once
-from attemptlog.cli.settings import ENVIRONMENT_FILE, CliSettings, reveal
-from attemptlog.cli.topics import ensure_topic
 from attemptlog.local_pipeline.database import login_as, own_database
 from attemptlog.local_pipeline.folder import alone_in, environment_file, kept_secret
+from attemptlog.local_pipeline.interrupts import interrupted_once
 from attemptlog.local_pipeline.platform import exam_platform, origin
 from attemptlog.local_pipeline.ports import Ports
+from attemptlog.local_pipeline.progress import Progress
 from attemptlog.local_pipeline.services import Service, services_in
 from attemptlog.local_stack import KafkaBroker, LocalStack, PostgresServer
 from attemptlog.local_stack.ports import HOST
 from attemptlog.local_stack.processes import end
+from attemptlog.runtime.admin import Cluster
+from attemptlog.runtime.errors import OperatorError
+from attemptlog.runtime.settings import ENVIRONMENT_FILE, OperatorSettings, reveal
+from attemptlog.runtime.topics import ensure_topic
 from attemptlog.simulation.run import Addresses
 from attemptlog.simulation.tokens import TokenMint
 
@@ -51,17 +52,20 @@ class Pipeline:
 
 
 @contextmanager
-def running_pipeline(directory: Path, ports: Ports) -> Iterator[Pipeline]:
-    """Start everything and yield it; stop gateway, consumer, Kafka and PostgreSQL, in this order, whatever happens."""
-    given = CliSettings(_env_file=None)
+def running_pipeline(directory: Path, ports: Ports, given: OperatorSettings, progress: Progress) -> Iterator[Pipeline]:
+    """Start everything and yield it; stop gateway, consumer, Kafka and PostgreSQL, in this order, whatever happens.
+
+    Servers that `given` names are used instead of ours. Raises OperatorError and LocalStackError.
+    """
     with ExitStack() as stack:
         stack.enter_context(interrupted_once())
         stack.enter_context(alone_in(directory))
         end(list(services_in(directory)))  # what a killed `up` left, where a child does not die with its parent
         ports.check()
-        servers, bootstrap_servers, database_url = stack.enter_context(_servers(directory, ports, given))
-        _prepare(bootstrap_servers, database_url, given.topic)
-        addresses = Addresses(f"http://{HOST}:{ports.gateway}", bootstrap_servers, database_url, given.topic)
+        servers, bootstrap_servers, database_url = stack.enter_context(_servers(directory, ports, given, progress))
+        kafka = Cluster(bootstrap_servers, given)
+        _prepare(kafka, database_url, given.topic, progress)
+        addresses = Addresses(f"http://{HOST}:{ports.gateway}", kafka, database_url, given.topic)
         mint = TokenMint(
             reveal(given.jwt_secret) or kept_secret(directory / "jwt-secret"), given.jwt_audience, given.jwt_issuer
         )
@@ -76,7 +80,7 @@ def running_pipeline(directory: Path, ports: Ports) -> Iterator[Pipeline]:
         settings = _settings(addresses, mint, consumer.url) | given.kafka_security
         stack.enter_context(environment_file(ENVIRONMENT_FILE, settings))
         pipeline = Pipeline(addresses, mint, gateway, consumer, platform, servers)
-        with working_on("Starting the gateway and the consumer"):
+        with progress.working_on("Starting the gateway and the consumer"):
             for service in pipeline.services:
                 service.wait_until_ready()
         yield pipeline
@@ -84,19 +88,19 @@ def running_pipeline(directory: Path, ports: Ports) -> Iterator[Pipeline]:
 
 @contextmanager
 def _servers(
-    directory: Path, ports: Ports, given: CliSettings
+    directory: Path, ports: Ports, given: OperatorSettings, progress: Progress
 ) -> Iterator[tuple[list[KafkaBroker | PostgresServer], str, str]]:
     """Start the servers that the environment does not name; yield them, Kafka's addresses and PostgreSQL's URL."""
     servers: list[KafkaBroker | PostgresServer] = []
     bootstrap_servers, database_url = given.kafka_bootstrap_servers, reveal(given.database_url)
     local = LocalStack(
         directory,
-        kafka_port=None if bootstrap_servers else ports.kafka_port(),
-        postgres_port=None if database_url else ports.postgres_port(),
+        kafka_port=None if bootstrap_servers else ports.kafka_port(progress),
+        postgres_port=None if database_url else ports.postgres_port(progress),
     )
     servers += [] if bootstrap_servers else [local.kafka]
     servers += [] if database_url else [local.postgres]
-    with _started(servers) if servers else nullcontext():
+    with _started(servers, progress) if servers else nullcontext():
         yield (
             servers,
             bootstrap_servers or local.kafka.bootstrap_servers,
@@ -105,12 +109,12 @@ def _servers(
 
 
 @contextmanager
-def _started(servers: Sequence[KafkaBroker | PostgresServer]) -> Iterator[None]:
+def _started(servers: Sequence[KafkaBroker | PostgresServer], progress: Progress) -> Iterator[None]:
     """Start the servers together; stop them one after the other in their order."""
     with ExitStack() as stack:
         for server in reversed(servers):
             stack.callback(server.stop)
-        with working_on("Starting Kafka and PostgreSQL (the first time, Kafka is fetched)"):
+        with progress.working_on("Starting Kafka and PostgreSQL (the first time, Kafka is fetched)"):
             for server in servers:
                 server.launch()
             for server in servers:
@@ -118,12 +122,12 @@ def _started(servers: Sequence[KafkaBroker | PostgresServer]) -> Iterator[None]:
         yield
 
 
-def _prepare(bootstrap_servers: str, database_url: str, topic: str) -> None:
-    with working_on("Migrating, and creating the topic"):
+def _prepare(kafka: Cluster, database_url: str, topic: str, progress: Progress) -> None:
+    with progress.working_on("Migrating, and creating the topic"):
         migrations.upgrade(database_url)
-        state = asyncio.run(ensure_topic(bootstrap_servers, topic))
+        state = asyncio.run(ensure_topic(kafka, topic))
     for difference in state.differences:
-        err.print(f"{topic}: {difference} (`attemptlog topics` says how to mend it)", style="yellow")
+        progress.warn(f"{topic}: {difference} (`attemptlog topics` says how to mend it)")
 
 
 def _consumer(addresses: Addresses, directory: Path, ports: Ports, *, has_own_login: bool) -> Service:
@@ -154,7 +158,7 @@ def _service_environment(addresses: Addresses, role: str, *, has_own_login: bool
     """With a PostgreSQL of ours the service logs in as a member of its role; with another, as the operator says."""
     url = login_as(addresses.database_url, role) if has_own_login else addresses.database_url
     return os.environ | {
-        "ATTEMPTLOG_KAFKA_BOOTSTRAP_SERVERS": addresses.bootstrap_servers,
+        "ATTEMPTLOG_KAFKA_BOOTSTRAP_SERVERS": addresses.kafka.bootstrap_servers,
         "ATTEMPTLOG_DATABASE_URL": url,
         "ATTEMPTLOG_TOPIC": addresses.topic,
     }
@@ -163,7 +167,7 @@ def _service_environment(addresses: Addresses, role: str, *, has_own_login: bool
 def _settings(addresses: Addresses, mint: TokenMint, consumer_url: str) -> dict[str, str]:
     """What the other commands in this folder read."""
     return {
-        "KAFKA_BOOTSTRAP_SERVERS": addresses.bootstrap_servers,
+        "KAFKA_BOOTSTRAP_SERVERS": addresses.kafka.bootstrap_servers,
         "DATABASE_URL": addresses.database_url,
         "TOPIC": addresses.topic,
         "GATEWAY_URL": addresses.gateway_url,

@@ -5,11 +5,11 @@ import subprocess
 from importlib.util import find_spec
 from pathlib import Path
 
-from attemptlog.cli.errors import OperatorError
-from attemptlog.cli.settings import CliSettings
 from attemptlog.local_pipeline.database import login_as
 from attemptlog.local_pipeline.services import RUN, Service
 from attemptlog.local_stack.ports import HOST
+from attemptlog.runtime.errors import OperatorError
+from attemptlog.runtime.settings import OperatorSettings
 from attemptlog.simulation.run import Addresses
 from attemptlog.simulation.tokens import TokenMint
 
@@ -31,14 +31,16 @@ def origin(port: int) -> str:
     return f"http://{HOST}:{port}"
 
 
-def exam_platform(addresses: Addresses, mint: TokenMint, directory: Path, port: int, given: CliSettings) -> Service:
+def exam_platform(
+    addresses: Addresses, mint: TokenMint, directory: Path, port: int, given: OperatorSettings
+) -> Service:
     """Make the platform's tables and return its service, not yet started.
 
     With a PostgreSQL of ours it logs in with the rights that it needs; with another, as the operator says.
     """
     environment = os.environ | {
         "EXAM_PLATFORM_DATABASE_URL": addresses.database_url,
-        "EXAM_PLATFORM_KAFKA_BOOTSTRAP_SERVERS": addresses.bootstrap_servers,
+        "EXAM_PLATFORM_KAFKA_BOOTSTRAP_SERVERS": addresses.kafka.bootstrap_servers,
         "EXAM_PLATFORM_TOPIC": addresses.topic,
         "EXAM_PLATFORM_JWT_SECRET": mint.secret,
         "EXAM_PLATFORM_PUBLIC_ORIGIN": origin(port),

@@ -2,10 +2,10 @@
 
 from dataclasses import asdict, dataclass
 
-from attemptlog.cli.console import err
-from attemptlog.cli.errors import OperatorError
+from attemptlog.local_pipeline.progress import Progress
 from attemptlog.local_stack import LocalStackError
 from attemptlog.local_stack.ports import check_free, free_port
+from attemptlog.runtime.errors import OperatorError
 
 KAFKA_PORT = 9092
 POSTGRES_PORT = 5432
@@ -33,13 +33,13 @@ class Ports:
         """Those that must be as they are, by the names of their options."""
         return {name: port for name, port in asdict(self).items() if port is not None}
 
-    def kafka_port(self) -> int:
+    def kafka_port(self, progress: Progress) -> int:
         """Return Kafka's port."""
-        return self.kafka or self._usual(KAFKA_PORT, "kafka")
+        return self.kafka or self._usual(KAFKA_PORT, "kafka", progress)
 
-    def postgres_port(self) -> int:
+    def postgres_port(self, progress: Progress) -> int:
         """Return PostgreSQL's port."""
-        return self.postgres or self._usual(POSTGRES_PORT, "postgres")
+        return self.postgres or self._usual(POSTGRES_PORT, "postgres", progress)
 
     def check(self) -> None:
         """Raise OperatorError, with what to type, when a chosen port is taken or chosen twice."""
@@ -53,11 +53,11 @@ class Ports:
                 raise OperatorError(f"{str(error).removesuffix('.')}, {_as(option)}") from error
             seen[port] = NAMES[option]
 
-    def _usual(self, port: int, option: str) -> int:
+    def _usual(self, port: int, option: str, progress: Progress) -> int:
         if port not in self.chosen.values() and _is_free(port):
             return port
         other = free_port()
-        err.print(f"Port {port} is taken, so {NAMES[option]} listens on {other}.")
+        progress.warn(f"Port {port} is taken, so {NAMES[option]} listens on {other}.")
         return other
 
 

@@ -11,8 +11,8 @@ from typing import Self
 import httpx
 import psutil
 
-from attemptlog.cli.errors import OperatorError
 from attemptlog.local_stack.processes import launching
+from attemptlog.runtime.errors import OperatorError
 
 START_TIMEOUT = 30.0  # seconds
 STOP_TIMEOUT = 15.0  # seconds; a service finishes what it has in hand within 10

@@ -10,7 +10,7 @@ from typing import Self
 import httpx
 from cachetools import LRUCache
 
-from attemptlog.cli.errors import OperatorError
+from attemptlog.runtime.errors import OperatorError
 from attemptlog.schemas import IngestReply
 from attemptlog.simulation.batches import Batch
 from attemptlog.simulation.record import Record

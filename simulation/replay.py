@@ -16,7 +16,7 @@ import orjson
 from pydantic import BaseModel, BeforeValidator, Field, ValidationError
 from pydantic_core import PydanticCustomError
 
-from attemptlog.cli.errors import OperatorError
+from attemptlog.runtime.errors import OperatorError
 from attemptlog.schemas import EventType, Source
 from attemptlog.schemas.codec import explain
 from attemptlog.schemas.fields import MAX_SEQ, compact

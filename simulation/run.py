@@ -9,9 +9,10 @@ from typing import cast
 
 from psycopg import AsyncConnection
 
-from attemptlog.cli.audit import drain, read_counts, take_audit
-from attemptlog.cli.postgres import open_transaction
 from attemptlog.event_store.accounts import NOTHING, Counts
+from attemptlog.event_store.audit import drain, read_counts, take_audit
+from attemptlog.runtime.admin import Cluster
+from attemptlog.runtime.transactions import open_transaction
 from attemptlog.simulation.accounts import Account, compare, load, measure_freshness
 from attemptlog.simulation.batches import Mishaps, batches_of
 from attemptlog.simulation.browser import CONNECTIONS, Browsers
@@ -29,7 +30,7 @@ class Addresses:
     """Where the pipeline is; `database_url` is of the role that owns the tables."""
 
     gateway_url: str
-    bootstrap_servers: str
+    kafka: Cluster
     database_url: str
     topic: str
 
@@ -55,7 +56,7 @@ async def simulate(exam: Exam, addresses: Addresses, mint: TokenMint, record: Re
         started = time.monotonic()
         await sit(exam, browsers, record)
         is_drained = await drain(
-            addresses.bootstrap_servers, addresses.database_url, addresses.topic, DRAIN_TIMEOUT.total_seconds()
+            addresses.kafka, addresses.database_url, addresses.topic, DRAIN_TIMEOUT.total_seconds()
         )
         seconds = time.monotonic() - started
     async with open_transaction(addresses.database_url) as connection:
@@ -67,7 +68,7 @@ async def simulate(exam: Exam, addresses: Addresses, mint: TokenMint, record: Re
             freshness=await measure_freshness(connection, started_at),
             is_drained=is_drained,
             seconds=seconds,
-            audit=await take_audit(addresses.bootstrap_servers, addresses.database_url, addresses.topic),
+            audit=await take_audit(addresses.kafka, addresses.database_url, addresses.topic),
         )
 
 

@@ -15,7 +15,8 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, BrowserContext, ViewportSize, expect
 
-from attemptlog.cli.audit import take_audit
+from attemptlog.event_store.audit import take_audit
+from attemptlog.runtime.admin import Cluster
 from examples.exam_platform.sessions.prepare import prepare
 from tests.support.browser import chromium
 from tests.support.candidate import ITEMS, Candidate
@@ -117,7 +118,7 @@ async def hall(kafka_bootstrap: str, database: str, module_topic: str) -> AsyncI
                 await eventually(lambda: httpx.get(f"{url}/readyz").status_code == 200, timeout=PATIENCE)
                 await eventually(worker.is_ready, timeout=PATIENCE)
                 yield Hall(browser, before_it, url, database)
-        found = await take_audit(kafka_bootstrap, database, module_topic)
+        found = await take_audit(Cluster(kafka_bootstrap), database, module_topic)
         assert found.problems() == []
 
 

@@ -1,7 +1,8 @@
 """An event that comes before its session does, between a real Kafka, a real PostgreSQL and a running consumer."""
 
-from attemptlog.cli.audit import take_audit
+from attemptlog.event_store.audit import take_audit
 from attemptlog.publisher import KafkaPublisher
+from attemptlog.runtime.admin import Cluster
 from tests.support.consumer import consumer, consumer_role, dead_letters, envelope, query, stored_ids
 from tests.support.eventually import eventually
 from tests.support.http import insert_exam
@@ -30,6 +31,6 @@ async def test_an_event_whose_session_is_created_late_is_stored_without_anybody_
         ("unknown_session", "inserted")
     ]
     assert query(database_url, "SELECT DISTINCT replayed_by FROM dead_letter_replays") == ["attemptlog-consumer"]
-    found = await take_audit(kafka_bootstrap, database_url, topic)
+    found = await take_audit(Cluster(kafka_bootstrap), database_url, topic)
     assert found.problems() == []
     assert (found.replayed_in_all, found.events) == (len(events), len(events) + 1)

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from attemptlog.cli.audit import take_audit
+from attemptlog.event_store.audit import take_audit
+from attemptlog.runtime.admin import Cluster
 from tests.support.consumer import consumer, consumer_role, dead_letters, query
 from tests.support.eventually import eventually
 from tests.support.http import Caller, Exam, gateway, insert_exam
@@ -41,6 +42,6 @@ async def test_every_event_of_the_second_device_is_stored_though_nobody_knew_whe
     everything = list(range(1, 31))
     assert dict(query(database_url, STORED)) == dict.fromkeys((FIRST_DEVICE, SECOND_DEVICE, OLD_PAGE), everything)
     assert dead_letters(database_url) == {}
-    assert (await take_audit(kafka_bootstrap, database_url, topic)).problems() == []
+    assert (await take_audit(Cluster(kafka_bootstrap), database_url, topic)).problems() == []
     dropped = "SELECT stream_id::text, dropped FROM stream_completeness WHERE dropped IS NOT NULL"
     assert dict(query(database_url, dropped)) == {FIRST_DEVICE: {"too_large": 2}, SECOND_DEVICE: {"too_large": 2}}

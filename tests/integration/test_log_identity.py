@@ -13,11 +13,12 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import NewPartitions, NewTopic, RecordsToDelete
 from aiokafka.errors import TopicAlreadyExistsError, for_code
 
-from attemptlog.cli.accept_log import accept
-from attemptlog.cli.audit import take_audit
+from attemptlog.event_store.acceptance import accept
 from attemptlog.event_store.accounts import Audit
+from attemptlog.event_store.audit import take_audit
 from attemptlog.event_store.comparison import compare_logs
 from attemptlog.local_stack import LocalStack
+from attemptlog.runtime.admin import Cluster
 from attemptlog.runtime.topic_log import FoundLog, find_log, record_at
 from attemptlog.schemas import Envelope
 from tests.support.command import Folder
@@ -88,11 +89,11 @@ async def store(bootstrap_servers: str, topic: str, database_url: str, events: S
 
 
 async def accept_log(bootstrap_servers: str, topic: str, database_url: str) -> None:
-    await accept(database_url, topic, await compare_logs(bootstrap_servers, database_url, topic), "the test")
+    await accept(database_url, topic, await compare_logs(Cluster(bootstrap_servers), database_url, topic), "the test")
 
 
 async def audit(bootstrap_servers: str, topic: str, database_url: str) -> Audit:
-    return await take_audit(bootstrap_servers, database_url, topic)
+    return await take_audit(Cluster(bootstrap_servers), database_url, topic)
 
 
 async def is_refused(process: ConsumerProcess, capfd: pytest.CaptureFixture[str]) -> str:

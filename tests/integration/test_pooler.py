@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 from attemptlog import migrations
-from attemptlog.cli.audit import _read_database
+from attemptlog.event_store.audit import _read_database
 from attemptlog.event_store.dead_letters import Selection, count_and_list, read_letter, select_open
 from attemptlog.event_store.decoding import decode_batch
 from attemptlog.event_store.errors import CannotRun

@@ -9,12 +9,12 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict
 
 from attemptlog.cli.doctor import _database
-from attemptlog.cli.errors import OperatorError
-from attemptlog.cli.settings import CliSettings
 from attemptlog.event_store.decoding import decode_batch
 from attemptlog.event_store.errors import CannotRun
 from attemptlog.event_store.store import Store
 from attemptlog.ingest_api.sessions import PostgresSessions, Session
+from attemptlog.runtime.errors import OperatorError
+from attemptlog.runtime.settings import OperatorSettings
 from tests.support.consumer import Partition, consumer_role, envelope
 from tests.support.eventually import eventually
 from tests.support.http import Exam, insert_exam
@@ -47,7 +47,7 @@ class Services:
     async def doctor(self) -> str:
         """Return what the doctor complains of; other tests' logins are in the same roles."""
         try:
-            await _database(CliSettings(database_url=self.owner))
+            await _database(OperatorSettings(database_url=self.owner))
         except OperatorError as error:
             return str(error)
         return ""

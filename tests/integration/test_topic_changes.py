@@ -15,12 +15,12 @@ from aiokafka.admin import AIOKafkaAdminClient, NewPartitions
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from prometheus_client import CollectorRegistry
 
-from attemptlog.cli.kafka import admin_client, offsets, topic_configs
 from attemptlog.local_stack import KafkaBroker
 from attemptlog.local_stack.ports import free_port
 from attemptlog.publisher import EnvelopeTooLarge, EventLogger, KafkaPublisher, KafkaUnavailable
 from attemptlog.publisher.kafka import partition_for
 from attemptlog.publisher.metrics import Metrics
+from attemptlog.runtime.admin import Cluster, admin_client, offsets, topic_configs
 from attemptlog.schemas import Envelope
 from chaos.proxy import Proxy
 from tests.integration.test_publisher import DEADLINE, envelopes, read_topic
@@ -81,7 +81,7 @@ async def publish_and_time(publisher: KafkaPublisher, start: float) -> float:
 
 async def configure(bootstrap_servers: str, topic: str, **configs: str) -> None:
     named = {name.replace("_", "."): value for name, value in configs.items()}
-    async with admin_client(bootstrap_servers) as client:
+    async with admin_client(Cluster(bootstrap_servers)) as client:
         await client.alter_configs([ConfigResource(ConfigResourceType.TOPIC, topic, named)])
 
         async def are_known() -> bool:
@@ -207,18 +207,18 @@ async def test_added_partitions_are_written_to(
     sent = [it for _ in range(100) for it in envelopes(1)]
     async with KafkaPublisher(kafka_bootstrap, topic=topic) as publisher:
         await eventually(lambda: publisher.is_ready)
-        async with admin_client(kafka_bootstrap) as client:
+        async with admin_client(Cluster(kafka_bootstrap)) as client:
             await client.create_partitions({topic: NewPartitions(24)})
 
         async def all_are_written() -> bool:
             assert publisher.is_ready, "adding partitions is no interruption"
             await publisher.publish([it for _ in range(200) for it in envelopes(1)])
-            return all(it.end > 0 for it in (await offsets(kafka_bootstrap, topic)).values())
+            return all(it.end > 0 for it in (await offsets(Cluster(kafka_bootstrap), topic)).values())
 
         await eventually(all_are_written)
-        before = {partition: it.end for partition, it in (await offsets(kafka_bootstrap, topic)).items()}
+        before = {partition: it.end for partition, it in (await offsets(Cluster(kafka_bootstrap), topic)).items()}
         await publisher.publish(sent)
-        after = {partition: it.end for partition, it in (await offsets(kafka_bootstrap, topic)).items()}
+        after = {partition: it.end for partition, it in (await offsets(Cluster(kafka_bootstrap), topic)).items()}
     expected = dict.fromkeys(range(24), 0)
     for it in sent:
         expected[partition_for(it.session_id.encode(), 24)] += 1
@@ -228,17 +228,17 @@ async def test_added_partitions_are_written_to(
 async def test_added_partitions_are_read(kafka_bootstrap: str, topic: str, database_url: str) -> None:
     with consumer(kafka_bootstrap, database_url, topic, program=QUICKLY_LOOKING_CONSUMER) as worker:
         await eventually(worker.is_ready, timeout=30)
-        async with admin_client(kafka_bootstrap) as client:
+        async with admin_client(Cluster(kafka_bootstrap)) as client:
             await client.create_partitions({topic: NewPartitions(24)})
 
         async def is_published() -> bool:
             async with KafkaPublisher(kafka_bootstrap, topic=topic) as publisher:
                 await eventually(lambda: publisher.is_ready)
                 await publisher.publish([it for _ in range(500) for it in envelopes(1)])
-            return all(it.end > 0 for it in (await offsets(kafka_bootstrap, topic)).values())
+            return all(it.end > 0 for it in (await offsets(Cluster(kafka_bootstrap), topic)).values())
 
         await eventually(is_published)
-        ends = {partition: it.end for partition, it in (await offsets(kafka_bootstrap, topic)).items()}
+        ends = {partition: it.end for partition, it in (await offsets(Cluster(kafka_bootstrap), topic)).items()}
         assert len(ends) == 24
         await eventually(
             lambda: {partition: it["records"] for partition, it in ledger(database_url).items()} == ends, timeout=30
@@ -252,7 +252,7 @@ async def test_a_topic_that_is_deleted_is_missed_and_one_that_is_made_anew_is_fo
     async with KafkaPublisher(kafka_bootstrap, topic=topic, delivery_deadline=DEADLINE) as publisher:
         await eventually(lambda: publisher.is_ready)
         await publisher.publish(envelopes(3))
-        async with admin_client(kafka_bootstrap) as client:
+        async with admin_client(Cluster(kafka_bootstrap)) as client:
             await client.delete_topics([topic])
 
         async def is_missed() -> bool:
@@ -266,8 +266,8 @@ async def test_a_topic_that_is_deleted_is_missed_and_one_that_is_made_anew_is_fo
         await create_topic(kafka_bootstrap, partitions=6, name=topic)
         sent = envelopes(3)
         await publish_with_patience(publisher, sent)
-    assert sum(it.end for it in (await offsets(kafka_bootstrap, topic)).values()) >= 3
-    async with admin_client(kafka_bootstrap) as client:
+    assert sum(it.end for it in (await offsets(Cluster(kafka_bootstrap), topic)).values()) >= 3
+    async with admin_client(Cluster(kafka_bootstrap)) as client:
         await client.delete_topics([topic])
 
 

@@ -12,12 +12,12 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from attemptlog.cli.doctor import examine
-from attemptlog.cli.errors import OperatorError
-from attemptlog.cli.kafka import offsets
-from attemptlog.cli.settings import CliSettings
-from attemptlog.cli.topics import check_topic
 from attemptlog.local_stack import KafkaBroker
 from attemptlog.publisher import EventLogger, KafkaPublisher, KafkaUnavailable
+from attemptlog.runtime.admin import Cluster, offsets
+from attemptlog.runtime.errors import OperatorError
+from attemptlog.runtime.settings import OperatorSettings
+from attemptlog.runtime.topics import check_topic
 from tests.integration.test_publisher import DEADLINE, envelopes
 from tests.support.command import Folder
 from tests.support.consumer import consumer
@@ -91,7 +91,7 @@ async def test_a_publisher_goes_on_once_the_topic_is_there(creating_kafka: Kafka
         await create(creating_kafka, topic)
         await eventually(lambda: publisher.is_ready)
         await publisher.publish(envelopes(20))
-    assert len(await offsets(creating_kafka.bootstrap_servers, topic)) == 12
+    assert len(await offsets(Cluster(creating_kafka.bootstrap_servers), topic)) == 12
 
 
 @pytest.mark.usefixtures("nobody_made_it")
@@ -164,10 +164,10 @@ async def test_commands_end_with_a_sentence_and_status_1(
 
 @pytest.mark.usefixtures("nobody_made_it")
 async def test_looking_at_offsets_or_the_layout_makes_nothing(creating_kafka: KafkaBroker, typo: str) -> None:
-    assert await offsets(creating_kafka.bootstrap_servers, typo) == {}
+    assert await offsets(Cluster(creating_kafka.bootstrap_servers), typo) == {}
     with pytest.raises(OperatorError, match="There is no topic"):
-        await check_topic(creating_kafka.bootstrap_servers, typo)
-    settings = CliSettings(kafka_bootstrap_servers=creating_kafka.bootstrap_servers, topic=typo)
+        await check_topic(Cluster(creating_kafka.bootstrap_servers), typo)
+    settings = OperatorSettings(kafka_bootstrap_servers=creating_kafka.bootstrap_servers, topic=typo)
     assert [it.is_ok for it in await examine(settings) if it.check == "topic"] == [False]
 
 

@@ -16,7 +16,6 @@ from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from attemptlog import migrations
-from attemptlog.cli.errors import OperatorError
 from attemptlog.event_store.dead_letters import Selection, count_and_list, read_letter
 from attemptlog.event_store.decoding import decode_batch
 from attemptlog.event_store.errors import CannotRun, StoreUnavailable
@@ -24,6 +23,7 @@ from attemptlog.event_store.replays import Replays
 from attemptlog.event_store.sessions import read_session
 from attemptlog.event_store.store import Store
 from attemptlog.ingest_api.sessions import PostgresSessions
+from attemptlog.runtime.errors import OperatorError
 from attemptlog.schemas import new_event_id
 from examples.exam_platform.sessions.store import connections
 from tests.support.consumer import Partition, assert_accounted, consumer_role, envelope, ledger, query

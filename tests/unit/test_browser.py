@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from attemptlog.cli.errors import OperatorError
+from attemptlog.runtime.errors import OperatorError
 from attemptlog.simulation import browser
 from attemptlog.simulation.batches import Batch
 from attemptlog.simulation.browser import Browsers

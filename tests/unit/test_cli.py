@@ -9,8 +9,9 @@ import pytest
 from typer.testing import CliRunner
 
 from attemptlog.cli.app import EXAMPLES, app
-from attemptlog.cli.errors import PLAIN_ERRORS, OperatorError, sentence
+from attemptlog.runtime.errors import OperatorError
 from attemptlog.runtime.layout import wanted_layout
+from attemptlog.runtime.sentences import PLAIN_ERRORS, sentence
 from attemptlog.simulation.tokens import TokenMint
 
 SECRET = "a secret of the tests, 32 bytes or more"

@@ -14,10 +14,10 @@ import yaml
 from pydantic_settings import BaseSettings
 
 from attemptlog.cli.app import app
-from attemptlog.cli.settings import CliSettings
 from attemptlog.consumer.settings import ConsumerSettings
 from attemptlog.ingest_api.settings import IngestSettings
 from attemptlog.local_stack.kafka_jars import KAFKA_VERSION
+from attemptlog.runtime.settings import OperatorSettings
 from tests.support.documents import ROOT
 
 DEPLOY = ROOT / "deploy"
@@ -50,7 +50,7 @@ def test_a_service_runs_a_command_that_exists(name: str) -> None:
 
 @pytest.mark.parametrize("name", OURS)
 def test_a_service_is_given_settings_that_its_command_reads(name: str) -> None:
-    fields = SETTINGS.get(OURS[name]["command"][0], CliSettings).model_fields
+    fields = SETTINGS.get(OURS[name]["command"][0], OperatorSettings).model_fields
     known = {f"ATTEMPTLOG_{field.upper()}" for field in fields}
     given = set(OURS[name]["environment"]) - OF_LIBPQ
     assert given <= known

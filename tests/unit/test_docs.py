@@ -17,7 +17,6 @@ from pydantic_core import PydanticUndefined
 from pydantic_settings import BaseSettings
 
 from attemptlog.cli.app import app
-from attemptlog.cli.settings import CliSettings
 from attemptlog.consumer.metrics import Metrics as ConsumerMetrics
 from attemptlog.consumer.settings import ConsumerSettings
 from attemptlog.ingest_api.metrics import Metrics as GatewayMetrics
@@ -27,6 +26,7 @@ from attemptlog.ingest_api.settings import IngestSettings
 from attemptlog.publisher.metrics import DropReason
 from attemptlog.publisher.metrics import Metrics as LoggerMetrics
 from attemptlog.runtime.kafka import KafkaSecurity
+from attemptlog.runtime.settings import OperatorSettings
 from attemptlog.schemas import EVENT_TYPES, EventIn, IngestReply, IngestRequest, RejectionCode, decode
 from attemptlog.schemas.documents import PAYLOAD_EXAMPLES
 from tests.support.documents import (
@@ -264,7 +264,12 @@ def settings_table(settings: type[BaseSettings]) -> str:
 
 @pytest.mark.parametrize(
     ("heading", "settings"),
-    [("Gateway", IngestSettings), ("Consumer", ConsumerSettings), ("Command", CliSettings), ("Kafka", KafkaSecurity)],
+    [
+        ("Gateway", IngestSettings),
+        ("Consumer", ConsumerSettings),
+        ("Command", OperatorSettings),
+        ("Kafka", KafkaSecurity),
+    ],
 )
 def test_every_setting_is_described(heading: str, settings: type[BaseSettings]) -> None:
     assert table(SETTINGS, heading) == settings_table(settings)
@@ -274,7 +279,7 @@ def test_every_setting_is_described(heading: str, settings: type[BaseSettings]) 
 def test_a_setting_in_the_docs_exists(document: Any) -> None:
     known = {
         f"ATTEMPTLOG_{name.upper()}"
-        for settings in (IngestSettings, ConsumerSettings, CliSettings)
+        for settings in (IngestSettings, ConsumerSettings, OperatorSettings)
         for name in settings.model_fields
     }
     assert set(re.findall(r"\bATTEMPTLOG_[A-Z_]+", document.read_text())) <= known

@@ -11,16 +11,16 @@ MAY_IMPORT: dict[str, set[str]] = {
     "schemas": set(),
     "runtime": {"schemas"},
     "publisher": BASE,
-    "event_store": BASE | {"cli"},
+    "event_store": BASE,
     "ingest_api": BASE | {"publisher"},
     "consumer": BASE | {"event_store"},
     "migrations": BASE,
     "local_stack": set(),
-    "simulation": BASE | {"event_store", "cli"},
-    "local_pipeline": BASE | {"event_store", "local_stack", "migrations", "simulation", "cli"},
+    "simulation": BASE | {"event_store"},
+    "local_pipeline": BASE | {"event_store", "local_stack", "migrations", "simulation"},
     "examples": BASE | {"publisher"},
 }
-MAY_IMPORT["chaos"] = MAY_IMPORT["benchmarks"] = MAY_IMPORT.keys() - {"examples"} | {"cli"}
+MAY_IMPORT["chaos"] = MAY_IMPORT["benchmarks"] = MAY_IMPORT.keys() - {"examples"}
 MAY_IMPORT["cli"] = MAY_IMPORT.keys() - {"examples", "chaos", "benchmarks"}
 
 

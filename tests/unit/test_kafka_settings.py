@@ -7,15 +7,15 @@ from pydantic import TypeAdapter, ValidationError
 from typer.testing import CliRunner
 
 from attemptlog.cli.app import app
-from attemptlog.cli.settings import CliSettings
 from attemptlog.consumer.settings import ConsumerSettings
 from attemptlog.ingest_api.settings import IngestSettings
 from attemptlog.publisher import KafkaPublisher
 from attemptlog.runtime.kafka import BootstrapServers
+from attemptlog.runtime.settings import OperatorSettings
 from attemptlog.schemas.topics import TopicName
 from examples.exam_platform.sessions.settings import PlatformSettings
 
-SETTINGS = (IngestSettings, ConsumerSettings, CliSettings, PlatformSettings)
+SETTINGS = (IngestSettings, ConsumerSettings, OperatorSettings, PlatformSettings)
 GIVEN = {"kafka_bootstrap_servers": "kafka:9092", "database_url": "postgresql://h/d", "jwt_secret": "s" * 32}
 WRONG_ADDRESSES = [
     "",

@@ -1,6 +1,7 @@
 import pytest
 
-from attemptlog.event_store.accounts import Audit, Counts, Offsets, PartitionAccount
+from attemptlog.event_store.accounts import Audit, Counts, PartitionAccount
+from attemptlog.runtime.admin import Offsets
 
 STORED = Counts(
     next_offset=100, records=100, inserted=90, duplicates=7, dead_lettered=2, suppressed=1, dead_letter_rows=2

@@ -2,8 +2,10 @@ import re
 from pathlib import Path
 
 from attemptlog import migrations
-from attemptlog.event_store.dead_letters import READABLE_BYTES, Reason, event_in, readable
+from attemptlog.event_store import sql
+from attemptlog.event_store.dead_letters import READABLE_BYTES, event_in, readable
 from attemptlog.schemas import Envelope, encode, new_event_id
+from attemptlog.schemas.dead_letters import DUPLICATE, STORED, DeadLetterReason
 from tests.support.consumer import envelope
 from tests.support.http import Exam
 
@@ -12,7 +14,13 @@ def test_the_reasons_are_those_that_the_table_takes() -> None:
     statement = (Path(migrations.__file__).parent / "versions/0003_accounting.up.sql").read_text()
     check = re.search(r"reason IN \(([^)]*)\)", statement)
     assert check is not None
-    assert [reason.value for reason in Reason] == re.findall(r"'(\w+)'", check[1])
+    assert [reason.value for reason in DeadLetterReason] == re.findall(r"'(\w+)'", check[1])
+
+
+def test_the_statements_name_no_other_reasons_and_outcomes() -> None:
+    named = set(re.findall(r"THEN '(\w+)'", sql.CLASSIFY_LEFTOVERS))
+    assert named - {"unstored"} <= {*DeadLetterReason, DUPLICATE}
+    assert f"NOT IN {STORED}" in sql.LOCK_LETTERS
 
 
 def test_what_is_readable_is_shown_as_it_is() -> None:

@@ -9,7 +9,7 @@ import pytest
 from aiokafka.errors import NotLeaderForPartitionError
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
 
-from attemptlog.cli.accept_log import starts
+from attemptlog.event_store.acceptance import starts
 from attemptlog.event_store.comparison import Comparison
 from attemptlog.event_store.identity import Entry, KnownLog, Ledger, differences, objections
 from attemptlog.runtime.topic_log import Content, FoundLog, Mark, digest_of, record_at

@@ -8,10 +8,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from attemptlog.cli.errors import OperatorError
+from attemptlog.cli import console
 from attemptlog.local_pipeline import ports as module
 from attemptlog.local_pipeline.ports import Ports
 from attemptlog.local_stack.ports import free_port
+from attemptlog.runtime.errors import OperatorError
 from tests.support.documents import ROOT
 
 
@@ -48,9 +49,9 @@ def test_kafka_and_postgresql_make_way_for_a_port_that_is_taken_or_chosen(
     monkeypatch.setattr(module, "POSTGRES_PORT", gateway := free_port())
     ports = Ports(gateway, free_port())
 
-    assert ports.kafka_port() not in {taken, gateway}
-    assert ports.postgres_port() not in {taken, gateway}
-    assert Ports(gateway, free_port(), 1, 2).kafka_port() == 1
+    assert ports.kafka_port(console) not in {taken, gateway}
+    assert ports.postgres_port(console) not in {taken, gateway}
+    assert Ports(gateway, free_port(), 1, 2).kafka_port(console) == 1
 
 
 def recipe(target: str, *arguments: str, **environment: str) -> list[str]:

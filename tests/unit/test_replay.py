@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from attemptlog.cli.errors import OperatorError
+from attemptlog.runtime.errors import OperatorError
 from attemptlog.simulation.replay import COLUMNS, Log
 
 HEADER = ",".join(COLUMNS)

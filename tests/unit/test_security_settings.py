@@ -6,14 +6,14 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from attemptlog.cli.settings import CliSettings
 from attemptlog.consumer.settings import ConsumerSettings
 from attemptlog.ingest_api.settings import IngestSettings
 from attemptlog.runtime.kafka import KafkaSecurity
+from attemptlog.runtime.settings import OperatorSettings
 from tests.support.certificates import Authority
 
 SECRET = "nobody-may-read-this-and-it-is-long-enough"
-SETTINGS = (IngestSettings, ConsumerSettings, CliSettings)
+SETTINGS = (IngestSettings, ConsumerSettings, OperatorSettings)
 GIVEN = {
     "kafka_bootstrap_servers": "kafka:9092",
     "database_url": f"postgresql://user:{SECRET}@host/database",
@@ -107,7 +107,7 @@ def test_a_database_url_whose_port_is_no_number_is_refused(kind: type[KafkaSecur
 
 
 def test_what_up_was_given_for_kafka_is_left_to_the_other_commands() -> None:
-    settings = CliSettings.model_validate(GIVEN)
+    settings = OperatorSettings.model_validate(GIVEN)
     assert settings.kafka_security == {
         "KAFKA_PASSWORD": SECRET,
         "KAFKA_SECURITY_PROTOCOL": "SASL_SSL",

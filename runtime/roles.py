@@ -1,12 +1,10 @@
 """What the services' logins may do in the database, against what they need."""
 
+from collections.abc import Mapping
+
 from psycopg import AsyncConnection
 
-from attemptlog.event_store import sql
-from attemptlog.ingest_api import sessions
 from attemptlog.runtime.grants import EXAMINE, Finding, faults, needs
-
-NEEDED = {"attemptlog_gateway": sessions.GRANTS, "attemptlog_consumer": sql.GRANTS}
 
 # A superuser is a member of every role, and may do everything anyway.
 SELECT_LOGINS = """
@@ -33,16 +31,19 @@ WHERE pg_class.oid = to_regclass('attemptlog_version')
 """
 
 
-async def role_faults(connection: AsyncConnection) -> list[str]:
-    """Return a sentence for everything that a service's group role, or a login in it, lacks."""
+async def role_faults(connection: AsyncConnection, needed: Mapping[str, Mapping[str, str]]) -> list[str]:
+    """Return a sentence for everything that a service's group role, or a login in it, lacks.
+
+    `needed` are, by group role, privileges by table, such as "SELECT, INSERT".
+    """
     found: list[str] = []
-    for role, grants in NEEDED.items():
+    for role, grants in needed.items():
         logins = await (await connection.execute(SELECT_LOGINS, {"role": role})).fetchall()
         members = [login for (login,) in logins]
         cursor = await connection.execute(EXAMINE, needs(grants, members or [role]))
         found += faults([Finding(*row) for row in await cursor.fetchall()])
         for login in members:
-            found += await _setting_faults(connection, login, is_writer=grants is sql.GRANTS)
+            found += await _setting_faults(connection, login, is_writer=set(grants.values()) != {"SELECT"})
     return found
 
 

@@ -7,8 +7,8 @@ from typing import Any
 import psycopg
 from psycopg import AsyncConnection, Connection, IsolationLevel, sql
 
-from attemptlog.cli.errors import OperatorError
 from attemptlog.runtime import postgres
+from attemptlog.runtime.errors import OperatorError
 from attemptlog.runtime.postgres import Survey
 
 # Behind a pooler, what is prepared or set for longer than a transaction would be met by somebody else.

@@ -1,4 +1,4 @@
-"""What the command itself reads; the services read their own settings."""
+"""What the command, and whatever else an operator runs, reads; the services read their own settings."""
 
 from pathlib import Path
 from typing import Annotated
@@ -6,7 +6,8 @@ from typing import Annotated
 from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
-from attemptlog.cli.errors import OperatorError
+from attemptlog.runtime.admin import Cluster
+from attemptlog.runtime.errors import OperatorError
 from attemptlog.runtime.kafka import BootstrapServers, KafkaSecurity
 from attemptlog.schemas import ATTEMPT_EVENTS
 from attemptlog.schemas.topics import TopicName
@@ -16,7 +17,7 @@ DEFAULT_GATEWAY = "http://127.0.0.1:8000"
 ENVIRONMENT_FILE = STACK_DIRECTORY / "env"  # `attemptlog up` leaves its addresses here for the other commands
 
 
-class CliSettings(KafkaSecurity):
+class OperatorSettings(KafkaSecurity):
     """Settings of the command, `ATTEMPTLOG_` in front; while `attemptlog up` runs here, it supplies the defaults."""
 
     model_config = SettingsConfigDict(env_file=ENVIRONMENT_FILE)
@@ -35,9 +36,9 @@ class CliSettings(KafkaSecurity):
     jwt_issuer: Annotated[str | None, Field(description="`iss` of those tokens.")] = None
 
     @property
-    def kafka(self) -> str:
-        """Kafka's addresses; raises OperatorError when they are not set."""
-        return _required(self.kafka_bootstrap_servers, "ATTEMPTLOG_KAFKA_BOOTSTRAP_SERVERS")
+    def kafka(self) -> Cluster:
+        """The Kafka; raises OperatorError when its addresses are not set."""
+        return Cluster(_required(self.kafka_bootstrap_servers, "ATTEMPTLOG_KAFKA_BOOTSTRAP_SERVERS"), self)
 
     @property
     def database(self) -> str:

@@ -7,6 +7,7 @@ import psycopg
 from aiokafka.errors import KafkaError
 from pydantic import ValidationError
 
+from attemptlog.runtime.errors import OperatorError
 from attemptlog.runtime.postgres import wrong_pooling
 
 # Their messages are for the operator already. By name, because importing their packages takes a second that a command
@@ -14,10 +15,6 @@ from attemptlog.runtime.postgres import wrong_pooling
 PLAIN_ERRORS = frozenset(
     {"attemptlog.local_stack.errors.LocalStackError", "attemptlog.migrations.database.MigrationError"}
 )
-
-
-class OperatorError(Exception):
-    """A command cannot go on; the message is one sentence that says why and what to do."""
 
 
 @singledispatch
