@@ -14,7 +14,7 @@ from rich.console import Console
 
 from attemptlog.local_stack import LocalStack
 from benchmarks import backlog, consumer, freshness, gateway, table_size
-from benchmarks.rows import OK, Row, failed, table_of
+from benchmarks.figures import OK, Figure, failed, table_of
 from benchmarks.stage import FULL, QUICK, Stage
 
 
@@ -28,7 +28,7 @@ class Subject(StrEnum):
     FRESHNESS = "freshness"
 
 
-MEASURES: dict[Subject, Callable[[Stage], list[Row]]] = {
+MEASURES: dict[Subject, Callable[[Stage], list[Figure]]] = {
     Subject.GATEWAY: gateway.measure,
     Subject.CONSUMER: consumer.measure,
     Subject.MEMORY: backlog.measure,
@@ -76,7 +76,7 @@ def main(
     raise typer.Exit(0 if all(row.verdict == OK for row in rows) else 1)
 
 
-def _measured(subject: Subject, stage: Stage) -> list[Row]:
+def _measured(subject: Subject, stage: Stage) -> list[Figure]:
     try:
         return MEASURES[subject](stage)
     except Exception as error:  # the other subjects can still be measured
@@ -84,7 +84,7 @@ def _measured(subject: Subject, stage: Stage) -> list[Row]:
         return [failed(subject.value, f"{subject.value} could not be measured: {error!r}")]
 
 
-def _print(rows: list[Row], title: str) -> None:
+def _print(rows: list[Figure], title: str) -> None:
     out.print(table_of(rows, title))
     for sentence in dict.fromkeys(sentence for row in rows for sentence in row.wrong):
         out.print(f"• {sentence}", markup=False)

@@ -12,7 +12,7 @@ from rich.console import Console
 from attemptlog.local_stack import LocalStack
 from attemptlog.schemas import MAX_PAYLOAD_BYTES, Envelope
 from benchmarks.drain import Backlog, Drained, drain
-from benchmarks.rows import Row, Target
+from benchmarks.figures import Figure, Target
 from benchmarks.stage import FULL, Stage
 
 LARGEST = b'{"a":"' + b"x" * (MAX_PAYLOAD_BYTES - 8) + b'"}'
@@ -34,11 +34,11 @@ def main(
     print(*(f"{sentence} after {seconds:g} s" for sentence in drained.wrong), sep="\n", end="")
 
 
-def measure(stage: Stage) -> list[Row]:
+def measure(stage: Stage) -> list[Figure]:
     """Return the row of the worker's memory."""
     it, drained = _watch(stage, stage.scale.backlog)
     name = f"consumer, RSS with a backlog of {it.records / 1e6:.1f} million"
-    return [Row(name, drained.memory, "MB", Target("≤", 200), wrong=drained.wrong)]
+    return [Figure(name, drained.memory, "MB", Target("≤", 200), wrong=drained.wrong)]
 
 
 def _watch(stage: Stage, records: int, seconds: float = 120, *, largest: bool = False) -> tuple[Backlog, Drained]:

@@ -3,8 +3,8 @@
 from collections import defaultdict
 
 from benchmarks.drain import QUIX, QUIX_PYTHON, Drained, backlog, drain
+from benchmarks.figures import Figure, Reference, Target, at_least, at_most, failed, middle
 from benchmarks.references import copy_floor
-from benchmarks.rows import Reference, Row, Target, at_least, at_most, failed, middle
 from benchmarks.school import School
 from benchmarks.stage import Stage
 
@@ -13,7 +13,7 @@ PART_FOR_QUIX = 1 / 3  # of the events, because it would take most of the time
 Samples = defaultdict[str, list[float]]
 
 
-def measure(stage: Stage) -> list[Row]:
+def measure(stage: Stage) -> list[Figure]:
     """Return the rows of the consumer."""
     samples: Samples = defaultdict(list)
     wrong: list[str] = []
@@ -54,9 +54,9 @@ def _note(drained: Drained, who: str, samples: Samples) -> list[str]:
     return [f"{who}: {sentence}" for sentence in drained.wrong]
 
 
-def _rows(samples: Samples, wrong: tuple[str, ...]) -> list[Row]:
-    def row(what: str, ours: str, unit: str, target: Target, reference: Reference) -> Row:
-        return Row(f"consumer, {what}", middle(samples[ours]), unit, target, reference, wrong)
+def _rows(samples: Samples, wrong: tuple[str, ...]) -> list[Figure]:
+    def row(what: str, ours: str, unit: str, target: Target, reference: Reference) -> Figure:
+        return Figure(f"consumer, {what}", middle(samples[ours]), unit, target, reference, wrong)
 
     floor = Reference("copy_floor", middle(samples["floor"]))
     floor_cpu = Reference("copy_floor's PostgreSQL", middle(samples["floor cpu"]))

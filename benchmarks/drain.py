@@ -14,8 +14,8 @@ import psycopg
 
 from attemptlog.local_stack.ports import HOST, free_port
 from attemptlog.simulation.sitting import Roster
+from benchmarks.figures import rate_of
 from benchmarks.processes import ROOT, cpu_seconds, is_alive, memory_of, running
-from benchmarks.rows import rate_of
 from benchmarks.school import School
 from benchmarks.stage import Stage
 

@@ -13,9 +13,9 @@ from psycopg import AsyncConnection
 
 from benchmarks.drain import OURS as CONSUMER
 from benchmarks.drain import settled, worker_environment
+from benchmarks.figures import Figure, Target, percentile
 from benchmarks.gateway import FULL_REQUEST, OURS, environment_for, gateway
 from benchmarks.processes import running, wait_until_ready
-from benchmarks.rows import Row, Target, percentile
 from benchmarks.school import Known, Request
 from benchmarks.sender import send, send_paced
 from benchmarks.stage import Stage
@@ -109,7 +109,7 @@ class Pipeline:
         return () if stored == self.sent else (f"{stored:,} rows are stored instead of {self.sent:,}",)
 
 
-def measure(stage: Stage) -> list[Row]:
+def measure(stage: Stage) -> list[Figure]:
     """Return the rows of freshness."""
     schools = [stage.school(0), stage.school(1)]
     requests = schools[0].requests(FULL_REQUEST, schools[0].size)
@@ -126,9 +126,9 @@ def measure(stage: Stage) -> list[Row]:
         wrong = pipeline.wrong()
     at_half = f"at {peak * FULL_REQUEST / 2:,.0f} ev/s, half of the peak"
     return [
-        Row(f"POST to SELECT, p50 {at_half}", 1000 * percentile(half, 0.5), "ms", Target("≤", 150), wrong=wrong),
-        Row("POST to SELECT, p99 of the same", 1000 * percentile(half, 0.99), "ms", Target("≤", 1000), wrong=wrong),
-        Row(
+        Figure(f"POST to SELECT, p50 {at_half}", 1000 * percentile(half, 0.5), "ms", Target("≤", 150), wrong=wrong),
+        Figure("POST to SELECT, p99 of the same", 1000 * percentile(half, 0.99), "ms", Target("≤", 1000), wrong=wrong),
+        Figure(
             f"POST to SELECT, p99 at {TRICKLE:g} ev/s",
             1000 * percentile(slow, 0.99),
             "ms",

@@ -12,8 +12,8 @@ import psutil
 import uvloop
 
 from attemptlog.local_stack.ports import HOST, free_port
+from benchmarks.figures import Figure, Reference, Target, at_least, at_most, middle, percentile
 from benchmarks.processes import cpu_seconds, memory_of, running, wait_until_ready
-from benchmarks.rows import Reference, Row, Target, at_least, at_most, middle, percentile
 from benchmarks.school import SECRET, Request
 from benchmarks.sender import Answers, send, send_paced
 from benchmarks.stage import Stage
@@ -80,7 +80,7 @@ class Side:
             self.wrong.append(f"gateway {self.name}: {records:,} records in Kafka, {self.accepted:,} accepted")
 
 
-def measure(stage: Stage) -> list[Row]:
+def measure(stage: Stage) -> list[Figure]:
     """Return the rows of the gateway."""
     school = stage.school(0)
     kinds = Kinds(
@@ -124,14 +124,14 @@ def _measure_efficiency(sides: Sequence[Side], kinds: Kinds, samples: Samples) -
                 samples[OURS, "bad"].append(side.load(kinds.bad)[0])
 
 
-def _rows(samples: Samples, wrong: tuple[str, ...]) -> list[Row]:
+def _rows(samples: Samples, wrong: tuple[str, ...]) -> list[Figure]:
     def of(side: str, what: object) -> float:
         return middle(samples[side, what])
 
-    def row(what: str, ours: object, unit: str, target: Target, reference: Reference | None = None) -> Row:
-        return Row(f"gateway, {what}", of(OURS, ours), unit, target, reference, wrong)
+    def row(what: str, ours: object, unit: str, target: Target, reference: Reference | None = None) -> Figure:
+        return Figure(f"gateway, {what}", of(OURS, ours), unit, target, reference, wrong)
 
-    def against_plain(what: str, size: int, ratio: float) -> Row:
+    def against_plain(what: str, size: int, ratio: float) -> Figure:
         return row(what, size, PER_CORE, at_least(ratio), Reference("plain", of(PLAIN, size)))
 
     clean = Reference("without it", of(OURS, FULL_REQUEST))

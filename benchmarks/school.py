@@ -16,7 +16,7 @@ import orjson
 from attemptlog.schemas import Envelope, new_event_id
 from attemptlog.simulation.browser import PATH
 from attemptlog.simulation.candidate import roster_of, sittings_of
-from attemptlog.simulation.replay import Log
+from attemptlog.simulation.recorded import RecordedLog
 from attemptlog.simulation.sitting import EXAM_STARTS_AT, Event, Roster, Sitting
 from attemptlog.simulation.tokens import TokenMint
 
@@ -55,7 +55,7 @@ class School:
     @staticmethod
     def recorded(path: Path, seed: str) -> "School":
         """Return the class of a recorded log; another seed gives everybody other ids."""
-        log = Log(path, seed)
+        log = RecordedLog(path, seed)
         return School(seed, log.roster(), list(log.sittings()))
 
     def part(self, share: float) -> "School":

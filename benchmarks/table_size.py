@@ -10,7 +10,7 @@ from typing import LiteralString
 import psycopg
 
 from benchmarks.drain import backlog, drain
-from benchmarks.rows import Reference, Row, at_least, middle
+from benchmarks.figures import Figure, Reference, at_least, middle
 from benchmarks.stage import Stage
 
 SETTINGS = "SET maintenance_work_mem = '1GB'; SET max_parallel_maintenance_workers = 0; SET synchronous_commit = off"
@@ -74,7 +74,7 @@ WHERE i.indrelid = 'attempt_events'::regclass
 Statement = tuple[LiteralString, Mapping[str, int] | None]
 
 
-def measure(stage: Stage) -> list[Row]:
+def measure(stage: Stage) -> list[Figure]:
     """Return the row of the table's size."""
     rows, rates, wrong = stage.scale.large_table, defaultdict[str, list[float]](list), list[str]()
     schools = [stage.school(number) for number in range(stage.scale.large_table_rounds)]
@@ -93,7 +93,7 @@ def measure(stage: Stage) -> list[Row]:
                     wrong += [f"{name} table: {sentence}" for sentence in drained.wrong]
     name = f"consumer, {rows / 1e6:.0f} million rows in the table"
     empty = Reference("an empty one", middle(rates["empty"]))
-    return [Row(name, middle(rates["full"]), "rows/s", at_least(0.8), empty, tuple(wrong))]
+    return [Figure(name, middle(rates["full"]), "rows/s", at_least(0.8), empty, tuple(wrong))]
 
 
 def fill(database: str, rows: int) -> None:

@@ -1,4 +1,4 @@
-"""The candidates' own record against what PostgreSQL holds, event by event. Pure, except for `read_stored`."""
+"""What the candidates witnessed against what PostgreSQL holds, event by event. Pure, except for `read_stored`."""
 
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
@@ -31,7 +31,7 @@ class Event(NamedTuple):
     stream_id: str | None = None
 
 
-class Letter(NamedTuple):
+class Buried(NamedTuple):
     """A dead letter; `event` is None when its record is no envelope."""
 
     event: Event | None
@@ -39,7 +39,7 @@ class Letter(NamedTuple):
 
 
 @dataclass(slots=True)
-class Record:
+class Witness:
     """What the candidates know. `sent` maps every event that ever left to its nonce, which is in its payload.
 
     The counts are of events, as often as they were sent: `taken` were answered for with "accepted", `refused` were
@@ -63,10 +63,10 @@ class Stored:
     """What PostgreSQL holds: events with their nonces, and dead letters."""
 
     events: Sequence[tuple[Event, str | None]]
-    letters: Sequence[Letter]
+    letters: Sequence[Buried]
 
 
-def problems(record: Record, stored: Stored) -> Iterator[str]:
+def problems(witness: Witness, stored: Stored) -> Iterator[str]:
     """Yield a sentence for everything that is not as promised.
 
     Promised is: an accepted event is stored exactly once or is a dead letter, one that was not accepted is stored at
@@ -75,19 +75,19 @@ def problems(record: Record, stored: Stored) -> Iterator[str]:
     times_stored = Counter(event for event, _ in stored.events)
     dead = {letter.event for letter in stored.letters}
     found: dict[str, Collection[Event | None]] = {
-        "lost: accepted, but neither stored nor a dead letter": record.accepted - times_stored.keys() - dead,
+        "lost: accepted, but neither stored nor a dead letter": witness.accepted - times_stored.keys() - dead,
         "stored more than once": {event for event, times in times_stored.items() if times > 1},
         "stored and a dead letter too": times_stored.keys() & dead,
-        "stored, but nobody sent them": times_stored.keys() - record.sent.keys(),
-        "dead letters, but nobody sent them": dead - record.sent.keys(),
+        "stored, but nobody sent them": times_stored.keys() - witness.sent.keys(),
+        "dead letters, but nobody sent them": dead - witness.sent.keys(),
         "stored with other content than was sent": {
-            event for event, nonce in stored.events if record.sent.get(event, nonce) != nonce
+            event for event, nonce in stored.events if witness.sent.get(event, nonce) != nonce
         },
     }
     for what, events in found.items():
         if events:
             yield f"{len(events)} events {what}: {_examples(events)}"
-    for surprise, times in record.surprises.items():
+    for surprise, times in witness.surprises.items():
         yield f"{surprise} ({times} times)"
 
 
@@ -104,7 +104,7 @@ async def read_stored(database_url: str) -> Stored:
         letters = await (await connection.execute(SELECT_DEAD_LETTERS)).fetchall()
     return Stored(
         [(Event(*known_by), nonce) for *known_by, nonce in events],
-        [Letter(_event_in(value), reason) for reason, value in letters],
+        [Buried(_event_in(value), reason) for reason, value in letters],
     )
 
 

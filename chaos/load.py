@@ -1,4 +1,4 @@
-"""Candidates who keep their own record of what the gateways answered for."""
+"""Candidates who remember what the gateways answered for."""
 
 import asyncio
 import time
@@ -17,7 +17,7 @@ import orjson
 from attemptlog.schemas import IngestReply
 from attemptlog.simulation.sitting import Roster
 from attemptlog.simulation.tokens import TokenMint
-from chaos.accounting import Event, Record
+from chaos.accounting import Event, Witness
 
 PATH = "/v1/telemetry/events"
 EVENTS_PER_BATCH = (1, 8)
@@ -53,7 +53,7 @@ class Load:
     """A class of candidates, each with one session that goes on from round to round."""
 
     def __init__(self, gateway_urls: Sequence[str], roster: Roster, mint: TokenMint, seed: int) -> None:
-        self.record = Record()
+        self.witness = Witness()
         self._client = httpx.AsyncClient(timeout=TIMEOUT, limits=httpx.Limits(max_connections=None))
         questions = sorted(roster.question_ids)
         self._candidates = [
@@ -71,7 +71,7 @@ class Load:
         """Send until it is over; return when every batch is accepted or given up."""
         async with asyncio.TaskGroup() as room:
             for candidate in self._candidates:
-                room.create_task(candidate.sit(self._client, self.record, over))
+                room.create_task(candidate.sit(self._client, self.witness, over))
 
 
 class Candidate:
@@ -89,25 +89,25 @@ class Candidate:
         if self._dice.random() >= OLD_PAGES:
             self._load_page()
 
-    async def sit(self, client: httpx.AsyncClient, record: Record, over: asyncio.Event) -> None:
+    async def sit(self, client: httpx.AsyncClient, witness: Witness, over: asyncio.Event) -> None:
         """Send batch after batch until it is over."""
         while not over.is_set():
             await asyncio.sleep(self._dice.uniform(*THINKS))
             if self._stream and self._dice.random() < RELOADS:
                 self._load_page()
-            batch = self._next_batch(record)
+            batch = self._next_batch(witness)
             if self._dice.random() < LEAVES:
-                await self._post(client, record, batch, timeout=LEAVES_AFTER)
+                await self._post(client, witness, batch, timeout=LEAVES_AFTER)
                 continue
-            await self._deliver(client, record, batch)
+            await self._deliver(client, witness, batch)
             if self._dice.random() < SENDS_TWICE:
-                await self._deliver(client, record, batch)
+                await self._deliver(client, witness, batch)
 
-    async def _deliver(self, client: httpx.AsyncClient, record: Record, batch: Batch) -> None:
+    async def _deliver(self, client: httpx.AsyncClient, witness: Witness, batch: Batch) -> None:
         """Send a batch until it is accepted, or given up by chance or after PATIENCE."""
         deadline = time.monotonic() + PATIENCE
         for pause in _pauses():
-            if await self._post(client, record, batch):
+            if await self._post(client, witness, batch):
                 return
             if self._dice.random() < GIVES_UP or time.monotonic() > deadline:
                 return
@@ -117,7 +117,7 @@ class Candidate:
     async def _post(
         self,
         client: httpx.AsyncClient,
-        record: Record,
+        witness: Witness,
         batch: Batch,
         timeout: float = TIMEOUT,  # noqa: ASYNC109
     ) -> bool:
@@ -127,28 +127,28 @@ class Candidate:
         try:
             answer = await client.post(self._gateway + PATH, content=body, headers=self._headers, timeout=timeout)
         except httpx.TransportError:
-            record.slowest_answer = max(record.slowest_answer, time.monotonic() - started)
-            record.refused += len(batch.events)
+            witness.slowest_answer = max(witness.slowest_answer, time.monotonic() - started)
+            witness.refused += len(batch.events)
             return False
-        record.slowest_answer = max(record.slowest_answer, time.monotonic() - started)
+        witness.slowest_answer = max(witness.slowest_answer, time.monotonic() - started)
         if answer.status_code == HTTPStatus.ACCEPTED and _accepted(answer) == len(batch.events):
-            record.accept(batch.events)
+            witness.accept(batch.events)
             return True
-        record.refused += len(batch.events)
+        witness.refused += len(batch.events)
         if answer.status_code not in TRY_AGAIN:
-            record.surprises[f"a gateway answered {answer.status_code} to good events: {answer.text[:200]}"] += 1
+            witness.surprises[f"a gateway answered {answer.status_code} to good events: {answer.text[:200]}"] += 1
         return False
 
     def _load_page(self) -> None:
         self._stream = str(UUID(int=self._dice.getrandbits(128), version=4))
         self._last_seq = 0
 
-    def _next_batch(self, record: Record) -> Batch:
+    def _next_batch(self, witness: Witness) -> Batch:
         count = self._dice.randint(*EVENTS_PER_BATCH)
         seqs = range(self._last_seq + 1, self._last_seq + 1 + count)
         self._last_seq += count
         nonces = {Event(self._session, seq, self._stream): f"{self._dice.getrandbits(32):08x}" for seq in seqs}
-        record.sent |= nonces
+        witness.sent |= nonces
         events = [self._event(event, nonce) for event, nonce in nonces.items()]
         told = {"stream_id": self._stream} if self._stream else {}
         return Batch(list(nonces), {"source": "web", "events": events} | told)

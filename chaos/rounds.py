@@ -60,7 +60,7 @@ class Game:
     async def play(self, strikes: Sequence[Strike]) -> Outcome:
         """Play a round to its end; what went wrong is in the outcome."""
         over = asyncio.Event()
-        self._load.record.slowest_answer = 0.0
+        self._load.witness.slowest_answer = 0.0
         async with asyncio.TaskGroup() as group:
             group.create_task(self._load.run(over))
             await asyncio.gather(asyncio.sleep(SHORTEST_LOAD), *(self._strike(strike) for strike in strikes))
@@ -74,7 +74,7 @@ class Game:
         found += audit.problems()
         found += self._late_answers(strikes)
         if not audit.pending:  # what is not stored yet is not lost, and the next round looks at everything again
-            found += problems(self._load.record, await read_stored(self._stage.database_url))
+            found += problems(self._load.witness, await read_stored(self._stage.database_url))
         return Outcome([strike.fault for strike in strikes], self._growth(audit), recovery, found)
 
     async def _strike(self, strike: Strike) -> None:
@@ -94,13 +94,13 @@ class Game:
             await asyncio.sleep(POLL_SECONDS)
 
     def _late_answers(self, strikes: Sequence[Strike]) -> list[str]:
-        slowest = self._load.record.slowest_answer
+        slowest = self._load.witness.slowest_answer
         if slowest <= ANSWER_DEADLINE or all(strike.fault != "slow neighbour" for strike in strikes):
             return []
         return [f"a gateway took {slowest:.1f} s to answer while a neighbour was slow"]
 
     def _growth(self, audit: Audit) -> Totals:
-        record = self._load.record
-        now = Totals(len(record.accepted), record.refused, audit.total + audit.closed)
+        witness = self._load.witness
+        now = Totals(len(witness.accepted), witness.refused, audit.total + audit.closed)
         growth, self._before = now - self._before, now
         return growth

@@ -19,9 +19,9 @@ from attemptlog.cli.console import err, out, print_json
 from attemptlog.cli.who import ByOption, os_user
 from attemptlog.event_store.dead_letters import (
     FIELDS,
-    Letter,
-    Row,
+    LetterInFull,
     Selection,
+    TableRow,
     count_and_list,
     read_letter,
     readable,
@@ -164,7 +164,7 @@ def _print_outcomes(outcomes: Counter[str], *, applied: bool) -> None:
         out.print("Nothing was changed: run it again with --apply to do it.")
 
 
-def _count_table(counts: list[Row]) -> Table:
+def _count_table(counts: list[TableRow]) -> Table:
     table = Table("reason", title="Dead letters", title_justify="left")
     for name in ("open", "stored since"):
         table.add_column(name, justify="right")
@@ -173,7 +173,7 @@ def _count_table(counts: list[Row]) -> Table:
     return table
 
 
-def _list_table(letters: list[Row]) -> Table:
+def _list_table(letters: list[TableRow]) -> Table:
     table = Table(box=None)
     for name in ("id", "first seen (UTC)", "reason", "session"):
         table.add_column(name, no_wrap=name != "reason", overflow="fold")
@@ -183,7 +183,7 @@ def _list_table(letters: list[Row]) -> Table:
     return table
 
 
-def _letter_table(row: Row) -> Table:
+def _letter_table(row: TableRow) -> Table:
     table = Table(title=f"Dead letter {row['id']}", title_justify="left", show_header=False)
     facts = {
         "reason": row["reason"],
@@ -200,7 +200,7 @@ def _letter_table(row: Row) -> Table:
     return table
 
 
-def _event_table(letter: Letter) -> Table:
+def _event_table(letter: LetterInFull) -> Table:
     versions = [*letter.stored, letter.event or {}]
     table = Table("", *["stored"] * len(letter.stored), "dead letter", title="The event", title_justify="left")
     for name in FIELDS:
@@ -209,7 +209,7 @@ def _event_table(letter: Letter) -> Table:
     return table
 
 
-def _replay_table(replays: list[Row]) -> Table:
+def _replay_table(replays: list[TableRow]) -> Table:
     table = Table("replay", "at (UTC)", "by", "database user", "outcome", title="Replays", title_justify="left")
     for row in replays:
         who = (Text(visible(row["replayed_by"])), Text(visible(row["database_user"])))

@@ -14,7 +14,7 @@ from rich.text import Text
 from attemptlog.cli import moments
 from attemptlog.cli.console import fact_table, out, print_json
 from attemptlog.cli.new_session import create
-from attemptlog.event_store.dead_letters import Row, visible
+from attemptlog.event_store.dead_letters import TableRow, visible
 from attemptlog.event_store.sessions import Session, read_session, read_streams_with_gaps
 from attemptlog.event_store.timeline import DEAD_LETTER, DROP, EVENT, GAP, Entry, gaps
 from attemptlog.runtime.settings import OperatorSettings
@@ -96,7 +96,7 @@ def _facts(session: Session) -> dict[str, str]:
     }
 
 
-def _numbers(completeness: Row) -> dict[str, str]:
+def _numbers(completeness: TableRow) -> dict[str, str]:
     return {
         "first and last number": f"{completeness['first_seq']} to {completeness['last_seq']}",
         "missing": ranges_text(gaps(completeness["missing_seq"])) or "none",
@@ -107,7 +107,7 @@ def _counts(counts: Mapping[str | None, int] | Mapping[str, int]) -> str:
     return ", ".join(f"{name} {count}" for name, count in counts.items())
 
 
-def _stream_table(streams: list[Row]) -> Table:
+def _stream_table(streams: list[TableRow]) -> Table:
     table = _narrow_table("stream", "since (UTC)", "numbers", "missing", "dropped")
     for row in streams:
         numbers = "" if row["last_seq"] is None else f"{row['first_seq']}-{row['last_seq']}"
@@ -152,7 +152,7 @@ def _what(entry: Entry) -> str:
     return f"{entry.event_type or 'a record'}: dead letter {entry.dead_letter}, {entry.reason}{outcome}"
 
 
-def _gap_table(found: list[Row]) -> Table:
+def _gap_table(found: list[TableRow]) -> Table:
     table = _narrow_table("session", "stream", "last (UTC)", "over", "missing")
     for row in found:
         stream, is_over = _short(row["stream_id"]), "yes" if row["is_submitted"] else "no"

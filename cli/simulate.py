@@ -17,10 +17,10 @@ from attemptlog.runtime.settings import DEFAULT_GATEWAY, OperatorSettings
 from attemptlog.simulation.accounts import Account
 from attemptlog.simulation.batches import Mishaps
 from attemptlog.simulation.candidate import roster_of, sittings_of
-from attemptlog.simulation.record import Record
-from attemptlog.simulation.replay import Log
+from attemptlog.simulation.recorded import RecordedLog
 from attemptlog.simulation.run import Addresses, Exam
 from attemptlog.simulation.run import simulate as run_simulation
+from attemptlog.simulation.tally import Tally
 from attemptlog.simulation.tokens import TokenMint
 
 DEFAULT_CANDIDATES = 30
@@ -89,7 +89,7 @@ def class_exam(candidates: int, seed: str, mishaps: Mishaps, speed: float | None
 
 def replayed_exam(path: Path, seed: str, mishaps: Mishaps, speed: float | None) -> Exam:
     """Return an exam from a recorded log; raise OperatorError for a file that is not one."""
-    log = Log(path, seed)
+    log = RecordedLog(path, seed)
     with working_on(f"Reading {path.name}"):
         roster = log.roster()
     return Exam(roster, log.sittings, mishaps, speed)
@@ -104,7 +104,7 @@ def run_class(
 
 
 async def _watched(exam: Exam, addresses: Addresses, mint: TokenMint, check: Callable[[], None]) -> Account:
-    record = Record()
+    tally = Tally()
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
     with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as progress:
         task = progress.add_task("", total=len(exam.roster.sessions))
@@ -112,20 +112,20 @@ async def _watched(exam: Exam, addresses: Addresses, mint: TokenMint, check: Cal
         async def show() -> None:
             while True:
                 check()
-                is_sent = record.finished_sessions == len(exam.roster.sessions)
+                is_sent = tally.finished_sessions == len(exam.roster.sessions)
                 stage = ", waiting until all is stored" if is_sent else ""
-                progress.update(task, completed=record.finished_sessions, description=_live_line(record) + stage)
+                progress.update(task, completed=tally.finished_sessions, description=_live_line(tally) + stage)
                 await asyncio.sleep(PROGRESS_EVERY.total_seconds())
 
         async with asyncio.TaskGroup() as group:
             shown = group.create_task(show())
-            account = await run_simulation(exam, addresses, mint, record)
+            account = await run_simulation(exam, addresses, mint, tally)
             shown.cancel()
     return account
 
 
-def _live_line(record: Record) -> str:
-    return f"sent {record.sent:,}, accepted {record.accepted:,}, rejected {record.rejected:,}"
+def _live_line(tally: Tally) -> str:
+    return f"sent {tally.sent:,}, accepted {tally.accepted:,}, rejected {tally.rejected:,}"
 
 
 def print_account(account: Account) -> None:
@@ -136,12 +136,12 @@ def print_account(account: Account) -> None:
 
 
 def _facts(account: Account) -> dict[str, str]:
-    record, growth, freshness = account.record, account.growth, account.freshness
+    tally, growth, freshness = account.tally, account.growth, account.freshness
     facts = {
-        "sent": f"{record.sent:,}" + (f" ({record.repeated:,} of them repeats)" if record.repeated else ""),
-        "accepted": f"{record.accepted:,}",
-        "rejected": f"{record.rejected:,}" + "".join(f", {code} {n:,}" for code, n in record.reasons.items()),
-        "not accepted": f"{record.not_accepted:,}",
+        "sent": f"{tally.sent:,}" + (f" ({tally.repeated:,} of them repeats)" if tally.repeated else ""),
+        "accepted": f"{tally.accepted:,}",
+        "rejected": f"{tally.rejected:,}" + "".join(f", {code} {n:,}" for code, n in tally.reasons.items()),
+        "not accepted": f"{tally.not_accepted:,}",
         "stored": f"{growth.inserted:,}",
         "duplicates": f"{growth.duplicates:,}",
         "dead letters": f"{growth.dead_lettered:,}",

@@ -96,7 +96,7 @@ WHERE id = %(id)s
 ORDER BY id <> %(id)s
 """
 
-Row = dict[str, Any]
+TableRow = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,24 +111,24 @@ class Selection:
     until: datetime | None = None
 
     @property
-    def parameters(self) -> Row:
+    def parameters(self) -> TableRow:
         """The parameters of MATCHES."""
         return {name: getattr(self, name) for name in self.__slots__} | {"ids": self.ids or None}
 
-    def as_data(self) -> Row:
+    def as_data(self) -> TableRow:
         """Return what is given, for JSON."""
         given = {name: value for name, value in self.parameters.items() if value is not None}
         return {name: value if name == "ids" else str(value) for name, value in given.items()}
 
 
 @dataclass(frozen=True, slots=True)
-class Letter:
+class LetterInFull:
     """One dead letter: its row, the event in it if there is one, what is stored in its place, and its replays."""
 
-    row: Row
-    event: Row | None
-    stored: list[Row]
-    replays: list[Row]
+    row: TableRow
+    event: TableRow | None
+    stored: list[TableRow]
+    replays: list[TableRow]
 
     @property
     def differences(self) -> list[str]:
@@ -136,7 +136,7 @@ class Letter:
         event = self.event or {}
         return [name for name in CONTENT if any(stored[name] != event.get(name) for stored in self.stored)]
 
-    def as_data(self) -> Row:
+    def as_data(self) -> TableRow:
         """Return all of it for JSON; the value as text that shows every byte, and as base64."""
         key, value = self.row["key"], self.row["value"]
         encoded = None if value is None else base64.b64encode(value).decode()
@@ -147,7 +147,7 @@ class Letter:
 
 def count_and_list(
     database_url: str, selection: Selection, *, settled: bool, limit: int
-) -> tuple[list[Row], list[Row]]:
+) -> tuple[list[TableRow], list[TableRow]]:
     """Return the counts by reason, and the newest letters; those that are stored by now only if `settled`."""
     which = selection.parameters | {"settled": settled, "limit": limit}
     with transaction(database_url, row_factory=dict_row) as connection:
@@ -160,7 +160,7 @@ def select_open(database_url: str, selection: Selection) -> dict[str, list[int]]
         return dict(connection.execute(SELECT_OPEN, selection.parameters).fetchall())
 
 
-def read_letter(database_url: str, letter_id: int) -> Letter:
+def read_letter(database_url: str, letter_id: int) -> LetterInFull:
     """Return a letter; raise OperatorError when there is none with this id."""
     with transaction(database_url, row_factory=dict_row) as connection:
         row = connection.execute(READ, {"id": letter_id}).fetchone()
@@ -168,10 +168,10 @@ def read_letter(database_url: str, letter_id: int) -> Letter:
             raise OperatorError(f"There is no dead letter {letter_id}: `attemptlog dead-letters list` shows them.")
         event = event_in(row["value"])
         stored = connection.execute(READ_STORED, event).fetchall() if event else []
-        return Letter(row, event, stored, connection.execute(READ_REPLAYS, {"id": letter_id}).fetchall())
+        return LetterInFull(row, event, stored, connection.execute(READ_REPLAYS, {"id": letter_id}).fetchall())
 
 
-def event_in(value: bytes | None) -> Row | None:
+def event_in(value: bytes | None) -> TableRow | None:
     """Return the event that a value holds, its payload as an object; None when it holds none."""
     try:
         return _as_row(decode(value))
@@ -179,7 +179,7 @@ def event_in(value: bytes | None) -> Row | None:
         return None
 
 
-def _as_row(envelope: Envelope) -> Row:
+def _as_row(envelope: Envelope) -> TableRow:
     return {name: getattr(envelope, name) for name in FIELDS} | {"payload_json": orjson.loads(envelope.payload_json)}
 
 

@@ -9,7 +9,7 @@ from uuid import UUID
 from psycopg.rows import dict_row
 from psycopg.types.multirange import Multirange
 
-from attemptlog.event_store.dead_letters import Row
+from attemptlog.event_store.dead_letters import TableRow
 from attemptlog.event_store.timeline import Entry, gaps, timeline
 from attemptlog.runtime.errors import OperatorError
 from attemptlog.runtime.transactions import transaction
@@ -74,7 +74,7 @@ ORDER BY found.last_event_ts DESC, first_event_ts
 LIMIT %(limit)s
 """
 
-NO_EVENTS: Row = {
+NO_EVENTS: TableRow = {
     "first_seq": None,
     "last_seq": None,
     "events_stored": 0,
@@ -92,9 +92,9 @@ class Session:
     """
 
     session_id: str
-    owner: Row | None
-    completeness: Row
-    streams: list[Row]
+    owner: TableRow | None
+    completeness: TableRow
+    streams: list[TableRow]
     entries: list[Entry]
     left_out: int
 
@@ -124,12 +124,12 @@ class Session:
         return {"session_id": self.session_id} | owner | self.completeness | found | {"timeline": entries}
 
 
-def with_gaps(row: Row) -> Row:
+def with_gaps(row: TableRow) -> TableRow:
     """Return a row with what is missing as the first and the last number of every gap."""
     return row | {"missing_seq": gaps(row["missing_seq"])}
 
 
-def _without_nulls(entry: Entry) -> Row:
+def _without_nulls(entry: Entry) -> TableRow:
     return {name: value for name, value in asdict(entry).items() if value is not None}
 
 
@@ -149,7 +149,7 @@ def read_session(database_url: str, session_id: UUID, limit: int) -> Session:
     return Session(str(session_id), owner, completeness, streams, entries[:limit], left_out)
 
 
-def read_streams_with_gaps(database_url: str, since: datetime, limit: int) -> list[Row]:
+def read_streams_with_gaps(database_url: str, since: datetime, limit: int) -> list[TableRow]:
     """Return the streams that lack numbers, of sessions with an event since then; the last active session first."""
     with transaction(database_url, row_factory=dict_row) as connection:
         rows = connection.execute(SELECT_STREAMS_WITH_GAPS, {"since": since, "limit": limit}).fetchall()

@@ -7,7 +7,7 @@ from typing import Any
 
 from psycopg.types.multirange import Multirange
 
-from attemptlog.event_store.dead_letters import Row, event_in
+from attemptlog.event_store.dead_letters import TableRow, event_in
 
 EVENT, GAP, DEAD_LETTER, DROP = "event", "gap", "dead letter", "drop"
 LAST = 2**31  # after every number
@@ -38,7 +38,7 @@ def gaps(missing: Multirange[int]) -> list[tuple[int, int]]:
     return [(each.lower, each.upper - 1) for each in missing if each.lower is not None and each.upper is not None]
 
 
-def timeline(events: Sequence[Row], streams: Sequence[Row], letters: Sequence[Row]) -> list[Entry]:
+def timeline(events: Sequence[TableRow], streams: Sequence[TableRow], letters: Sequence[TableRow]) -> list[Entry]:
     """Return everything: streams by the server's time of their first numbered event, and each of them by number.
 
     What a page says it dropped comes after the numbers of its stream; what has no number comes last, by the server's
@@ -49,7 +49,7 @@ def timeline(events: Sequence[Row], streams: Sequence[Row], letters: Sequence[Ro
     return sorted(entries, key=lambda entry: _place(entry, began))
 
 
-def _beginnings(events: Sequence[Row], entries: Sequence[Entry]) -> dict[str | None, datetime]:
+def _beginnings(events: Sequence[TableRow], entries: Sequence[Entry]) -> dict[str | None, datetime]:
     began = {row["stream_id"]: row["stream_began"] for row in events if row["seq"] is not None}
     for entry in entries:
         if entry.event_ts is not None:  # nothing of the stream is stored, or shown
@@ -65,7 +65,7 @@ def _place(entry: Entry, began: Mapping[str | None, datetime]) -> tuple[Any, ...
     return False, *stream, number, entry.kind == DEAD_LETTER, entry.event_ts or NEVER
 
 
-def _told(streams: Iterable[Row]) -> Iterator[Entry]:
+def _told(streams: Iterable[TableRow]) -> Iterator[Entry]:
     for row in streams:
         for first, last in gaps(row["missing_seq"]):
             yield Entry(GAP, first, last, stream_id=row["stream_id"])
@@ -73,7 +73,7 @@ def _told(streams: Iterable[Row]) -> Iterator[Entry]:
             yield Entry(DROP, None, stream_id=row["stream_id"], reason=reason, count=count)
 
 
-def _event(row: Row) -> Entry:
+def _event(row: TableRow) -> Entry:
     return Entry(
         EVENT,
         row["seq"],
@@ -86,7 +86,7 @@ def _event(row: Row) -> Entry:
     )
 
 
-def _dead_letter(row: Row) -> Entry:
+def _dead_letter(row: TableRow) -> Entry:
     event = event_in(row["value"]) or {}
     return Entry(
         DEAD_LETTER,

@@ -1,4 +1,4 @@
-"""What became of a class's events: its own record against the tables, event by event."""
+"""What became of a class's events: its own tally against the tables, event by event."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,7 +8,7 @@ from psycopg import AsyncConnection
 from psycopg.rows import class_row, scalar_row
 
 from attemptlog.event_store.accounts import Audit, Counts
-from attemptlog.simulation.record import Record
+from attemptlog.simulation.tally import Tally
 
 CREATE_SENDINGS = """
 CREATE TEMP TABLE sendings (
@@ -101,7 +101,7 @@ class Freshness:
 class Account:
     """All that is known of a run; `growth` is what the ledger gained, `seconds` the time from first POST to drained."""
 
-    record: Record
+    tally: Tally
     growth: Counts
     comparison: Comparison
     freshness: Freshness | None
@@ -111,15 +111,15 @@ class Account:
 
     def problems(self) -> list[str]:
         """Return a sentence for everything that is unaccounted for; empty when every event has its place."""
-        record, growth = self.record, self.growth
+        tally, growth = self.tally, self.growth
         settled = growth.inserted + growth.duplicates + growth.dead_lettered + growth.suppressed
         found = [
             (self.comparison.missing, "{} accepted events are neither stored nor dead letters"),
             (self.comparison.unexpected, "{} stored events were never sent"),
             (self.comparison.stored_twice, "{} events are stored more than once"),
-            (max(0, record.accepted - settled), "{} accepted events are not in the ledger"),
-            (record.not_accepted, "{} events got no answer from the gateway"),
-            (record.rejected, "{} events were rejected, though each was valid"),
+            (max(0, tally.accepted - settled), "{} accepted events are not in the ledger"),
+            (tally.not_accepted, "{} events got no answer from the gateway"),
+            (tally.rejected, "{} events were rejected, though each was valid"),
             (not self.is_drained, "the consumer had not drained the topic in time"),
         ]
         # others may be sending while we look: their records are theirs to wait for
@@ -128,19 +128,19 @@ class Account:
     @property
     def events_per_second(self) -> float:
         """Accepted events over the time from the first POST until all were stored."""
-        return self.record.accepted / self.seconds if self.seconds else 0.0
+        return self.tally.accepted / self.seconds if self.seconds else 0.0
 
     def as_data(self) -> dict[str, Any]:
         """Return the account for --json."""
         freshness = self.freshness
         return {
-            "sent": self.record.sent,
-            "repeated": self.record.repeated,
-            "accepted": self.record.accepted,
-            "rejected": self.record.rejected,
-            "rejected_reasons": self.record.reasons,
-            "not_accepted": self.record.not_accepted,
-            "retries": self.record.retries,
+            "sent": self.tally.sent,
+            "repeated": self.tally.repeated,
+            "accepted": self.tally.accepted,
+            "rejected": self.tally.rejected,
+            "rejected_reasons": self.tally.reasons,
+            "not_accepted": self.tally.not_accepted,
+            "retries": self.tally.retries,
             "stored": self.growth.inserted,
             "duplicates": self.growth.duplicates,
             "dead_letters": self.growth.dead_lettered,
@@ -153,17 +153,17 @@ class Account:
         }
 
 
-async def load(connection: AsyncConnection, record: Record) -> None:
-    """Put the class's own record beside the tables, for this transaction only."""
+async def load(connection: AsyncConnection, tally: Tally) -> None:
+    """Put the class's own tally beside the tables, for this transaction only."""
     await connection.execute(CREATE_SENDINGS)
     async with connection.cursor() as cursor, cursor.copy(COPY_SENDINGS) as copy:
-        for row in record.rows():
+        for row in tally.rows():
             await copy.write_row(row)
     await connection.execute("ANALYZE pg_temp.sendings")
 
 
 async def compare(connection: AsyncConnection, started_at: datetime) -> Comparison:
-    """Compare the loaded record with the tables in both directions; `started_at` is the database's clock."""
+    """Compare the loaded tally with the tables in both directions; `started_at` is the database's clock."""
     async with connection.cursor(row_factory=class_row(Comparison)) as cursor:
         await cursor.execute(COMPARE, {"started_at": started_at})
         found = await cursor.fetchone()

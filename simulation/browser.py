@@ -13,7 +13,7 @@ from cachetools import LRUCache
 from attemptlog.runtime.errors import OperatorError
 from attemptlog.schemas import IngestReply
 from attemptlog.simulation.batches import Batch
-from attemptlog.simulation.record import Record
+from attemptlog.simulation.tally import Tally
 from attemptlog.simulation.tokens import TokenMint
 
 PATH = "/v1/telemetry/events"
@@ -39,11 +39,11 @@ COUNTED = frozenset({HTTPStatus.ACCEPTED, HTTPStatus.BAD_REQUEST, HTTPStatus.FOR
 
 
 class Browsers:
-    """All browsers of a class over CONNECTIONS connections; every answer goes into `record`."""
+    """All browsers of a class over CONNECTIONS connections; every answer goes into `tally`."""
 
-    def __init__(self, gateway_url: str, mint: TokenMint, record: Record) -> None:
+    def __init__(self, gateway_url: str, mint: TokenMint, tally: Tally) -> None:
         self._mint = mint
-        self._record = record
+        self._record = tally
         self._tokens: LRUCache[str, str] = LRUCache(TOKENS_KEPT)
         # One connection each: a client with a pool looks at all of its connections for every request.
         trust = httpx.create_ssl_context()

@@ -17,8 +17,8 @@ from attemptlog.simulation.accounts import Account, compare, load, measure_fresh
 from attemptlog.simulation.batches import Mishaps, batches_of
 from attemptlog.simulation.browser import CONNECTIONS, Browsers
 from attemptlog.simulation.enrolment import enrol
-from attemptlog.simulation.record import Record
 from attemptlog.simulation.sitting import Roster, Sitting
+from attemptlog.simulation.tally import Tally
 from attemptlog.simulation.tokens import TokenMint
 
 MAX_SEATS = 1_000  # sessions in flight at the same time when paced; each is held in memory
@@ -45,24 +45,24 @@ class Exam:
     speed: float | None = None
 
 
-async def simulate(exam: Exam, addresses: Addresses, mint: TokenMint, record: Record) -> Account:
-    """Enrol the class, let it sit, wait until all is stored, and return the account. `record` grows meanwhile."""
-    async with Browsers(addresses.gateway_url, mint, record) as browsers:
+async def simulate(exam: Exam, addresses: Addresses, mint: TokenMint, tally: Tally) -> Account:
+    """Enrol the class, let it sit, wait until all is stored, and return the account. `tally` grows meanwhile."""
+    async with Browsers(addresses.gateway_url, mint, tally) as browsers:
         await browsers.check()
         async with open_transaction(addresses.database_url) as connection:
             await enrol(connection, exam.roster)
             before = await _ledger_total(connection, addresses.topic)
             started_at = await _now(connection)
         started = time.monotonic()
-        await sit(exam, browsers, record)
+        await sit(exam, browsers, tally)
         is_drained = await drain(
             addresses.kafka, addresses.database_url, addresses.topic, DRAIN_TIMEOUT.total_seconds()
         )
         seconds = time.monotonic() - started
     async with open_transaction(addresses.database_url) as connection:
-        await load(connection, record)
+        await load(connection, tally)
         return Account(
-            record=record,
+            tally=tally,
             growth=await _ledger_total(connection, addresses.topic) - before,
             comparison=await compare(connection, started_at),
             freshness=await measure_freshness(connection, started_at),
@@ -72,16 +72,16 @@ async def simulate(exam: Exam, addresses: Addresses, mint: TokenMint, record: Re
         )
 
 
-async def sit(exam: Exam, browsers: Browsers, record: Record) -> None:
+async def sit(exam: Exam, browsers: Browsers, tally: Tally) -> None:
     """Post every batch; the batches of a session go one after the other, as in one browser."""
     sittings = iter(exam.sittings())
     seats = CONNECTIONS if exam.speed is None else min(MAX_SEATS, len(exam.roster.sessions))
     async with asyncio.TaskGroup() as room:
         for _ in range(seats):
-            room.create_task(_seat(exam, sittings, browsers, record))
+            room.create_task(_seat(exam, sittings, browsers, tally))
 
 
-async def _seat(exam: Exam, sittings: Iterator[Sitting], browsers: Browsers, record: Record) -> None:
+async def _seat(exam: Exam, sittings: Iterator[Sitting], browsers: Browsers, tally: Tally) -> None:
     for sitting in sittings:
         started, last = time.monotonic(), None
         for batch in batches_of(sitting, exam.mishaps, is_paced=exam.speed is not None):
@@ -89,7 +89,7 @@ async def _seat(exam: Exam, sittings: Iterator[Sitting], browsers: Browsers, rec
                 await asyncio.sleep(started + batch.due.total_seconds() / exam.speed - time.monotonic())
             await browsers.post(batch, is_repeat=batch is last)
             last = batch
-        record.finished_sessions += 1
+        tally.finished_sessions += 1
 
 
 async def _ledger_total(connection: AsyncConnection, topic: str) -> Counts:

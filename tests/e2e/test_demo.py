@@ -10,7 +10,7 @@ import psutil
 import psycopg
 import pytest
 
-from attemptlog.simulation.replay import COLUMNS
+from attemptlog.simulation.recorded import COLUMNS
 from tests.support.command import Folder
 from tests.support.eventually import eventually
 

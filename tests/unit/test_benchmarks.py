@@ -8,11 +8,11 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from benchmarks.__main__ import Subject, app
-from benchmarks.rows import (
+from benchmarks.figures import (
     MISS,
     OK,
+    Figure,
     Reference,
-    Row,
     Target,
     at_least,
     at_most,
@@ -27,8 +27,8 @@ from benchmarks.school import School, interleaved
 START = datetime(2026, 1, 12, 9, 0, tzinfo=UTC)
 
 
-def row(figure: float, target: Target, reference: float | None = None, *wrong: str) -> Row:
-    return Row("rate", figure, "ev/s", target, None if reference is None else Reference("plain", reference), wrong)
+def row(figure: float, target: Target, reference: float | None = None, *wrong: str) -> Figure:
+    return Figure("rate", figure, "ev/s", target, None if reference is None else Reference("plain", reference), wrong)
 
 
 @pytest.mark.parametrize(
@@ -48,7 +48,7 @@ def row(figure: float, target: Target, reference: float | None = None, *wrong: s
         pytest.param(failed("gateway", "it did not start"), MISS, id="nothing measured"),
     ],
 )
-def test_a_verdict_is_about_the_ratio_or_the_figure_and_about_what_was_counted(one: Row, verdict: str) -> None:
+def test_a_verdict_is_about_the_ratio_or_the_figure_and_about_what_was_counted(one: Figure, verdict: str) -> None:
     assert one.verdict == verdict
 
 

@@ -9,7 +9,7 @@ from attemptlog.runtime.errors import OperatorError
 from attemptlog.simulation import browser
 from attemptlog.simulation.batches import Batch
 from attemptlog.simulation.browser import Browsers
-from attemptlog.simulation.record import Record
+from attemptlog.simulation.tally import Tally
 from attemptlog.simulation.tokens import TokenMint
 
 BATCH = Batch("a session", "a user", [1, 2, 3], b"{}", timedelta(0))
@@ -38,53 +38,53 @@ async def gateway(*answers: Answer | None) -> AsyncIterator[str]:
         yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
 
 
-async def post(*answers: Answer | None) -> Record:
-    record = Record()
-    async with gateway(*answers) as url, Browsers(url, MINT, record) as browsers:
+async def post(*answers: Answer | None) -> Tally:
+    tally = Tally()
+    async with gateway(*answers) as url, Browsers(url, MINT, tally) as browsers:
         await browsers.post(BATCH)
-    return record
+    return tally
 
 
-def accepted(record: Record) -> list[int]:
-    return [seq for _, _, seq, _, is_accepted in record.rows() if is_accepted]
+def accepted(tally: Tally) -> list[int]:
+    return [seq for _, _, seq, _, is_accepted in tally.rows() if is_accepted]
 
 
 async def test_accepted_events_are_remembered_one_by_one() -> None:
-    record = await post(ACCEPTED)
+    tally = await post(ACCEPTED)
 
-    assert (record.sent, record.accepted, record.retries) == (3, 3, 0)
-    assert accepted(record) == [1, 2, 3]
+    assert (tally.sent, tally.accepted, tally.retries) == (3, 3, 0)
+    assert accepted(tally) == [1, 2, 3]
 
 
 async def test_a_rejected_event_is_counted_and_not_expected_to_be_stored() -> None:
     reason = b'{"index":1,"code":"invalid_field","message":"m"}'
-    record = await post((202, b'{"accepted":2,"rejected":1,"rejected_reasons_sample":[%s]}' % reason, ""))
+    tally = await post((202, b'{"accepted":2,"rejected":1,"rejected_reasons_sample":[%s]}' % reason, ""))
 
-    assert (record.accepted, record.rejected, record.reasons) == (2, 1, {"invalid_field": 1})
-    assert accepted(record) == [1, 3]
+    assert (tally.accepted, tally.rejected, tally.reasons) == (2, 1, {"invalid_field": 1})
+    assert accepted(tally) == [1, 3]
 
 
 @pytest.mark.parametrize("first", [(503, b"", "retry-after: 1\r\n"), (429, b"", "retry-after: 1\r\n")])
 async def test_a_busy_gateway_is_left_alone_for_as_long_as_it_says(first: Answer) -> None:
     began = asyncio.get_running_loop().time()
-    record = await post(first, ACCEPTED)
+    tally = await post(first, ACCEPTED)
 
     assert asyncio.get_running_loop().time() - began >= 1
-    assert (record.sent, record.accepted, record.retries) == (3, 3, 1)
+    assert (tally.sent, tally.accepted, tally.retries) == (3, 3, 1)
 
 
 async def test_a_connection_that_breaks_is_tried_again() -> None:
-    record = await post(None, ACCEPTED)
+    tally = await post(None, ACCEPTED)
 
-    assert (record.sent, record.accepted, record.retries) == (3, 3, 1)
+    assert (tally.sent, tally.accepted, tally.retries) == (3, 3, 1)
 
 
 async def test_what_gets_no_answer_in_time_is_not_accepted_but_may_be_stored(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(browser, "RETRY_FOR", timedelta(seconds=0.5))
-    record = await post(None)
+    tally = await post(None)
 
-    assert (record.accepted, record.not_accepted) == (0, 3)
-    assert {(seq, is_accepted) for _, _, seq, _, is_accepted in record.rows()} == {(1, False), (2, False), (3, False)}
+    assert (tally.accepted, tally.not_accepted) == (0, 3)
+    assert {(seq, is_accepted) for _, _, seq, _, is_accepted in tally.rows()} == {(1, False), (2, False), (3, False)}
 
 
 async def test_tokens_that_the_gateway_refuses_end_the_run() -> None:

@@ -43,7 +43,7 @@ def _payload(text: object) -> bytes:
         raise PydanticCustomError("payload_invalid", "must be a JSON object") from error
 
 
-class Row(BaseModel):
+class LogLine(BaseModel):
     """One line of the file; ids are the log's own names."""
 
     session_id: Annotated[str, Field(min_length=1)]
@@ -56,7 +56,7 @@ class Row(BaseModel):
     payload: Annotated[bytes, BeforeValidator(_payload)]
 
 
-class Log:
+class RecordedLog:
     """A recorded log whose names become UUIDs under a seed: the same file is the same events again."""
 
     def __init__(self, path: Path, seed: str) -> None:
@@ -84,17 +84,17 @@ class Log:
             events = [self._event(row) for row in (first, *rest)]
             yield Sitting(self._session_id(first), self._uuid(f"user:{first.user_id}"), first.source, events)
 
-    def _event(self, row: Row) -> Event:
+    def _event(self, row: LogLine) -> Event:
         question_id = self._question_id(row.question_id) if row.question_id else None
         return Event(row.seq, row.event_type, question_id, row.client_offset_ms, row.payload)
 
-    def _session_id(self, row: Row) -> str:
+    def _session_id(self, row: LogLine) -> str:
         return self._uuid(f"session:{row.session_id}")
 
     def _question_id(self, name: str) -> str:
         return self._uuid(f"question:{name}")
 
-    def _rows(self) -> Iterator[tuple[int, Row]]:
+    def _rows(self) -> Iterator[tuple[int, LogLine]]:
         with _open(self._path) as file:
             reader = csv.reader(file, strict=True)
             try:
@@ -108,11 +108,11 @@ class Log:
         if tuple(header) != COLUMNS:
             raise self._wrong(1, f"the header must be {','.join(COLUMNS)}")
 
-    def _row(self, line: int, values: list[str]) -> Row:
+    def _row(self, line: int, values: list[str]) -> LogLine:
         if len(values) != len(COLUMNS):
             raise self._wrong(line, f"{len(values)} columns instead of {len(COLUMNS)}")
         try:
-            return Row.model_validate(dict(zip(COLUMNS, values, strict=True)))
+            return LogLine.model_validate(dict(zip(COLUMNS, values, strict=True)))
         except ValidationError as error:
             raise self._wrong(line, explain(error)) from error
 

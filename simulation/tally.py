@@ -21,7 +21,7 @@ class Sendings:
 
 
 @dataclass(slots=True)
-class Record:
+class Tally:
     """Counts of events, repeats included, and the events themselves per stream."""
 
     sent: int = 0

@@ -46,7 +46,7 @@ class Reference:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class Figure:
     """A line of the table; `wrong` says what was counted wrongly: then no figure is good enough."""
 
     name: str
@@ -84,9 +84,9 @@ class Row:
         }
 
 
-def failed(name: str, why: str) -> Row:
+def failed(name: str, why: str) -> Figure:
     """Return the row of what could not be measured at all."""
-    return Row(name, math.nan, "", Target("≥", 0), wrong=(why,))
+    return Figure(name, math.nan, "", Target("≥", 0), wrong=(why,))
 
 
 def middle(values: Sequence[float]) -> float:
@@ -108,7 +108,7 @@ def rate_of(commits: Sequence[tuple[datetime, int]]) -> float:
     return sum(rows for at, rows in commits if at > first) / (last - first).total_seconds()
 
 
-def table_of(rows: Sequence[Row], title: str) -> Table:
+def table_of(rows: Sequence[Figure], title: str) -> Table:
     """Return the rows for a terminal."""
     table = Table("row", title=title)
     for column in ("figure", "reference"):
@@ -126,7 +126,7 @@ def table_of(rows: Sequence[Row], title: str) -> Table:
     return table
 
 
-def _target(row: Row) -> str:
+def _target(row: Figure) -> str:
     return f"{row.target.bound} {_with_unit(row.target.limit, TIMES if row.target.is_ratio else row.unit)}"
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from attemptlog.runtime.errors import OperatorError
-from attemptlog.simulation.replay import COLUMNS, Log
+from attemptlog.simulation.recorded import COLUMNS, RecordedLog
 
 HEADER = ",".join(COLUMNS)
 GOOD = [
@@ -21,7 +21,7 @@ def write(folder: Path, *lines: str, header: str = HEADER) -> Path:
 
 
 def test_a_file_becomes_a_roster_and_sittings(tmp_path: Path) -> None:
-    log = Log(write(tmp_path, *GOOD), "seed")
+    log = RecordedLog(write(tmp_path, *GOOD), "seed")
     roster = log.roster()
     first, second = log.sittings()
 
@@ -38,14 +38,14 @@ def test_gzip_is_read_as_it_is(tmp_path: Path) -> None:
     path = tmp_path / "log.csv.gz"
     path.write_bytes(gzip.compress(write(tmp_path, *GOOD).read_bytes()))
 
-    assert len(Log(path, "seed").roster().sessions) == 2
+    assert len(RecordedLog(path, "seed").roster().sessions) == 2
 
 
 def test_the_same_file_is_the_same_events_and_another_seed_other_ids(tmp_path: Path) -> None:
     path = write(tmp_path, *GOOD)
 
-    assert list(Log(path, "a").sittings()) == list(Log(path, "a").sittings())
-    assert Log(path, "a").roster().sessions.keys().isdisjoint(Log(path, "b").roster().sessions)
+    assert list(RecordedLog(path, "a").sittings()) == list(RecordedLog(path, "a").sittings())
+    assert RecordedLog(path, "a").roster().sessions.keys().isdisjoint(RecordedLog(path, "b").roster().sessions)
 
 
 @pytest.mark.parametrize(
@@ -67,18 +67,18 @@ def test_a_bad_row_is_named_by_its_line(tmp_path: Path, row: str, problem: str) 
     path = write(tmp_path, *GOOD, row)
 
     with pytest.raises(OperatorError, match=rf"log\.csv, line 5: .*{problem}"):
-        Log(path, "seed").roster()
+        RecordedLog(path, "seed").roster()
 
 
 @pytest.mark.parametrize("header", ["", "session_id,user_id", HEADER.upper()])
 def test_another_header_is_refused(tmp_path: Path, header: str) -> None:
     with pytest.raises(OperatorError, match="line 1: the header must be session_id,"):
-        Log(write(tmp_path, *GOOD, header=header), "seed").roster()
+        RecordedLog(write(tmp_path, *GOOD, header=header), "seed").roster()
 
 
 def test_a_file_without_rows_is_refused(tmp_path: Path) -> None:
     with pytest.raises(OperatorError, match="holds no events"):
-        Log(write(tmp_path), "seed").roster()
+        RecordedLog(write(tmp_path), "seed").roster()
 
 
 def test_a_gzip_file_that_was_cut_short_is_refused(tmp_path: Path) -> None:
@@ -86,7 +86,7 @@ def test_a_gzip_file_that_was_cut_short_is_refused(tmp_path: Path) -> None:
     path.write_bytes(gzip.compress(write(tmp_path, *GOOD).read_bytes())[:-12])
 
     with pytest.raises(OperatorError, match="not a whole gzip file"):
-        Log(path, "seed").roster()
+        RecordedLog(path, "seed").roster()
 
 
 def test_bytes_that_are_not_text_are_refused(tmp_path: Path) -> None:
@@ -94,4 +94,4 @@ def test_bytes_that_are_not_text_are_refused(tmp_path: Path) -> None:
     path.write_bytes(HEADER.encode() + b"\n\xff\xfe")
 
     with pytest.raises(OperatorError, match="not UTF-8"):
-        Log(path, "seed").roster()
+        RecordedLog(path, "seed").roster()
