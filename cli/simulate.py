@@ -16,9 +16,7 @@ from attemptlog.cli.console import err, fact_table, out, print_error, print_json
 from attemptlog.runtime.settings import DEFAULT_GATEWAY, OperatorSettings
 from attemptlog.simulation.accounts import Account
 from attemptlog.simulation.batches import Mishaps
-from attemptlog.simulation.candidate import roster_of, sittings_of
-from attemptlog.simulation.recorded import RecordedLog
-from attemptlog.simulation.run import Addresses, Exam
+from attemptlog.simulation.run import Addresses, Exam, class_exam, recorded_exam
 from attemptlog.simulation.run import simulate as run_simulation
 from attemptlog.simulation.tally import Tally
 from attemptlog.simulation.tokens import TokenMint
@@ -72,7 +70,7 @@ def simulate(
     mint = TokenMint(settings.signing_secret, settings.jwt_audience, settings.jwt_issuer)
     seed = seed or (SEED_OF_FILES if events else secrets.token_hex(4))
     mishaps = Mishaps(duplicates, out_of_order, seed)
-    exam = replayed_exam(events, seed, mishaps, speed) if events else class_exam(candidates, seed, mishaps, speed)
+    exam = _recorded(events, seed, mishaps, speed) if events else class_exam(candidates, seed, mishaps, speed)
     account = run_class(exam, addresses, mint)
     if as_json:
         print_json({"seed": seed} | account.as_data())
@@ -82,17 +80,9 @@ def simulate(
     raise typer.Exit(1 if account.problems() else 0)
 
 
-def class_exam(candidates: int, seed: str, mishaps: Mishaps, speed: float | None = None) -> Exam:
-    """Return an exam that a made-up class sits."""
-    return Exam(roster_of(candidates, seed), lambda: sittings_of(candidates, seed), mishaps, speed)
-
-
-def replayed_exam(path: Path, seed: str, mishaps: Mishaps, speed: float | None) -> Exam:
-    """Return an exam from a recorded log; raise OperatorError for a file that is not one."""
-    log = RecordedLog(path, seed)
+def _recorded(path: Path, seed: str, mishaps: Mishaps, speed: float | None) -> Exam:
     with working_on(f"Reading {path.name}"):
-        roster = log.roster()
-    return Exam(roster, log.sittings, mishaps, speed)
+        return recorded_exam(path, seed, mishaps, speed)
 
 
 def run_class(

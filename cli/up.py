@@ -9,7 +9,7 @@ import typer
 
 from attemptlog.cli import console
 from attemptlog.cli.console import err, out
-from attemptlog.cli.simulate import DEFAULT_CANDIDATES, class_exam, print_account, run_class
+from attemptlog.cli.simulate import DEFAULT_CANDIDATES, print_account, run_class
 from attemptlog.local_pipeline.pipeline import Pipeline, running_pipeline
 from attemptlog.local_pipeline.platform import is_here
 from attemptlog.local_pipeline.ports import Ports
@@ -17,6 +17,7 @@ from attemptlog.local_stack.postgres import BINARIES
 from attemptlog.runtime.settings import ENVIRONMENT_FILE, STACK_DIRECTORY, OperatorSettings
 from attemptlog.simulation.accounts import Account
 from attemptlog.simulation.batches import Mishaps
+from attemptlog.simulation.run import class_exam
 
 WATCH_SECONDS = 0.5
 

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import cast
 
 from psycopg import AsyncConnection
@@ -16,7 +17,9 @@ from attemptlog.runtime.transactions import open_transaction
 from attemptlog.simulation.accounts import Account, compare, load, measure_freshness
 from attemptlog.simulation.batches import Mishaps, batches_of
 from attemptlog.simulation.browser import CONNECTIONS, Browsers
+from attemptlog.simulation.candidate import roster_of, sittings_of
 from attemptlog.simulation.enrolment import enrol
+from attemptlog.simulation.recorded import RecordedLog
 from attemptlog.simulation.sitting import Roster, Sitting
 from attemptlog.simulation.tally import Tally
 from attemptlog.simulation.tokens import TokenMint
@@ -43,6 +46,17 @@ class Exam:
     sittings: Callable[[], Iterable[Sitting]]
     mishaps: Mishaps = field(default_factory=Mishaps)
     speed: float | None = None
+
+
+def class_exam(candidates: int, seed: str, mishaps: Mishaps, speed: float | None = None) -> Exam:
+    """Return an exam that a made-up class sits."""
+    return Exam(roster_of(candidates, seed), lambda: sittings_of(candidates, seed), mishaps, speed)
+
+
+def recorded_exam(path: Path, seed: str, mishaps: Mishaps, speed: float | None) -> Exam:
+    """Return an exam from a recorded log, which is read once for it; raise OperatorError for a file that is not one."""
+    log = RecordedLog(path, seed)
+    return Exam(log.roster(), log.sittings, mishaps, speed)
 
 
 async def simulate(exam: Exam, addresses: Addresses, mint: TokenMint, tally: Tally) -> Account:
