@@ -3,8 +3,10 @@
 import json
 import re
 import shlex
+import subprocess
 from datetime import timedelta
 from enum import Enum
+from pathlib import Path
 from typing import Any, get_args
 
 import pytest
@@ -102,6 +104,13 @@ def all_commands() -> list[str]:
         for name, command in found.items()
         for part in (command.list_commands(None) if hasattr(command, "list_commands") else [""])
     ]
+
+
+def test_the_readme_lists_every_folder() -> None:
+    tracked = subprocess.check_output(["git", "ls-files"], cwd=ROOT, text=True).splitlines()
+    folders = {Path(file).parts[0] for file in tracked if "/" in file and not file.startswith(".")}
+    listed = [LINK.findall(row[0])[0] for row in rows(table(ROOT / "README.md", "Layout"))]
+    assert sorted(listed) == sorted(folders - {"docs"})
 
 
 def test_the_readme_lists_every_command() -> None:
