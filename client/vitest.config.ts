@@ -1,5 +1,10 @@
 import { defineConfig } from "vitest/config";
 
 export default defineConfig({
-  test: { include: ["tests/**/*.test.{ts,tsx}"], unstubGlobals: true, restoreMocks: true },
+  test: {
+    globalSetup: "tests/support/packed.ts",
+    include: ["tests/**/*.test.{ts,tsx}"],
+    unstubGlobals: true,
+    restoreMocks: true,
+  },
 });

@@ -1,3 +1,5 @@
+"use client";
+
 import { useEffect, useMemo, useRef } from "react";
 import { createTelemetryClient, FLUSH_EVERY_MS, type TelemetryClient, type TelemetryOptions } from "./client.js";
 import { unref } from "./timers.js";

@@ -1,6 +1,13 @@
 import { attempt } from "./attempt.js";
 
-export type StorageLike = Pick<Storage, "getItem" | "setItem" | "removeItem" | "key" | "length">;
+/** What is used of a `Storage`; spelled out, for Node's types before 22 do not know that name. */
+export interface StorageLike {
+  readonly length: number;
+  key(index: number): string | null;
+  getItem(key: string): string | null;
+  setItem(key: string, value: string): void;
+  removeItem(key: string): void;
+}
 
 /**
  * Texts under keys; none of it throws. What `storage` refuses to take is kept in memory, and what it refuses to give

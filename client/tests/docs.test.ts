@@ -1,18 +1,17 @@
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { blocksOf, ROOT, read, section } from "./support/documents.js";
 
-const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const PAGES = ["client/README.md", "docs/how-to/track-from-a-page.md", "docs/how-to/track-from-react.md"];
-const FENCE = /^```(tsx?)\n(.*?)^```$/gms;
 
-const read = (path: string) => readFileSync(join(ROOT, path), "utf8");
-
+/** Blocks with a mark are files of a project, which are tried as such elsewhere. */
 const examplesOf = (page: string) =>
-  [...read(page).matchAll(FENCE)].map(([, language, code = ""], index) => ({ name: `${index}.${language}`, code }));
+  blocksOf(page)
+    .filter(({ language, mark }) => /^tsx?$/.test(language) && !mark)
+    .map(({ language, text }, index) => ({ name: `${index}.${language}`, code: text }));
 
 const tsconfig = () => ({
   extends: join(ROOT, "client/tsconfig.json"),
@@ -68,18 +67,21 @@ describe.each(PAGES)("%s", (page) => {
 
 describe("client/README.md", () => {
   const names = (table: string) => [...table.matchAll(/^\| `(\w+)` \|/gm)].map(([, name]) => name);
-  const section = (heading: string) => read("client/README.md").split(`\n## ${heading}\n`)[1]?.split("\n## ")[0] ?? "";
 
   it("lists every option", () => {
     const [, body = ""] = /interface TelemetryOptions \{(.*?)^\}/ms.exec(read("client/src/client.ts")) ?? [];
 
-    expect(names(section("Options"))).toEqual([...body.matchAll(/^ {2}(\w+)\?:/gm)].map(([, name]) => name));
+    expect(names(section("client/README.md", "Options"))).toEqual(
+      [...body.matchAll(/^ {2}(\w+)\?:/gm)].map(([, name]) => name),
+    );
   });
 
   it("lists every reason for a drop", () => {
     const [, union = ""] = /type DropReason = (.*?);/.exec(read("client/src/events.ts")) ?? [];
 
-    expect(names(section("What it promises"))).toEqual([...union.matchAll(/"(\w+)"/g)].map(([, name]) => name));
+    expect(names(section("client/README.md", "What it promises"))).toEqual(
+      [...union.matchAll(/"(\w+)"/g)].map(([, name]) => name),
+    );
   });
 });
 

@@ -49,7 +49,8 @@ class Reader:
 
     def write_files(self) -> None:
         for it in self._blocks("html", "ts", "tsx"):
-            (self.clone.path / it.mark).write_text(self._own(it.text))
+            if it.mark.startswith("my-page/"):
+                (self.clone.path / it.mark).write_text(self._own(it.text))
 
     def type(self, script: str) -> str:
         """Run a block to its end and return what it prints."""

@@ -1,4 +1,6 @@
+import json
 import re
+from importlib.metadata import version
 from pathlib import Path
 
 from typer.testing import CliRunner
@@ -7,11 +9,16 @@ from attemptlog.cli.app import app
 from attemptlog.schemas import EVENT_TYPES
 from attemptlog.schemas.typescript import typescript
 
-EVENTS_TS = Path(__file__).parents[2] / "client/src/events.ts"
+CLIENT = Path(__file__).parents[2] / "client"
+EVENTS_TS = CLIENT / "src/events.ts"
 
 
 def test_the_types_of_the_client_are_those_of_the_contract() -> None:
     assert EVENTS_TS.read_text() == typescript(), "stale: attemptlog schema typescript > client/src/events.ts"
+
+
+def test_the_client_has_the_version_of_the_rest() -> None:
+    assert json.loads((CLIENT / "package.json").read_text())["version"] == version("attemptlog")
 
 
 def test_the_command_prints_the_module_as_it_is() -> None:

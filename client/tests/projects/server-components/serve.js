@@ -1,0 +1,3 @@
+import { render } from "./dist/rsc/index.js";
+
+console.log(await render());
