@@ -1,5 +1,5 @@
-import { attempt } from "./attempt.js";
 import type { TelemetryClient } from "./client.js";
+import { quietly } from "./quietly.js";
 import { stopwatch } from "./stopwatch.js";
 
 /** A click into a frame takes the focus from the window before the document has it again. */
@@ -22,7 +22,7 @@ interface Loss {
  */
 export function watchAbsence(track: TelemetryClient["track"], sessionId: string): () => void {
   const key = `attemptlog-away:${sessionId}`;
-  let isAway = typeof attempt<string | null | undefined>(() => sessionStorage.getItem(key), undefined) === "string";
+  let isAway = typeof quietly(() => sessionStorage.getItem(key)) === "string";
   let loss: Loss | undefined;
   let isUnloading = false;
   let isInFrame = false;
@@ -42,7 +42,7 @@ export function watchAbsence(track: TelemetryClient["track"], sessionId: string)
     const isOver = (loss.elapsed() ?? Number.POSITIVE_INFINITY) >= loss.patienceMs;
     if (!isHidden() && !isOver) return;
     isAway = true;
-    attempt(() => sessionStorage.setItem(key, ""), undefined);
+    quietly(() => sessionStorage.setItem(key, ""));
     track("PAUSE_BLUR", { state: "blur" });
   }
 
@@ -52,7 +52,7 @@ export function watchAbsence(track: TelemetryClient["track"], sessionId: string)
     isInFrame = document.activeElement instanceof HTMLIFrameElement;
     if (!isAway) return;
     isAway = false;
-    attempt(() => sessionStorage.removeItem(key), undefined);
+    quietly(() => sessionStorage.removeItem(key));
     track("PAUSE_BLUR", { state: "focus", ...(away === undefined ? {} : { away_ms: away }) });
   }
 

@@ -5,7 +5,7 @@ import type { Queue, Waiting } from "./queue.js";
 export interface Batch {
   events: Waiting[];
   body: string;
-  /** The length of the body. */
+  /** Of the body, as UTF-8. */
   bytes: number;
 }
 
@@ -21,7 +21,7 @@ export interface Limits {
  */
 export function cut(queue: Queue, limits: Limits): Batch {
   const start = JSON.stringify({ ...queue.head, sent_at: new Date() }).slice(0, -1);
-  const ready = queue.events.filter((event) => !event.isLeaving);
+  const ready = queue.events.filter((event) => !event.isDeparting);
   const fresh = ready.filter((event) => !event.isSuspect);
   let events = fresh[0] ? fresh.slice(0, limits.events) : ready.slice(0, 1);
   for (;;) {

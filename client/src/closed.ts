@@ -4,7 +4,6 @@ import type { Queue } from "./queue.js";
 // Of one session. A closed client sends nothing, so the page's next one of that session tells the server.
 let untold: Record<string, number> = {};
 
-/** Counts an event that was tracked after close. */
 export function noteClosed(queue: Queue, notices: Notices, session: string): void {
   notices.forget(queue, [], "closed", 1);
   untold = { [session]: (untold[session] ?? 0) + 1 };

@@ -5,7 +5,7 @@ import type { Notices } from "./notices.js";
 import type { Pacing } from "./pacing.js";
 import type { Queue, Waiting } from "./queue.js";
 import { isAboutContent } from "./retry.js";
-import type { Answer } from "./transport.js";
+import type { AnyResult } from "./transport.js";
 
 /** A flush leaves a queue to the next one after so many batches of it were refused. */
 export const MAX_REFUSALS_PER_FLUSH = 100;
@@ -17,12 +17,12 @@ export interface Drain {
   /** Sends what waits, one request at a time, until there is nothing or the tries are used up. */
   drain(queue: Queue, signal: AbortSignal): Promise<Obstacle>;
   /** Does what follows from an answer. With no obstacle the next batch is another one, and worth a try. */
-  settle(queue: Queue, batch: Batch, result: Answer): Obstacle;
+  settle(queue: Queue, batch: Batch, result: AnyResult): Obstacle;
 }
 
 export function openDrain(deliver: Deliver, limits: Limits, pacing: Pacing, notices: Notices): Drain {
   /** Makes the next batch another one. */
-  const narrow = (queue: Queue, { events, bytes }: Batch, { status }: Answer): Obstacle => {
+  const narrow = (queue: Queue, { events, bytes }: Batch, { status }: AnyResult): Obstacle => {
     const isAlone = !events[1];
     const isAgain = events[0]?.isSuspect;
     for (const event of events) Object.assign(event, { isSuspect: isAlone, refusedAt: queue.accepted });
@@ -57,7 +57,7 @@ export function openDrain(deliver: Deliver, limits: Limits, pacing: Pacing, noti
         const batch = cut(queue, limits);
         if (!batch.events[0]) return undefined;
         if (signal.aborted) return "later";
-        const result: Answer = await deliver(batch, false, signal);
+        const result: AnyResult = await deliver(batch, false, signal);
         const obstacle = settle(queue, batch, result);
         if (!obstacle && (result.kind === "accepted" || ++refusals < MAX_REFUSALS_PER_FLUSH)) continue;
         if (signal.aborted) return "later";

@@ -1,7 +1,6 @@
 import { type EventType, MAX_PAYLOAD_BYTES } from "./events.js";
 import { isUuid } from "./uuid.js";
 
-/** An event as it is sent. */
 export interface SentEvent {
   event_type: EventType;
   session_id: string;

@@ -1,7 +1,7 @@
 import type { Drain } from "./drain.js";
+import { readEntries, SEQ_DIGITS, STREAM_KEYS } from "./entries.js";
 import { takeOverLegacy } from "./legacy.js";
 import type { Notices } from "./notices.js";
-import { openRecords, SEQ_DIGITS, STREAM_KEYS } from "./records.js";
 import type { Store } from "./store.js";
 import { MAX_QUEUED_EVENTS } from "./stream.js";
 
@@ -27,7 +27,7 @@ export function openLeftovers(store: Store, own: string, drain: Drain["drain"], 
     for (const prefix of new Set(seen.map((key) => key.slice(0, -SEQ_DIGITS)))) {
       const keys = seen.filter((key) => key.startsWith(prefix));
       if (!isTaking || stuck.has(prefix) || !before.includes(keys[0] as string)) continue;
-      const queue = openRecords(store, keys);
+      const queue = readEntries(store, keys);
       const obstacle = await drain(queue, signal);
       isTaking = obstacle !== "later";
       if (obstacle !== "stuck") continue;
@@ -36,7 +36,7 @@ export function openLeftovers(store: Store, own: string, drain: Drain["drain"], 
       notices.forget(queue, queue.events, "expired");
     }
     // The bound holds for what all pages left together, and the oldest goes.
-    const over = openRecords(store, find().slice(0, -MAX_QUEUED_EVENTS));
+    const over = readEntries(store, find().slice(0, -MAX_QUEUED_EVENTS));
     notices.forget(over, over.events, "queue_full");
     return isTaking;
   };

@@ -1,9 +1,9 @@
-import { attempt } from "./attempt.js";
 import type { TelemetryOptions } from "./client.js";
 import type { DropReason } from "./events.js";
 import type { Queue, Waiting } from "./queue.js";
+import { quietly } from "./quietly.js";
 import type { Store } from "./store.js";
-import type { Answer } from "./transport.js";
+import type { AnyResult } from "./transport.js";
 
 /** Why events wait. */
 export interface Problem {
@@ -25,7 +25,7 @@ export interface Notices {
   log(...what: unknown[]): void;
   /** Forgets events of a queue, of which `count`, all by default, will not come; none for one that never was in it. */
   forget(queue: Queue, events: Waiting[], reason: DropReason, count?: number, code?: string): void;
-  problem(answer: Answer): void;
+  problem(result: AnyResult): void;
 }
 
 export function openNotices(store: Store, { onDrop, onError, debug }: TelemetryOptions): Notices {
@@ -40,13 +40,13 @@ export function openNotices(store: Store, { onDrop, onError, debug }: TelemetryO
       head.dropped = { ...head.dropped, [reason]: (head.dropped?.[reason] ?? 0) + count };
       const drop = [reason, count, code].filter(Boolean) as [DropReason, number, string?];
       log("dropped", drop);
-      attempt(() => onDrop?.(...drop));
+      quietly(() => onDrop?.(...drop));
     },
-    problem(answer) {
-      const { status, code } = answer;
-      const problem = { kind: kindOf(answer), status, code };
+    problem(result) {
+      const { status, code } = result;
+      const problem = { kind: kindOf(result), status, code };
       log("not sent", problem);
-      attempt(() => onError?.(problem));
+      quietly(() => onError?.(problem));
     },
   };
 }
@@ -58,5 +58,5 @@ const KINDS: Record<number, Problem["kind"]> = {
   404: "not_found",
 };
 
-const kindOf = ({ kind, status = kind === "accepted" ? 200 : 0 }: Answer): Problem["kind"] =>
+const kindOf = ({ kind, status = kind === "accepted" ? 200 : 0 }: AnyResult): Problem["kind"] =>
   KINDS[status] ?? (status < 400 ? "not_gateway" : kind === "retry" ? "unavailable" : "refused");

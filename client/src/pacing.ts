@@ -1,6 +1,6 @@
 import { backoff, MAX_WAIT_MS, RETRIES_PER_FLUSH } from "./retry.js";
 import { deadline } from "./timers.js";
-import type { Answer } from "./transport.js";
+import type { AnyResult } from "./transport.js";
 
 /**
  * When to ask the server again. It goes by a clock that nobody sets; while a machine sleeps that one may stand still,
@@ -12,7 +12,7 @@ export interface Pacing {
   /** Resolves when the next request may be made, or with `stop`. */
   wait(stop: AbortSignal): Promise<void>;
   /** Returns whether the same flush may try again. */
-  failed(answer: Answer): boolean;
+  failed(result: AnyResult): boolean;
   /** As if so many requests had failed, but long ago. Returns false while the server said to wait: that holds. */
   reset(failures: number): boolean;
 }

@@ -1,4 +1,4 @@
-import { attempt } from "./attempt.js";
+import { quietly } from "./quietly.js";
 
 /**
  * Calls `leaving` when nobody looks at the page any more, for it may never be shown again, and when it goes; and `back`
@@ -9,7 +9,7 @@ export function listenToPage(leaving: () => void, back: () => void): () => void 
   const { signal } = listening;
   // Hidden is not gone: what the page's own listeners track about it should go along.
   const changed = () => (document.visibilityState === "hidden" ? setTimeout(leaving) : back());
-  attempt(() => {
+  quietly(() => {
     document.addEventListener("visibilitychange", changed, { signal });
     addEventListener("pagehide", leaving, { signal });
     addEventListener("online", back, { signal });

@@ -9,7 +9,6 @@ export interface Head {
   dropped?: Record<string, number>;
 }
 
-/** An event that waits. */
 export interface Waiting {
   key: string;
   /** As it is sent, JSON. */
@@ -19,7 +18,7 @@ export interface Waiting {
   /** That one had no other event. */
   isSuspect?: boolean;
   /** In a request that may outlive the page. */
-  isLeaving?: boolean;
+  isDeparting?: boolean;
 }
 
 /** The events of one stream that are not acknowledged yet, oldest first. */

@@ -5,7 +5,7 @@ import type { SendLeftovers } from "./leftovers.js";
 import type { Pacing } from "./pacing.js";
 import type { Queue } from "./queue.js";
 import { RETRIES_PER_FLUSH } from "./retry.js";
-import type { Answer } from "./transport.js";
+import type { AnyResult } from "./transport.js";
 
 /** Browsers cap all keepalive bodies of a page in flight at 64 KiB and refuse what is over it: half is the page's own. */
 export const MAX_KEEPALIVE_BYTES = 32 * 1024;
@@ -37,7 +37,7 @@ export function openSender(
   let stop = new AbortController();
   let again = false;
   let departed: Promise<unknown> = Promise.resolve();
-  let leaving = 0; // bytes
+  let departing = 0; // bytes
 
   const run = async ({ signal }: AbortController) => {
     let isTaking = true;
@@ -55,13 +55,13 @@ export function openSender(
     return running;
   };
 
-  const leave = async (batch: Batch) => {
-    const mark = (isLeaving: boolean) => {
-      leaving += isLeaving ? batch.bytes : -batch.bytes;
-      for (const event of batch.events) event.isLeaving = isLeaving;
+  const sendOff = async (batch: Batch) => {
+    const mark = (isDeparting: boolean) => {
+      departing += isDeparting ? batch.bytes : -batch.bytes;
+      for (const event of batch.events) event.isDeparting = isDeparting;
     };
     mark(true);
-    const result: Answer = await deliver(batch, true);
+    const result: AnyResult = await deliver(batch, true);
     mark(false);
     settle(queue, batch, result);
     if (result.afterMs) pacing.failed(result);
@@ -70,10 +70,10 @@ export function openSender(
 
   const depart = () => {
     for (;;) {
-      const room = Math.min(MAX_KEEPALIVE_BODY_BYTES, MAX_KEEPALIVE_BYTES - leaving);
+      const room = Math.min(MAX_KEEPALIVE_BODY_BYTES, MAX_KEEPALIVE_BYTES - departing);
       const batch = cut(queue, { ...limits, bytes: Math.min(limits.bytes, room) });
       if (!batch.events[0] || batch.bytes > room) return;
-      departed = Promise.all([departed, leave(batch)]);
+      departed = Promise.all([departed, sendOff(batch)]);
     }
   };
 

@@ -1,4 +1,4 @@
-import { attempt } from "./attempt.js";
+import { quietly } from "./quietly.js";
 
 /** What is used of a `Storage`; spelled out, for Node's types before 22 do not know that name. */
 export interface StorageLike {
@@ -25,7 +25,7 @@ export interface Store {
 const memoriesOfPage = /* @__PURE__ */ new WeakMap<object, Map<string, string>>();
 
 export function openStore(storage: StorageLike | undefined): Store {
-  const place = attempt(() => storage ?? document) ?? {};
+  const place = quietly(() => storage ?? document) ?? {};
   const memory = memoriesOfPage.get(place) ?? new Map<string, string>(); // an empty text is none
   memoriesOfPage.set(place, memory);
 
@@ -33,24 +33,24 @@ export function openStore(storage: StorageLike | undefined): Store {
 
   return {
     put: (key, text) =>
-      attempt(
+      quietly(
         () => (storage as StorageLike).setItem(key, text),
         () => void memory.set(key, text),
       ),
-    get: (key) => memory.get(key) ?? attempt(() => storage?.getItem(key)),
+    get: (key) => memory.get(key) ?? quietly(() => storage?.getItem(key)),
     remove(key) {
       memory.delete(key);
-      attempt(
+      quietly(
         () => storage?.removeItem(key),
         () => void memory.set(key, ""),
       );
     },
     keys: (prefix) =>
-      [...memory.keys(), ...(attempt(stored) ?? [])]
+      [...memory.keys(), ...(quietly(stored) ?? [])]
         .filter((key) => key.startsWith(prefix) && memory.get(key) !== "")
         .sort(),
   };
 }
 
 /** Returns localStorage, or undefined where there is none or it is denied. */
-export const defaultStorage = (): StorageLike | undefined => attempt(() => document && localStorage);
+export const defaultStorage = (): StorageLike | undefined => quietly(() => document && localStorage);

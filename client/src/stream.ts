@@ -1,8 +1,8 @@
+import { prefixOf, writeEntry } from "./entries.js";
 import { draft } from "./event.js";
 import type { EventType, Source } from "./events.js";
 import type { Notices } from "./notices.js";
 import type { Queue } from "./queue.js";
-import { prefixOf, record } from "./records.js";
 import type { Store } from "./store.js";
 import { newId } from "./uuid.js";
 
@@ -40,7 +40,7 @@ export function openStream(store: Store, session: string, source: Source, notice
       ) {
         notices.forget(queue, queue.events.slice(0, 1), "queue_full");
       }
-      queue.events.push({ key: record(store, prefix, next++, text, queue.head), text });
+      queue.events.push({ key: writeEntry(store, prefix, next++, text, queue.head), text });
     },
   };
 }

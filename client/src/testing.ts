@@ -2,7 +2,6 @@ import type { SentEvent } from "./event.js";
 import type { Source } from "./events.js";
 import type { SendRequest, SendResult, Transport } from "./transport.js";
 
-/** A body as it is sent. */
 export interface SentBatch {
   source: Source;
   /** The load of a page in which the events were tracked. */

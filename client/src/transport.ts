@@ -35,8 +35,8 @@ export type SendResult =
   /** Any other 4xx; `code` and `reasons` as the gateway gives them. */
   | { kind: "refused"; status: number; code?: string | undefined; reasons?: Reason[] | undefined };
 
-/** A result, whichever it is. */
-export interface Answer {
+/** A `SendResult` of any kind, for who asks for a field before the kind. */
+export interface AnyResult {
   kind: SendResult["kind"];
   status?: number | undefined;
   code?: string | undefined;

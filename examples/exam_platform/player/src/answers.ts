@@ -134,7 +134,6 @@ function isSame(answer: Answer, other: Answer | undefined): boolean {
   return answer.choice === other?.choice && answer.marked === other.marked;
 }
 
-/** The questions as the candidate has answered them. */
 export function withAnswers(questions: readonly Question[], answers: ReadonlyMap<string, Answer>): Question[] {
   return questions.map((question) => ({ ...question, ...answers.get(question.id) }));
 }

@@ -3,9 +3,9 @@ import { type ApiResult, isTransient } from "./api";
 const FIRST_DELAY_MS = 1_000;
 const LONGEST_DELAY_MS = 15_000; // somebody is looking at the page and waits for it
 
-/** How long to wait after the try with this number (from 0): doubled each time, half of it random. */
-export function delayMs(attempt: number, random: () => number = Math.random): number {
-  return Math.min(LONGEST_DELAY_MS, FIRST_DELAY_MS * 2 ** attempt) * (0.5 + random() / 2);
+/** How long to wait after a failure that `failures` others came before: doubled each time, half of it random. */
+export function delayMs(failures: number, random: () => number = Math.random): number {
+  return Math.min(LONGEST_DELAY_MS, FIRST_DELAY_MS * 2 ** failures) * (0.5 + random() / 2);
 }
 
 /**
@@ -17,12 +17,12 @@ export async function untilAnswered<T>(
   signal: AbortSignal,
   onTrouble: () => void = () => {},
 ): Promise<ApiResult<T> | undefined> {
-  for (let attempt = 0; !signal.aborted; attempt++) {
+  for (let failures = 0; !signal.aborted; failures++) {
     const result = await call();
     if (signal.aborted) return undefined;
     if (result.ok || !isTransient(result)) return result;
     onTrouble();
-    await pause(delayMs(attempt), signal);
+    await pause(delayMs(failures), signal);
   }
   return undefined;
 }

@@ -9,7 +9,7 @@ beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
 
 it("waits longer each time, up to a bound, half of it random", () => {
-  expect([0, 1, 2, 3, 9].map((attempt) => delayMs(attempt, () => 1))).toEqual([1_000, 2_000, 4_000, 8_000, 15_000]);
+  expect([0, 1, 2, 3, 9].map((failures) => delayMs(failures, () => 1))).toEqual([1_000, 2_000, 4_000, 8_000, 15_000]);
   expect(delayMs(0, () => 0)).toBe(500);
 });
 

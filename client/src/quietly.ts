@@ -1,5 +1,5 @@
 /** Returns what `work` does, or `otherwise` when it throws. */
-export function attempt<T>(work: () => T, otherwise?: () => T): T | undefined {
+export function quietly<T>(work: () => T, otherwise?: () => T): T | undefined {
   try {
     return work();
   } catch {

@@ -1,5 +1,5 @@
-import { attempt } from "./attempt.js";
 import type { Head, Queue } from "./queue.js";
+import { quietly } from "./quietly.js";
 import type { Store } from "./store.js";
 
 /**
@@ -16,18 +16,18 @@ export const prefixOf = (session: string, stream = ""): string => `${STREAM_KEYS
 export const SEQ_DIGITS = 10;
 
 /** Writes an event down, with what its batch will say; JSON holds no line break of its own. */
-export function record(store: Store, prefix: string, seq: number, json: string, head: Head): string {
+export function writeEntry(store: Store, prefix: string, seq: number, json: string, head: Head): string {
   const key = prefix + (1e9 + seq); // sorted as texts, keys are in the order of seq
   store.put(key, `${json}\n${JSON.stringify(head)}`);
   return key;
 }
 
 /** Opens what was written down under the keys of one stream. What is damaged is forgotten, not what cannot be read now. */
-export function openRecords(store: Store, keys: string[]): Queue & { leftAt: string } {
+export function readEntries(store: Store, keys: string[]): Queue & { leftAt: string } {
   const queue: Queue & { leftAt: string } = { head: {}, events: [], accepted: 0, leftAt: "" };
   for (const key of keys) {
     const texts = store.get(key)?.split("\n") ?? [];
-    const [event, head] = attempt(() => texts.map((text) => JSON.parse(text))) ?? [];
+    const [event, head] = quietly(() => texts.map((text) => JSON.parse(text))) ?? [];
     Object.assign(queue.head, head);
     if (event?.seq) {
       queue.events.push({ key, text: texts[0] as string });
