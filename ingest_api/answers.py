@@ -10,8 +10,17 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.types import Scope
 
-from attemptlog.ingest_api.problems import CALLER_LEFT, Broken, MethodNotAllowed, NotFound, Problem, answer
+from attemptlog.ingest_api.problems import (
+    CALLER_LEFT,
+    Broken,
+    MethodNotAllowed,
+    NotFound,
+    Problem,
+    answer,
+    problem_of,
+)
 from attemptlog.ingest_api.services import services
+from attemptlog.runtime.token_errors import KeysUnavailable, TokenRefused
 
 logger = logging.getLogger(__name__)
 
@@ -27,7 +36,8 @@ def answering_problems(endpoint: Endpoint) -> Endpoint:
     async def answering(request: Request) -> Response:
         try:
             return await endpoint(request)
-        except Problem as problem:
+        except (Problem, TokenRefused, KeysUnavailable) as error:
+            problem = error if isinstance(error, Problem) else problem_of(error)
             _note(problem, request.scope)
             return answer(problem)
         except ClientDisconnect:

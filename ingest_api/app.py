@@ -12,15 +12,12 @@ from fastapi.telemetry import TelemetryConfig
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from attemptlog.ingest_api.answers import failed, method_not_allowed, not_found
-from attemptlog.ingest_api.auth import Authenticator
 from attemptlog.ingest_api.body import BodyLimits
 from attemptlog.ingest_api.connections import Connections, Limits, room_for
 from attemptlog.ingest_api.intake import Intake
-from attemptlog.ingest_api.keys import KeySource, key_source
 from attemptlog.ingest_api.metrics import Metrics
 from attemptlog.ingest_api.openapi import SECURITY_SCHEMES
 from attemptlog.ingest_api.process import Ending
-from attemptlog.ingest_api.rate import TokenBuckets
 from attemptlog.ingest_api.refusals import Refusals
 from attemptlog.ingest_api.routes import INGEST_PATH, router, serve_batch
 from attemptlog.ingest_api.services import Services, State
@@ -28,6 +25,9 @@ from attemptlog.ingest_api.sessions import PostgresSessions, SessionDirectory
 from attemptlog.ingest_api.settings import IngestSettings
 from attemptlog.ingest_api.shedding import Bounds, Gate
 from attemptlog.publisher import KafkaPublisher, Publisher
+from attemptlog.runtime.keys import KeySource, key_source
+from attemptlog.runtime.rate import TokenBuckets
+from attemptlog.runtime.tokens import Authenticator
 
 NO_TELEMETRY: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False}  # metrics.py has what there is
 GC_THRESHOLD = 50_000  # a batch makes about 600 objects and no cycles; the default of 700 would look at each of them

@@ -15,8 +15,8 @@ from pydantic_core import from_json
 from starlette.requests import ClientDisconnect
 from starlette.types import Message
 
-from attemptlog.ingest_api.auth import Headers
 from attemptlog.ingest_api.problems import BadBody, BodyTooLarge, SlowBody
+from attemptlog.runtime.headers import Headers
 from attemptlog.schemas import EventIn, IngestRequest, Malformed, Rejection
 from attemptlog.schemas.codec import explain
 from attemptlog.schemas.numbers import ROUNDED, holds_rounded, loads, may_be_rounded

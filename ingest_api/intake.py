@@ -5,7 +5,6 @@ from collections.abc import Set
 from datetime import UTC, datetime
 
 from attemptlog.ingest_api.admission import Admission, admit, named_sessions, session_ids, without
-from attemptlog.ingest_api.auth import Caller
 from attemptlog.ingest_api.drops import PageDrops
 from attemptlog.ingest_api.metrics import Metrics
 from attemptlog.ingest_api.problems import (
@@ -16,10 +15,11 @@ from attemptlog.ingest_api.problems import (
     Unavailable,
     reply_of,
 )
-from attemptlog.ingest_api.rate import TokenBuckets
 from attemptlog.ingest_api.refusals import Refusals
 from attemptlog.ingest_api.sessions import SessionDirectory
 from attemptlog.publisher import EnvelopeTooLarge, KafkaUnavailable, Publisher
+from attemptlog.runtime.rate import TokenBuckets
+from attemptlog.runtime.tokens import Caller
 from attemptlog.schemas import IngestReply, IngestRequest
 
 KAFKA_RETRY_AFTER = 2.0  # seconds: a broker's restart or a new leader takes about that

@@ -4,11 +4,11 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from attemptlog.ingest_api.connections import Connections
 from attemptlog.ingest_api.drops import MAX_STREAMS
-from attemptlog.ingest_api.keys import KeySource
 from attemptlog.ingest_api.problems import CALLER_LEFT
 from attemptlog.ingest_api.sessions import SessionDirectory
 from attemptlog.ingest_api.shedding import Gate
 from attemptlog.publisher import Publisher
+from attemptlog.runtime.keys import KeySource
 
 LATENCY_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)  # seconds
 BATCH_BUCKETS = (1, 2, 5, 10, 20, 30, 40, 50)  # events

@@ -7,6 +7,7 @@ from math import ceil
 import orjson
 from fastapi import Response
 
+from attemptlog.runtime.token_errors import KeysUnavailable, TokenRefused
 from attemptlog.schemas import MAX_REASONS_IN_REPLY, IngestReply, Rejection
 
 CALLER_LEFT = 499  # what nginx counts it as: the caller was gone before its request had arrived
@@ -147,6 +148,13 @@ PROBLEMS = (
     Broken,
     Unavailable,
 )
+
+
+def problem_of(error: TokenRefused | KeysUnavailable) -> Problem:
+    """Return what a caller is told whose token is not taken."""
+    if isinstance(error, TokenRefused):
+        return Unauthenticated(str(error))
+    return Unavailable(str(error), retry_after=error.retry_after)
 
 
 def reply_of(accepted: int, rejections: Sequence[Rejection]) -> IngestReply:

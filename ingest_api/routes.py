@@ -10,10 +10,10 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.types import Receive, Scope, Send
 
 from attemptlog.ingest_api.answers import CALLER, answering_problems
-from attemptlog.ingest_api.auth import headers_of
 from attemptlog.ingest_api.body import parse, read_body
 from attemptlog.ingest_api.openapi import INGEST_REQUEST, INGEST_RESPONSES
 from attemptlog.ingest_api.services import Services, services
+from attemptlog.runtime.headers import headers_of, token_of
 
 INGEST_PATH = "/v1/telemetry/events"
 
@@ -33,7 +33,7 @@ async def ingest(request: Request) -> Response:
     """Take a batch of events of the caller's own sessions; one bad event never fails its neighbours."""
     of, headers = services(request.scope), headers_of(request.scope["headers"])
     with of.gate.admit(headers) as place:
-        caller = await of.authenticator.caller(headers, time.time())
+        caller = await of.authenticator.caller(token_of(headers), time.time())
         request.scope[CALLER] = caller.user_id
         place.belongs_to(caller.user_id)
         body = await read_body(request, headers, of.body_limits, place.take)

@@ -5,7 +5,6 @@ from typing import TypedDict
 
 from starlette.types import Scope
 
-from attemptlog.ingest_api.auth import Authenticator
 from attemptlog.ingest_api.body import BodyLimits
 from attemptlog.ingest_api.connections import Connections
 from attemptlog.ingest_api.intake import Intake
@@ -14,6 +13,7 @@ from attemptlog.ingest_api.refusals import Refusals
 from attemptlog.ingest_api.sessions import SessionDirectory
 from attemptlog.ingest_api.shedding import Gate
 from attemptlog.publisher import Publisher
+from attemptlog.runtime.tokens import Authenticator
 
 
 @dataclass(frozen=True, slots=True)

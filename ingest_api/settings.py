@@ -3,13 +3,13 @@
 import re
 from datetime import timedelta
 from typing import Annotated, Literal, Self
-from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic import Field, model_validator
 from pydantic.functional_validators import BeforeValidator
 from pydantic_settings import NoDecode
 
 from attemptlog.runtime.kafka import BootstrapServers, KafkaSecurity
+from attemptlog.runtime.keys import TokenSettings
 from attemptlog.runtime.postgres import DatabaseUrl
 from attemptlog.schemas import ATTEMPT_EVENTS, MAX_EVENTS_PER_BATCH
 from attemptlog.schemas.fields import Seconds
@@ -23,7 +23,7 @@ def _split(value: object) -> object:
     return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
 
 
-class IngestSettings(KafkaSecurity):
+class IngestSettings(KafkaSecurity, TokenSettings):
     """Settings of the gateway, `ATTEMPTLOG_` in front; durations are seconds or ISO 8601."""
 
     kafka_bootstrap_servers: Annotated[
@@ -45,12 +45,6 @@ class IngestSettings(KafkaSecurity):
     session_cache_ttl: Annotated[
         Seconds, Field(description="Age at which a session or an exam's questions are read again.")
     ] = timedelta(seconds=60)
-
-    jwt_secret: Annotated[SecretStr | None, Field(description="HS256 secret, 32 bytes or more.")] = None
-    jwt_public_key: Annotated[str | None, Field(description="PEM public key: RS256, ES256, EdDSA, PS256.")] = None
-    jwt_jwks_url: Annotated[str | None, Field(description="URL of a JWK set with public keys.")] = None
-    jwt_audience: Annotated[str | None, Field(description="Required `aud`; unset: tokens must have none.")] = None
-    jwt_issuer: Annotated[str | None, Field(description="Required `iss`; unset: any.")] = None
 
     max_body_bytes: Annotated[int, Field(description="Largest body, after inflating; over it 413.", ge=1024)] = (
         320 * 1024
@@ -108,29 +102,6 @@ class IngestSettings(KafkaSecurity):
                     "lower case and, unless it is the usual one, port, without a path, as http://localhost:5173"
                 )
         return self
-
-    @model_validator(mode="after")
-    def _one_way_to_trust(self) -> Self:
-        keys = [self.jwt_secret, self.jwt_public_key, self.jwt_jwks_url]
-        if sum(key is not None for key in keys) != 1:
-            raise ValueError(
-                "set exactly one of ATTEMPTLOG_JWT_SECRET, ATTEMPTLOG_JWT_PUBLIC_KEY and ATTEMPTLOG_JWT_JWKS_URL"
-            )
-        if self.jwt_secret is not None and len(self.jwt_secret.get_secret_value().encode()) < 32:  # noqa: PLR2004
-            raise ValueError("ATTEMPTLOG_JWT_SECRET must be 32 bytes or more (RFC 7518, 3.2)")
-        return self
-
-    @field_validator("jwt_jwks_url")
-    @classmethod
-    def _is_an_address(cls, url: str | None) -> str | None:
-        try:
-            parts = urlsplit(url or "http://none")
-            is_address = parts.scheme in {"http", "https"} and parts.hostname and (parts.port or 1)
-        except ValueError:
-            is_address = False
-        if not is_address:
-            raise ValueError("must be the URL of a JWK set, such as https://login.example/jwks.json")
-        return url
 
     @model_validator(mode="after")
     def _room_for_a_body(self) -> Self:

@@ -5,8 +5,8 @@ from typing import Self
 
 from prometheus_client import Counter
 
-from attemptlog.ingest_api.auth import Headers
 from attemptlog.ingest_api.problems import TooManyRequests, Unavailable
+from attemptlog.runtime.headers import Headers
 
 RETRY_AFTER = 1  # seconds: what is in flight is through by then
 

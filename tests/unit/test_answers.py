@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from attemptlog.ingest_api.refusals import MAX_CALLERS, MAX_SESSIONS, Refusals
 from attemptlog.ingest_api.sessions import Session
@@ -17,6 +18,7 @@ from attemptlog.schemas import Envelope
 from tests.support.eventually import eventually
 from tests.support.http import PATH, Exam, token
 from tests.support.in_process import gateway_in_process
+from tests.support.key_server import token_of_key
 
 EXAM = Exam()
 OWN = {EXAM.session: Session(EXAM.user, frozenset([EXAM.question]))}
@@ -106,6 +108,24 @@ async def test_a_batch_with_a_slash_at_the_end_of_its_address_is_taken(client: h
 async def test_a_page_may_read_that_its_address_is_wrong(client: httpx.AsyncClient) -> None:
     answer = await client.post("/v1/event", headers={"origin": ORIGIN})
     assert answer.headers["access-control-allow-origin"] == ORIGIN
+
+
+@pytest.mark.parametrize("bearer", ["", "x", token(EXAM.user, exp=1)])
+async def test_who_has_no_good_token_is_told_how_to_give_one(client: httpx.AsyncClient, bearer: str) -> None:
+    answer = await client.post(PATH, headers={"authorization": f"Bearer {bearer}"})
+    assert is_problem(answer, 401, "unauthenticated")
+    assert answer.headers["www-authenticate"] == "Bearer"
+    assert answer.json()["detail"]
+
+
+async def test_who_has_a_token_that_cannot_be_checked_now_is_told_when_to_come_again() -> None:
+    nowhere: dict[str, Any] = {"jwt_secret": None, "jwt_jwks_url": "http://127.0.0.1:1/jwks.json"}
+    bearer = token_of_key(EXAM.user, "one", ec.generate_private_key(ec.SECP256R1()), "ES256")
+    async with gateway_in_process(OWN, **nowhere) as client:
+        answer = await client.post(PATH, headers={"authorization": f"Bearer {bearer}"})
+    assert is_problem(answer, 503, "unavailable")
+    assert 1 <= int(answer.headers["retry-after"]) <= 5
+    assert answer.json()["detail"] == "the key for this token cannot be fetched now"
 
 
 async def test_a_fault_is_answered_as_a_problem_counted_and_logged(caplog: pytest.LogCaptureFixture) -> None:

@@ -4,14 +4,14 @@ from collections.abc import Collection, Mapping
 
 import pytest
 
-from attemptlog.ingest_api.auth import Caller
 from attemptlog.ingest_api.intake import Intake
 from attemptlog.ingest_api.metrics import Metrics
 from attemptlog.ingest_api.problems import NothingAllowed
-from attemptlog.ingest_api.rate import TokenBuckets
 from attemptlog.ingest_api.refusals import Refusals
 from attemptlog.ingest_api.sessions import MemorySessions, Session
 from attemptlog.publisher import MemoryPublisher
+from attemptlog.runtime.rate import TokenBuckets
+from attemptlog.runtime.tokens import Caller
 from attemptlog.schemas import IngestRequest
 from tests.support.http import Exam
 

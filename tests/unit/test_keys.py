@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
-from attemptlog.ingest_api.auth import Authenticator
-from attemptlog.ingest_api.keys import JWKS_BURST, MAX_JWKS_BYTES, MAX_WAITING, KeySet
-from attemptlog.ingest_api.problems import Unauthenticated, Unavailable
+from attemptlog.runtime.key_set import JWKS_BURST, MAX_JWKS_BYTES, MAX_WAITING, KeySet
+from attemptlog.runtime.token_errors import KeysUnavailable, TokenRefused
+from attemptlog.runtime.tokens import Authenticator
 from tests.support.eventually import eventually
 from tests.support.http import JWT_SECRET
 from tests.support.key_server import (
@@ -55,26 +55,25 @@ class Gateway:
 
     async def user_of(self, kid: str | None = "one", key: Any = ONE, algorithm: str = "RS256", **header: Any) -> str:
         bearer = token_of_key(USER, kid, key, algorithm, jti=str(uuid.uuid4()), **header)
-        headers = {b"authorization": f"Bearer {bearer}".encode()}
-        return (await self._authenticator.caller(headers, time.time())).user_id
+        return (await self._authenticator.caller(bearer, time.time())).user_id
 
     async def is_refused(self, *named: Any) -> bool:
         try:
             await self.user_of(*named)
-        except Unauthenticated:
+        except TokenRefused:
             return True
         return False
 
     async def takes(self, *named: Any) -> bool:
         try:
             return await self.user_of(*named) == USER
-        except Unavailable:
+        except KeysUnavailable:
             return False
 
 
 def be_patient_no_longer_than(moment: timedelta, monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
     for name in names:
-        monkeypatch.setattr(f"attemptlog.ingest_api.keys.JWKS_{name}", moment)
+        monkeypatch.setattr(f"attemptlog.runtime.key_set.JWKS_{name}", moment)
 
 
 def a_set(*jwks: Any) -> Answer:
@@ -142,7 +141,7 @@ async def test_an_unknown_key_is_refused_after_a_look_and_over_the_budget_it_can
     for n in range(JWKS_BURST):
         assert await it.is_refused(f"key {n}")
         assert await it.is_refused(f"key {n}")  # remembered
-    with pytest.raises(Unavailable) as told:
+    with pytest.raises(KeysUnavailable) as told:
         await it.user_of("another")
     assert told.value.retry_after
     assert key_server.fetches == 1 + JWKS_BURST
@@ -154,9 +153,9 @@ async def test_without_a_key_server_a_token_cannot_be_checked_and_nobody_asks_ag
     be_patient_no_longer_than(timedelta(seconds=0.5), monkeypatch, "TIMEOUT")
     it, key_server.answer = Gateway(key_server.url), silence
     answers = await asyncio.gather(*(it.user_of() for _ in range(60)), return_exceptions=True)
-    assert {type(answer) for answer in answers} == {Unavailable}
+    assert {type(answer) for answer in answers} == {KeysUnavailable}
     started = time.monotonic()
-    with pytest.raises(Unavailable) as told:
+    with pytest.raises(KeysUnavailable) as told:
         await it.user_of()
     assert time.monotonic() - started < 0.4
     assert told.value.retry_after
@@ -164,7 +163,7 @@ async def test_without_a_key_server_a_token_cannot_be_checked_and_nobody_asks_ag
 
 
 async def test_where_nothing_listens_a_token_cannot_be_checked() -> None:
-    with pytest.raises(Unavailable):
+    with pytest.raises(KeysUnavailable):
         await Gateway("http://127.0.0.1:1/jwks.json").user_of()
 
 
@@ -214,10 +213,10 @@ async def test_a_wrong_answer_means_cannot_check_now_for_new_keys_nothing_for_kn
     assert await running.user_of() == USER
     key_server.answer = WRONG[name]
     for kid in ("one", "two", None):
-        with pytest.raises(Unavailable) as told:
+        with pytest.raises(KeysUnavailable) as told:
             await new.user_of(kid)
         assert told.value.retry_after
-    with pytest.raises(Unavailable):
+    with pytest.raises(KeysUnavailable):
         await running.user_of("two", TWO)
     assert await running.user_of() == USER
     key_server.answer, key_server.keys = None, {"one": ONE, "two": TWO}
@@ -252,7 +251,7 @@ async def test_one_key_that_is_of_no_use_leaves_the_others(key_server: KeyServer
     key_server.answer = a_set({"kid": "one", **private_jwk(ONE)}, 7, {"kid": ["x"]}, two)
     it = Gateway(key_server.url)
     assert await it.user_of("two", TWO) == USER
-    with pytest.raises(Unavailable, match="of no use"):
+    with pytest.raises(KeysUnavailable, match="of no use"):
         await it.user_of("one", ONE)
 
 
@@ -279,6 +278,6 @@ async def test_a_token_without_a_key_id_may_be_any_keys(key_server: KeyServer) -
 async def test_a_token_that_is_none_makes_nobody_fetch(key_server: KeyServer) -> None:
     it = Gateway(key_server.url)
     for bearer in ("x", "a.b.c", "é" * 10, "e30.e30.", "W1tbW1tbW1s." * 2 + "x"):
-        with pytest.raises(Unauthenticated):
-            await it._authenticator.caller({b"authorization": f"Bearer {bearer}".encode()}, time.time())
+        with pytest.raises(TokenRefused):
+            await it._authenticator.caller(bearer, time.time())
     assert key_server.fetches == 0

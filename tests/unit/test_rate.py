@@ -1,4 +1,4 @@
-from attemptlog.ingest_api.rate import TokenBuckets
+from attemptlog.runtime.rate import TokenBuckets
 
 
 def test_a_full_bucket_gives_its_burst_and_then_its_rate() -> None:

@@ -1,4 +1,4 @@
-"""The keys that tokens are checked with: one that is configured, or a set that is fetched and kept."""
+"""A JWK set that is fetched from a key server and kept."""
 
 import asyncio
 import logging
@@ -7,16 +7,15 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import timedelta
-from typing import Any, Protocol, Self
+from typing import Any, Self
 
 import httpx
 import jwt
 from cachetools import TTLCache
 
-from attemptlog.ingest_api.jwk import ASYMMETRIC, SYMMETRIC, JwkSet, WrongAnswer
-from attemptlog.ingest_api.problems import Unauthenticated, Unavailable
-from attemptlog.ingest_api.rate import TokenBuckets
-from attemptlog.ingest_api.settings import IngestSettings
+from attemptlog.runtime.jwk import ASYMMETRIC, JwkSet, WrongAnswer
+from attemptlog.runtime.rate import TokenBuckets
+from attemptlog.runtime.token_errors import KeysUnavailable, TokenRefused
 
 logger = logging.getLogger(__name__)
 
@@ -30,47 +29,6 @@ JWKS_BURST = 5
 MAX_JWKS_BYTES = 256 * 1024  # a key with its certificates takes 4 KiB
 MAX_WAITING = 64  # for one fetch; each holds a request, and those whose key is known must find room
 MAX_ABSENT = 1_000  # key ids remembered that the set did not hold
-
-
-class KeySource(Protocol):
-    """Where the key for a token comes from. Use as `async with`; opening never fails and never waits."""
-
-    algorithms: list[str]
-
-    async def __aenter__(self) -> Self: ...
-
-    async def __aexit__(self, *exc_info: object) -> None: ...
-
-    @property
-    def is_ready(self) -> bool:
-        """False after a fetch that failed, until one succeeds."""
-        ...
-
-    async def keys_for(self, token: str) -> Sequence[Any]:
-        """Return the keys, at least one, that may have signed a token.
-
-        Raises Unauthenticated or PyJWTError when there is none, and Unavailable when that cannot be said now.
-        """
-        ...
-
-
-class FixedKey:
-    """One secret, or one public key in PEM."""
-
-    is_ready = True
-
-    def __init__(self, key: str, algorithms: list[str]) -> None:
-        self._key = key
-        self.algorithms = algorithms
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, *exc_info: object) -> None: ...
-
-    async def keys_for(self, token: str) -> Sequence[str]:
-        """Return the key."""
-        return [self._key]
 
 
 class KeySet:
@@ -107,11 +65,11 @@ class KeySet:
                 await self._fetching
 
     async def keys_for(self, token: str) -> Sequence[Any]:
-        """Return the keys of the id that the token names; see KeySource."""
+        """Return the keys of the id that the token names; see `keys.KeySource`."""
         header = jwt.get_unverified_header(token)
         kid, algorithm = header.get("kid"), header.get("alg")
         if algorithm not in self.algorithms:
-            raise Unauthenticated("the token was refused: its algorithm is none of a key set's")
+            raise TokenRefused("the token was refused: its algorithm is none of a key set's")
         known = self._known(time.monotonic())
         keys = known.keys_for(kid, algorithm) if known else None
         return keys if keys is not None else await self._look_for(kid, algorithm)
@@ -136,7 +94,7 @@ class KeySet:
         return keys
 
     async def _fetched(self, now: float) -> None:
-        """Return when the set is newer than `now`; raise Unavailable when it cannot be had."""
+        """Return when the set is newer than `now`; raise KeysUnavailable when it cannot be had."""
         if now < self._failed_until:
             raise _cannot_check(self._failed_until - now)
         if self._fetching is None and self._set is not None and (wait := self._budget.wait_before("", 1, now)):
@@ -194,19 +152,9 @@ class KeySet:
         self.is_ready = False
 
 
-def key_source(settings: IngestSettings, count: Callable[[str], object] = lambda _: None) -> KeySource:
-    """Return the one source that the settings name; `count` is told the outcome of each fetch of a key set."""
-    if settings.jwt_secret is not None:
-        return FixedKey(settings.jwt_secret.get_secret_value(), SYMMETRIC)
-    if settings.jwt_public_key is not None:
-        return FixedKey(settings.jwt_public_key, ASYMMETRIC)
-    assert settings.jwt_jwks_url is not None  # noqa: S101  # the settings hold exactly one
-    return KeySet(settings.jwt_jwks_url, count)
+def _no_such_key() -> TokenRefused:
+    return TokenRefused("the token was refused: the key set holds no key of its id")
 
 
-def _no_such_key() -> Unauthenticated:
-    return Unauthenticated("the token was refused: the key set holds no key of its id")
-
-
-def _cannot_check(retry_after: float) -> Unavailable:
-    return Unavailable("the key for this token cannot be fetched now", retry_after=retry_after)
+def _cannot_check(retry_after: float) -> KeysUnavailable:
+    return KeysUnavailable("the key for this token cannot be fetched now", retry_after)

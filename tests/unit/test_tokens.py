@@ -14,10 +14,11 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from jwt.utils import base64url_encode
 
-from attemptlog.ingest_api.auth import Authenticator, headers_of
-from attemptlog.ingest_api.jwk import ASYMMETRIC, SYMMETRIC
-from attemptlog.ingest_api.keys import FixedKey, KeySource
-from attemptlog.ingest_api.problems import Unauthenticated
+from attemptlog.runtime.headers import headers_of, token_of
+from attemptlog.runtime.jwk import ASYMMETRIC, SYMMETRIC
+from attemptlog.runtime.keys import FixedKey, KeySource
+from attemptlog.runtime.token_errors import TokenRefused
+from attemptlog.runtime.tokens import Authenticator
 from tests.support.eventually import eventually
 from tests.support.http import JWT_SECRET, token
 from tests.support.key_server import KeyServer, key_server_on, public_jwk, token_of_key
@@ -36,12 +37,8 @@ def public_pem(key: Any) -> str:
 PEM = public_pem(PRIVATE)
 
 
-def bearing(bearer: str) -> dict[bytes, bytes]:
-    return {b"authorization": f"Bearer {bearer}".encode()}
-
-
 async def user_of(keys: KeySource, bearer: str, audience: str | None = None, issuer: str | None = None) -> str:
-    return (await Authenticator(keys, audience, issuer).caller(bearing(bearer), time.time())).user_id
+    return (await Authenticator(keys, audience, issuer).caller(bearer, time.time())).user_id
 
 
 async def test_a_token_signed_with_the_secret_is_taken() -> None:
@@ -59,7 +56,7 @@ async def test_a_token_signed_with_the_private_key_is_taken() -> None:
 async def test_a_public_key_is_never_taken_for_a_secret() -> None:
     header, claims = (_b64(it) for it in ({"alg": "HS256", "typ": "JWT"}, {"sub": USER, "exp": time.time() + 60}))
     forged = f"{header}.{claims}.{_sign(f'{header}.{claims}')}"
-    with pytest.raises(Unauthenticated):
+    with pytest.raises(TokenRefused):
         await user_of(FixedKey(PEM, ASYMMETRIC), forged)
 
 
@@ -75,23 +72,23 @@ def _sign(text: str) -> str:
 async def test_audience_and_issuer_are_demanded_when_set(audience: str | None, issuer: str | None) -> None:
     keys = FixedKey(JWT_SECRET, SYMMETRIC)
     assert await user_of(keys, token(USER, aud=audience, iss=issuer), audience, issuer) == USER
-    with pytest.raises(Unauthenticated):
+    with pytest.raises(TokenRefused):
         await user_of(keys, token(USER), audience, issuer)
-    with pytest.raises(Unauthenticated):
+    with pytest.raises(TokenRefused):
         await user_of(keys, token(USER, aud="other", iss="other"), audience, issuer)
 
 
 async def test_a_token_in_use_is_refused_soon_after_its_key_is_withdrawn(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("attemptlog.ingest_api.auth.TOKEN_TTL", timedelta(milliseconds=200))
+    monkeypatch.setattr("attemptlog.runtime.tokens.TOKEN_TTL", timedelta(milliseconds=200))
     keys = FixedKey(JWT_SECRET, SYMMETRIC)
-    it, bearer = Authenticator(keys, None, None), bearing(token(USER))
+    it, bearer = Authenticator(keys, None, None), token(USER)
     await it.caller(bearer, time.time())
     monkeypatch.setattr(keys, "_key", "another secret, long enough for every HMAC that a token may ask for")
 
     async def is_refused() -> bool:
         try:
             await it.caller(bearer, time.time())
-        except Unauthenticated:
+        except TokenRefused:
             return True
         return False
 
@@ -100,16 +97,16 @@ async def test_a_token_in_use_is_refused_soon_after_its_key_is_withdrawn(monkeyp
 
 async def test_a_token_that_was_taken_is_refused_once_it_expires() -> None:
     it = Authenticator(FixedKey(JWT_SECRET, SYMMETRIC), None, None)
-    bearer = bearing(token(USER))
+    bearer = token(USER)
     await it.caller(bearer, time.time())
-    with pytest.raises(Unauthenticated, match="expired"):
+    with pytest.raises(TokenRefused, match="expired"):
         await it.caller(bearer, time.time() + 61)
 
 
 @pytest.mark.parametrize(("key", "algorithm"), [(PRIVATE, "PS256"), (CURVE, "ES256"), (EDWARDS, "EdDSA")])
 async def test_every_kind_of_public_key_is_taken_and_its_tokens_by_no_other(key: Any, algorithm: str) -> None:
     assert await user_of(FixedKey(public_pem(key), ASYMMETRIC), token(USER, key, algorithm)) == USER
-    with pytest.raises(Unauthenticated):
+    with pytest.raises(TokenRefused):
         await user_of(
             FixedKey(public_pem(ec.generate_private_key(ec.SECP256R1())), ASYMMETRIC), token(USER, key, algorithm)
         )
@@ -119,7 +116,7 @@ async def test_every_kind_of_public_key_is_taken_and_its_tokens_by_no_other(key:
 async def test_a_header_that_changes_the_meaning_of_the_token_is_refused(header: dict[str, Any]) -> None:
     claims = {"sub": USER, "exp": time.time() + 60}
     signed = jwt.encode(claims, JWT_SECRET, algorithm="HS256", headers=header)
-    with pytest.raises(Unauthenticated):
+    with pytest.raises(TokenRefused):
         await user_of(FixedKey(JWT_SECRET, SYMMETRIC), signed)
 
 
@@ -134,7 +131,7 @@ async def test_a_key_that_the_token_brings_along_or_points_to_is_not_used(key_se
     key_server.keys = {"one": attackers}
     headers: list[dict[str, Any]] = [{"jku": key_server.url}, {"x5u": key_server.url}, {"jwk": public_jwk(attackers)}]
     for header in headers:
-        with pytest.raises(Unauthenticated):
+        with pytest.raises(TokenRefused):
             await user_of(FixedKey(PEM, ASYMMETRIC), token_of_key(USER, "one", attackers, **header))
     assert key_server.fetches == 0
 
@@ -149,7 +146,7 @@ async def test_a_token_of_a_clock_that_is_a_little_ahead_is_good_at_once(ahead: 
 async def test_a_token_before_its_time_or_after_it_is_refused(claims: dict[str, float]) -> None:
     moments: dict[str, Any] = {name: time.time() + seconds for name, seconds in claims.items()}
     bearer = token(USER, **moments)
-    with pytest.raises(Unauthenticated):
+    with pytest.raises(TokenRefused):
         await user_of(FixedKey(JWT_SECRET, SYMMETRIC), bearer)
 
 
@@ -158,8 +155,7 @@ JSON_BODY = (b"content-type", b"application/json")
 
 async def user_in(*lines: tuple[bytes, bytes]) -> str:
     """Return whom the lines of a head name."""
-    keys = FixedKey(JWT_SECRET, SYMMETRIC)
-    return (await Authenticator(keys, None, None).caller(headers_of([JSON_BODY, *lines]), time.time())).user_id
+    return await user_of(FixedKey(JWT_SECRET, SYMMETRIC), token_of(headers_of([JSON_BODY, *lines])))
 
 
 def cookie(*pairs: str) -> tuple[bytes, bytes]:
@@ -196,10 +192,10 @@ async def test_the_token_is_found_however_the_lines_are_written(lines: list[tupl
 async def test_of_two_authorization_headers_that_differ_none_counts(first: bytes) -> None:
     ours = (b"authorization", b"Bearer " + token(USER).encode())
     for lines in ([(b"authorization", first), ours], [ours, (b"authorization", first)]):
-        with pytest.raises(Unauthenticated, match="one Authorization header"):
+        with pytest.raises(TokenRefused, match="one Authorization header"):
             await user_in(*lines)
 
 
 async def test_a_second_content_type_does_not_let_a_cookie_count() -> None:
-    with pytest.raises(Unauthenticated, match="content-type"):
+    with pytest.raises(TokenRefused, match="content-type"):
         await user_in((b"content-type", b"text/plain"), cookie(f"access_token={token(USER)}"))

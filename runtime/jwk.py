@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from jwt import PyJWK
 
-from attemptlog.ingest_api.problems import Unauthenticated, Unavailable
+from attemptlog.runtime.token_errors import KeysUnavailable, TokenRefused
 
 # Chosen by the kind of key, never by the token, so that a public key is never taken for an HMAC secret.
 SYMMETRIC = ["HS256"]
@@ -48,19 +48,19 @@ class JwkSet:
     def keys_for(self, kid: str | None, algorithm: str) -> Sequence[Any] | None:
         """Return the keys that may have signed a token, at least one; None when the set does not hold its key.
 
-        A token without a key id may be any key's. Raises Unavailable when the key is there and cannot be used, and
-        Unauthenticated when no key of that id signs with that algorithm.
+        A token without a key id may be any key's. Raises KeysUnavailable when the key is there and cannot be used, and
+        TokenRefused when no key of that id signs with that algorithm.
         """
         named = self._usable if kid is None else self._by_id.get(kid)
         if named is None:
             return None
         if all(key is UNUSABLE for key in named):
-            raise Unavailable("the key set holds this token's key in a form that is of no use", retry_after=RETRY_AFTER)
+            raise KeysUnavailable("the key set holds this token's key in a form that is of no use", RETRY_AFTER)
         fitting = [key.public for key in named if algorithm in key.algorithms]
         if kid is None and not fitting:
             return None
         if not fitting or len(fitting) > MAX_CANDIDATES:
-            raise Unauthenticated("the token was refused: name the key that signed it (kid), and the key's algorithm")
+            raise TokenRefused("the token was refused: name the key that signed it (kid), and the key's algorithm")
         return fitting
 
 
