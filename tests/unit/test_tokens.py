@@ -45,6 +45,11 @@ async def test_a_token_signed_with_the_secret_is_taken() -> None:
     assert await user_of(FixedKey(JWT_SECRET, SYMMETRIC), token(USER.upper())) == USER
 
 
+async def test_a_token_over_the_bound_is_refused_before_it_is_looked_at() -> None:
+    with pytest.raises(TokenRefused, match="8192"):
+        await user_of(FixedKey(JWT_SECRET, SYMMETRIC), token(USER, more="x" * 8192))
+
+
 async def test_a_token_may_expire_beyond_any_calendar() -> None:
     assert await user_of(FixedKey(JWT_SECRET, SYMMETRIC), token(USER, exp=10**400)) == USER
 
