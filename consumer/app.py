@@ -24,12 +24,12 @@ from attemptlog.consumer.kafka import GRACE, PatientBroker, ResumeAtLedger, conn
 from attemptlog.consumer.losses import Losses
 from attemptlog.consumer.membership import raise_if_dead, raise_if_fenced
 from attemptlog.consumer.metrics import Metrics
-from attemptlog.consumer.process import Ending
 from attemptlog.consumer.retries import Retries
 from attemptlog.consumer.settings import ConsumerSettings
-from attemptlog.event_store.errors import KafkaUnavailable, StoreUnavailable
+from attemptlog.event_store.errors import CannotRun, KafkaUnavailable, StoreUnavailable
 from attemptlog.event_store.replays import Replays
 from attemptlog.event_store.store import Store
+from attemptlog.runtime.ending import Ending
 from attemptlog.runtime.logs import log_json_lines
 
 logger = logging.getLogger(__name__)
@@ -73,7 +73,7 @@ def run(settings: ConsumerSettings | None = None) -> int:
 
 
 def _build(settings: ConsumerSettings) -> tuple[AsgiFastStream, Ending]:
-    ending, metrics = Ending(), Metrics()
+    ending, metrics = Ending("consumer", foreseen=CannotRun), Metrics()
     stores = [_store(settings) for _ in range(settings.database_connections)]
     replays = Replays(settings.database_url.get_secret_value(), statement_timeout=RETRY_TIMEOUT)
     retries = Retries(

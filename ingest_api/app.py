@@ -17,7 +17,6 @@ from attemptlog.ingest_api.connections import Connections, Limits, room_for
 from attemptlog.ingest_api.intake import Intake
 from attemptlog.ingest_api.metrics import Metrics
 from attemptlog.ingest_api.openapi import SECURITY_SCHEMES
-from attemptlog.ingest_api.process import Ending
 from attemptlog.ingest_api.refusals import Refusals
 from attemptlog.ingest_api.routes import INGEST_PATH, router, serve_batch
 from attemptlog.ingest_api.services import Services, State
@@ -25,6 +24,7 @@ from attemptlog.ingest_api.sessions import PostgresSessions, SessionDirectory
 from attemptlog.ingest_api.settings import IngestSettings
 from attemptlog.ingest_api.shedding import Bounds, Gate
 from attemptlog.publisher import KafkaPublisher, Publisher
+from attemptlog.runtime.ending import Ending
 from attemptlog.runtime.keys import KeySource, key_source
 from attemptlog.runtime.rate import TokenBuckets
 from attemptlog.runtime.tokens import Authenticator
@@ -69,7 +69,7 @@ def create_app(
     """
     settings = settings or IngestSettings()
     metrics = Metrics()
-    ending = Ending()
+    ending = Ending("gateway")
     publisher = publisher or _publisher(settings, ending)
     sessions = sessions or _sessions(settings, ending)
     keys = key_source(settings, metrics.count_key_fetch)
@@ -83,7 +83,7 @@ def create_app(
             gc.set_threshold(GC_THRESHOLD)
             with services.refusals:
                 yield {"services": services}
-        ending.leave()
+        ending.leave_after_failure()
 
     # a redirect would lead to plain HTTP where TLS ends at a proxy
     app = Gateway(title="attemptlog gateway", lifespan=lifespan, telemetry=NO_TELEMETRY, redirect_slashes=False)
@@ -122,7 +122,7 @@ def _publisher(settings: IngestSettings, ending: Ending) -> Publisher:
         delivery_deadline=settings.delivery_deadline,
         max_buffered_bytes=settings.max_buffered_bytes,
         security=settings,
-        failed=ending.fail,
+        failed=ending.give_up,
     )
 
 

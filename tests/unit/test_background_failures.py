@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from attemptlog.ingest_api.process import Ending
 from attemptlog.ingest_api.sessions import PostgresSessions
 from attemptlog.publisher import EventLogger, KafkaPublisher, MemoryPublisher
 from attemptlog.publisher.lanes import Lanes
+from attemptlog.runtime.ending import Ending
 from tests.support.documents import ROOT
 from tests.support.eventually import eventually
 from tests.support.http import JWT_SECRET, Exam, free_port
@@ -97,7 +97,7 @@ async def test_what_a_session_lookup_dies_of_ends_the_gateway(monkeypatch: pytes
     signals: list[int] = []
     monkeypatch.setattr("signal.raise_signal", signals.append)
     monkeypatch.setattr(PostgresSessions, "_look_up", failing(LookupError("no")))
-    ending, exam = Ending(), Exam()
+    ending, exam = Ending("gateway"), Exam()
     second = timedelta(seconds=1)
     sessions = PostgresSessions(
         "postgresql://127.0.0.1:1/none", lookup_timeout=second, cache_size=1, cache_ttl=second, watch=ending.watch
