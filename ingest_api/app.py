@@ -7,18 +7,18 @@ from typing import Any
 
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
-from fastapi.openapi.utils import get_openapi
 from fastapi.telemetry import TelemetryConfig
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from attemptlog.ingest_api.answers import failed, method_not_allowed, not_found
 from attemptlog.ingest_api.body import BodyLimits
 from attemptlog.ingest_api.connections import Connections, Limits, room_for
+from attemptlog.ingest_api.door import INGEST_PATH, Door
 from attemptlog.ingest_api.intake import Intake
 from attemptlog.ingest_api.metrics import Metrics
-from attemptlog.ingest_api.openapi import SECURITY_SCHEMES
+from attemptlog.ingest_api.openapi import openapi_document
+from attemptlog.ingest_api.probes import router
 from attemptlog.ingest_api.refusals import Refusals
-from attemptlog.ingest_api.routes import INGEST_PATH, router, serve_batch
 from attemptlog.ingest_api.services import Services, State
 from attemptlog.ingest_api.sessions import PostgresSessions, SessionDirectory
 from attemptlog.ingest_api.settings import IngestSettings
@@ -34,21 +34,29 @@ GC_THRESHOLD = 50_000  # a batch makes about 600 objects and no cycles; the defa
 
 
 class Gateway(FastAPI):
-    """Hands batches to `batches` and leaves everything else to FastAPI.
+    """Leaves INGEST_PATH to `door`, for FastAPI's round costs more than a small batch, and the rest to FastAPI.
 
     A slash at the end of an address makes no difference, and HEAD is served wherever GET is.
     """
 
-    batches: ASGIApp = staticmethod(serve_batch)
+    def __init__(self, door: ASGIApp, **settings: Any) -> None:
+        self.door = door
+        super().__init__(**settings)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a request; see the ASGI specification."""
         if scope["type"] == "http":
-            if scope["path"].removesuffix("/") == INGEST_PATH and scope["method"] == "POST":
-                await self.batches(scope, receive, send)
+            if scope["path"].removesuffix("/") == INGEST_PATH:
+                await self.door(scope, receive, send)
                 return
             scope = _as_served(scope)
         await super().__call__(scope, receive, send)
+
+    def openapi(self) -> dict[str, Any]:
+        """Return the document at /openapi.json."""
+        if self.openapi_schema is None:
+            self.openapi_schema = openapi_document(self.title, self.version, self.routes)
+        return self.openapi_schema
 
 
 def _as_served(scope: Scope) -> Scope:
@@ -86,13 +94,14 @@ def create_app(
         ending.leave_after_failure()
 
     # a redirect would lead to plain HTTP where TLS ends at a proxy
-    app = Gateway(title="attemptlog gateway", lifespan=lifespan, telemetry=NO_TELEMETRY, redirect_slashes=False)
+    app = Gateway(
+        Door(services), title="attemptlog gateway", lifespan=lifespan, telemetry=NO_TELEMETRY, redirect_slashes=False
+    )
     app.include_router(router)
     for kind, handler in ((404, not_found), (405, method_not_allowed), (Exception, failed)):
         app.add_exception_handler(kind, handler)
     if settings.cors_origins:
         _allow_origins(app, settings.cors_origins)
-    app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
     return app
 
 
@@ -164,12 +173,4 @@ def _allow_origins(app: Gateway, origins: list[str]) -> None:
         "expose_headers": ["retry-after"],
     }
     app.add_middleware(CORSMiddleware, **rules)  # answers preflights
-    app.batches = CORSMiddleware(app.batches, **rules)
-
-
-def _openapi(app: FastAPI) -> dict[str, Any]:
-    if app.openapi_schema is None:
-        document = get_openapi(title=app.title, version=app.version, routes=app.routes)
-        document.setdefault("components", {})["securitySchemes"] = SECURITY_SCHEMES
-        app.openapi_schema = document
-    return app.openapi_schema
+    app.door = CORSMiddleware(app.door, **rules)

@@ -9,11 +9,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from fastapi import Request
 from pydantic import ValidationError
 from pydantic_core import from_json
 from starlette.requests import ClientDisconnect
-from starlette.types import Message
+from starlette.types import Message, Receive, Scope
 
 from attemptlog.ingest_api.problems import BadBody, BodyTooLarge, SlowBody
 from attemptlog.runtime.headers import Headers
@@ -33,25 +32,27 @@ class BodyLimits:
     deadline: timedelta
 
 
-async def read_body(request: Request, headers: Headers, limits: BodyLimits, take: Callable[[int], None]) -> bytes:
+async def read_body(
+    scope: Scope, receive: Receive, headers: Headers, limits: BodyLimits, take: Callable[[int], None]
+) -> bytes:
     """Return the body of a request, inflated; `take` hears of bytes before they are kept, and may raise.
 
     Raises BadBody, BodyTooLarge, SlowBody, or ClientDisconnect when the caller has left.
     """
-    if request.scope.get(BODY_HAS_ARRIVED):  # a deadline would cost more than the reading
-        return await _read(request, headers, limits.max_bytes, take)
+    if scope.get(BODY_HAS_ARRIVED):  # a deadline would cost more than the reading
+        return await _read(receive, headers, limits.max_bytes, take)
     try:
         async with asyncio.timeout(limits.deadline.total_seconds()):
-            return await _read(request, headers, limits.max_bytes, take)
+            return await _read(receive, headers, limits.max_bytes, take)
     except TimeoutError as error:
         raise SlowBody(f"the body took longer than {limits.deadline.total_seconds():g} s to arrive") from error
 
 
-async def _read(request: Request, headers: Headers, max_bytes: int, take: Callable[[int], None]) -> bytes:
+async def _read(receive: Receive, headers: Headers, max_bytes: int, take: Callable[[int], None]) -> bytes:
     coding = _coding(headers.get(b"content-encoding", b"identity").strip().lower())
     body, arrived, is_last = bytearray(), 0, False
     while not is_last:
-        piece, is_last = _piece(await request.receive())
+        piece, is_last = _piece(await receive())
         arrived += len(piece)
         kept = coding.decode(piece, max_bytes + 1 - len(body)) if coding else piece
         if arrived > max_bytes or len(body) + len(kept) > max_bytes:

@@ -1,9 +1,15 @@
 """What the OpenAPI document says of POST /v1/telemetry/events, with examples."""
 
+from collections.abc import Sequence
+from http import HTTPStatus
 from typing import Any
 
+from fastapi import APIRouter
+from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
+from starlette.routing import BaseRoute
 
+from attemptlog.ingest_api.door import INGEST_PATH
 from attemptlog.ingest_api.problems import PROBLEMS, MethodNotAllowed, Problem, Unauthenticated, document, reply_of
 from attemptlog.schemas import IngestReply, IngestRequest, Rejection
 
@@ -81,9 +87,7 @@ def _responses() -> dict[int | str, dict[str, Any]]:
     return answers
 
 
-INGEST_RESPONSES = _responses()
-
-INGEST_REQUEST: dict[str, Any] = {
+REQUEST: dict[str, Any] = {
     "requestBody": {
         "required": True,
         "content": {
@@ -100,3 +104,23 @@ SECURITY_SCHEMES = {
     "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
     "cookie": {"type": "apiKey", "in": "cookie", "name": "access_token"},
 }
+
+described = APIRouter()
+
+
+@described.post(
+    INGEST_PATH,
+    status_code=HTTPStatus.ACCEPTED,
+    response_model=None,
+    responses=_responses(),
+    openapi_extra=REQUEST,
+)
+def ingest() -> None:
+    """Take a batch of events of the caller's own sessions; one bad event never fails its neighbours."""
+
+
+def openapi_document(title: str, version: str, routes: Sequence[BaseRoute]) -> dict[str, Any]:
+    """Describe the door, which is no route of FastAPI's, and the routes."""
+    document = get_openapi(title=title, version=version, routes=[*described.routes, *routes])
+    document.setdefault("components", {})["securitySchemes"] = SECURITY_SCHEMES
+    return document

@@ -150,8 +150,10 @@ PROBLEMS = (
 )
 
 
-def problem_of(error: TokenRefused | KeysUnavailable) -> Problem:
-    """Return what a caller is told whose token is not taken."""
+def as_problem(error: Problem | TokenRefused | KeysUnavailable) -> Problem:
+    """Return what a caller is told."""
+    if isinstance(error, Problem):
+        return error
     if isinstance(error, TokenRefused):
         return Unauthenticated(str(error))
     return Unavailable(str(error), retry_after=error.retry_after)

@@ -10,9 +10,9 @@ import httptools
 from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 
 from attemptlog.ingest_api.body import BODY_HAS_ARRIVED
+from attemptlog.ingest_api.door import INGEST_PATH
 from attemptlog.ingest_api.lifetime import BoundedConnection, Stage
 from attemptlog.ingest_api.problems import BadRequest, HeadTooLarge, Problem
-from attemptlog.ingest_api.routes import INGEST_PATH
 from attemptlog.ingest_api.services import Services
 from attemptlog.ingest_api.shedding import Full
 from attemptlog.ingest_api.wire import as_bytes, without_upgrade

@@ -3,8 +3,6 @@
 from dataclasses import dataclass
 from typing import TypedDict
 
-from starlette.types import Scope
-
 from attemptlog.ingest_api.body import BodyLimits
 from attemptlog.ingest_api.connections import Connections
 from attemptlog.ingest_api.intake import Intake
@@ -18,7 +16,7 @@ from attemptlog.runtime.tokens import Authenticator
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """Everything the routes use."""
+    """Everything that requests use."""
 
     authenticator: Authenticator
     body_limits: BodyLimits
@@ -36,9 +34,3 @@ class State(TypedDict):
     """What the lifespan yields; Starlette puts it on every request."""
 
     services: Services
-
-
-def services(scope: Scope) -> Services:
-    """Return the services of the process that serves a request."""
-    of: Services = scope["state"]["services"]
-    return of
