@@ -1,14 +1,12 @@
 """Which events of a batch are taken. Pure: what it needs to know is passed in."""
 
-import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from attemptlog.ingest_api.body import reason
+from attemptlog.ingest_api.batch import Batch, Refused
 from attemptlog.ingest_api.sessions import Session
-from attemptlog.schemas import Envelope, EventIn, IngestRequest, Malformed, Rejection, new_event_id
-from attemptlog.schemas.fields import UUID_PATTERN
+from attemptlog.schemas import Envelope, EventIn, Rejection, new_event_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,22 +21,16 @@ class Admission:
         """True when an event was refused for its session or its question."""
         return any(it.code in {"session_not_owned", "question_not_in_session"} for it in self.rejections)
 
-    def sessions_without_a_question(self, batch: IngestRequest) -> set[str]:
+    def sessions_without_a_question(self, batch: Batch) -> set[str]:
         """Return the sessions of events refused for their question, which may have been added a moment ago."""
         refused = (batch.events[it.index] for it in self.rejections if it.code == "question_not_in_session")
         return {event.session_id for event in refused if isinstance(event, EventIn)}
 
 
-def named_sessions(batch: IngestRequest, rejections: Collection[Rejection]) -> set[str]:
+def named_sessions(batch: Batch, rejections: Collection[Rejection]) -> set[str]:
     """Return the sessions that refused events name, also those that are no event otherwise."""
-    refused = (batch.events[it.index] for it in rejections)
-    named = (it.session_id if isinstance(it, EventIn) else _session_id(it.raw) for it in refused)
-    return {it.lower() for it in named if it is not None}
-
-
-def _session_id(raw: object) -> str | None:
-    named = raw.get("session_id") if isinstance(raw, dict) else None
-    return named if isinstance(named, str) and re.fullmatch(UUID_PATTERN, named) else None
+    named = (batch.events[it.index].session_id for it in rejections)
+    return {it for it in named if it is not None}
 
 
 def without(admission: Admission, too_large: Collection[str]) -> Admission:
@@ -56,35 +48,30 @@ def without(admission: Admission, too_large: Collection[str]) -> Admission:
     )
 
 
-def session_ids(batch: IngestRequest) -> set[str]:
+def session_ids(batch: Batch) -> set[str]:
     """Return the sessions that the well-formed events name."""
     return {event.session_id for event in batch.events if isinstance(event, EventIn)}
 
 
-def admit(
-    batch: IngestRequest, user_id: str, sessions: Mapping[str, Session | None], received_at: datetime
-) -> Admission:
+def admit(batch: Batch, user_id: str, sessions: Mapping[str, Session | None], received_at: datetime) -> Admission:
     """Decide on every event. One whose session is not in `sessions` is taken: the consumer checks again.
 
     What the page has dropped goes with the first event that is taken.
     """
     admission = Admission([], [])
     for index, event in enumerate(batch.events):
-        refusal = _refusal(index, event, user_id, sessions)
-        if refusal is not None:
-            admission.rejections.append(refusal)
-        elif isinstance(event, EventIn):
+        if isinstance(event, Refused):
+            admission.rejections.append(event.rejection)
+        elif (rejection := _rejection(index, event, user_id, sessions)) is not None:
+            admission.rejections.append(rejection)
+        else:
             admission.envelopes.append(_envelope(event, user_id, batch, received_at))
     if batch.dropped and admission.envelopes:
         admission.envelopes[0].dropped = batch.dropped
     return admission
 
 
-def _refusal(
-    index: int, event: EventIn | Malformed, user_id: str, sessions: Mapping[str, Session | None]
-) -> Rejection | None:
-    if isinstance(event, Malformed):
-        return reason(index, event)
+def _rejection(index: int, event: EventIn, user_id: str, sessions: Mapping[str, Session | None]) -> Rejection | None:
     if event.session_id not in sessions:
         return None
     session = sessions[event.session_id]
@@ -95,7 +82,7 @@ def _refusal(
     return Rejection(index=index, code="question_not_in_session", message="the session's exam has no such question")
 
 
-def _envelope(event: EventIn, user_id: str, batch: IngestRequest, received_at: datetime) -> Envelope:
+def _envelope(event: EventIn, user_id: str, batch: Batch, received_at: datetime) -> Envelope:
     return Envelope(
         id=new_event_id(),
         event_type=event.event_type,

@@ -9,7 +9,8 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from attemptlog.ingest_api.answers import not_served
-from attemptlog.ingest_api.body import parse, read_body
+from attemptlog.ingest_api.batch import parse
+from attemptlog.ingest_api.body import read_body
 from attemptlog.ingest_api.problems import CALLER_LEFT, Broken, Problem, answer, as_problem
 from attemptlog.ingest_api.services import Services
 from attemptlog.runtime.headers import headers_of, token_of
@@ -52,7 +53,7 @@ class Door:
 
     async def _take(self, scope: Scope, receive: Receive) -> IngestReply:
         of, headers = self._services, headers_of(scope["headers"])
-        with of.gate.admit(headers) as place:
+        with of.gate.place_for(headers) as place:
             caller = await of.authenticator.caller(token_of(headers), time.time())
             scope[CALLER] = caller.user_id
             place.belongs_to(caller.user_id)

@@ -5,6 +5,7 @@ from collections.abc import Set
 from datetime import UTC, datetime
 
 from attemptlog.ingest_api.admission import Admission, admit, named_sessions, session_ids, without
+from attemptlog.ingest_api.batch import Batch
 from attemptlog.ingest_api.drops import PageDrops
 from attemptlog.ingest_api.metrics import Metrics
 from attemptlog.ingest_api.problems import (
@@ -20,7 +21,7 @@ from attemptlog.ingest_api.sessions import SessionDirectory
 from attemptlog.publisher import EnvelopeTooLarge, KafkaUnavailable, Publisher
 from attemptlog.runtime.rate import TokenBuckets
 from attemptlog.runtime.tokens import Caller
-from attemptlog.schemas import IngestReply, IngestRequest
+from attemptlog.schemas import IngestReply
 
 KAFKA_RETRY_AFTER = 2.0  # seconds: a broker's restart or a new leader takes about that
 
@@ -44,11 +45,11 @@ class Intake:
         self._drops = PageDrops(metrics.dropped_by_pages)
         metrics.dropping_streams.set_function(lambda: self._drops.streams)
 
-    async def take(self, batch: IngestRequest, caller: Caller) -> IngestReply:
+    async def take(self, batch: Batch, caller: Caller) -> IngestReply:
         """Return when every event that is taken is durable in Kafka; raise a Problem when none is."""
         self._metrics.batch_events.observe(len(batch.events))
         self._keep_rate(batch, caller)
-        admission, unchecked = await self._admit(batch, caller)
+        admission, unchecked = await self._decide(batch, caller)
         try:
             await self._publish(admission, batch, caller)
         except EnvelopeTooLarge as error:
@@ -61,7 +62,7 @@ class Intake:
             self._note("some_events", admission, batch, caller)
         return reply_of(len(admission.envelopes), admission.rejections)
 
-    def _keep_rate(self, batch: IngestRequest, caller: Caller) -> None:
+    def _keep_rate(self, batch: Batch, caller: Caller) -> None:
         wait = self._buckets.wait_before(caller.user_id, len(batch.events), time.monotonic())
         if wait:
             self._refusals.note(TooManyEvents.code, caller.user_id, sessions=session_ids(batch))
@@ -69,7 +70,7 @@ class Intake:
                 "over this user's rate; send the same batch again later", reply=reply_of(0, []), retry_after=wait
             )
 
-    async def _admit(self, batch: IngestRequest, caller: Caller) -> tuple[Admission, Set[str]]:
+    async def _decide(self, batch: Batch, caller: Caller) -> tuple[Admission, Set[str]]:
         """Decide, and return what was decided and the sessions that could not be looked up."""
         asked, received_at = session_ids(batch), datetime.now(UTC)
         sessions = await self._sessions.find(asked, caller.user_id)
@@ -80,7 +81,7 @@ class Intake:
             admission = admit(batch, caller.user_id, sessions, received_at)
         return admission, asked - sessions.keys()
 
-    async def _publish(self, admission: Admission, batch: IngestRequest, caller: Caller) -> None:
+    async def _publish(self, admission: Admission, batch: Batch, caller: Caller) -> None:
         if not admission.envelopes:
             raise self._refused(admission, batch, caller)
         try:
@@ -92,14 +93,14 @@ class Intake:
                 retry_after=KAFKA_RETRY_AFTER,
             ) from error
 
-    def _refused(self, admission: Admission, batch: IngestRequest, caller: Caller) -> Problem:
+    def _refused(self, admission: Admission, batch: Batch, caller: Caller) -> Problem:
         self._count(admission)
         kind: type[Problem] = NothingAllowed if admission.is_forbidden else EveryEventInvalid
         self._note(kind.code, admission, batch, caller)
         what = "no event was accepted" if admission.is_forbidden else "no event is valid"
         return kind(f"{what}; see rejected_reasons_sample", reply=reply_of(0, admission.rejections))
 
-    def _note(self, code: str, admission: Admission, batch: IngestRequest, caller: Caller) -> None:
+    def _note(self, code: str, admission: Admission, batch: Batch, caller: Caller) -> None:
         sessions = named_sessions(batch, admission.rejections)
         self._refusals.note(code, caller.user_id, sessions=sessions, reasons=[it.code for it in admission.rejections])
 

@@ -47,7 +47,7 @@ class Gate:
         too_many = self.requests >= self.bounds.requests
         return too_many or self.body_bytes + size > self.bounds.total_bytes
 
-    def admit(self, headers: Headers) -> "Place":
+    def place_for(self, headers: Headers) -> "Place":
         """Return a place for a request; raise Full when there is no room for what it announces, and count that."""
         length = headers.get(b"content-length", b"")
         announced = min(int(length), self.bounds.body_bytes) if length.isdigit() else 0

@@ -39,15 +39,11 @@ class EventIn(BaseModel):
 
 @dataclass(slots=True)
 class Malformed:
-    """What stands in a batch in place of an event that is no EventIn; `raw` is the JSON value as it came.
-
-    `why` says what is wrong where validating `raw` would not find it.
-    """
+    """What stands in a batch in place of an event that is no EventIn; `raw` is the JSON value as it came."""
 
     payload: ClassVar[bytes] = b""  # it adds nothing to those of its batch
 
     raw: Any
-    why: str | None = None
 
 
 MalformedEvent = Annotated[Any, AfterValidator(Malformed)]

@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 from prometheus_client import Counter
 
-from attemptlog.ingest_api.admission import admit
-from attemptlog.ingest_api.body import parse
+from attemptlog.ingest_api.admission import admit, named_sessions
+from attemptlog.ingest_api.batch import Refused, parse
 from attemptlog.ingest_api.drops import PageDrops
 from attemptlog.ingest_api.problems import BadBody
 from attemptlog.ingest_api.sessions import Session
 from attemptlog.schemas import PAGE_DROP_REASONS, Envelope, PageDropReason
-from tests.unit.test_body import UUID, event
+from tests.unit.test_batch import UUID, event
 
 USER, STREAM, OTHER_SESSION = (f"00000000-0000-4000-8000-00000000000{n}" for n in range(1, 4))
 NOW = datetime(2026, 3, 2, 9, 14, 6, tzinfo=UTC)
@@ -34,6 +34,16 @@ def test_what_was_dropped_travels_with_the_first_event_that_is_taken() -> None:
     refused = event(session_id=OTHER_SESSION)
     taken = admitted(refused, event(seq=-1), event(seq=2), event(seq=3), stream_id=STREAM, dropped={"invalid": 1})
     assert [(it.seq, it.dropped) for it in taken] == [(2, {"invalid": 1}), (3, None)]
+
+
+def test_what_is_no_event_keeps_the_reason_that_parsing_found_and_the_session_it_names() -> None:
+    named = "01890A5D-AC96-774B-BCCE-B302099A8058"
+    batch = parse(json.dumps({"events": [event(), event(seq=-1, session_id=named), 7, {"session_id": "x"}]}).encode())
+    none = [it for it in batch.events if isinstance(it, Refused)]
+    admission = admit(batch, USER, {UUID: Session(USER, None)}, NOW)
+    assert [it.index for it in admission.rejections] == [1, 2, 3]
+    assert all(kept is it.rejection for kept, it in zip(admission.rejections, none, strict=True))
+    assert named_sessions(batch, admission.rejections) == {named.lower()}
 
 
 @pytest.mark.parametrize("told", [{}, {"stream_id": None, "sent_at": None, "dropped": None}, {"dropped": {}}])

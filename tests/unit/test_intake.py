@@ -1,9 +1,11 @@
 """A refusal never rests on an answer that may be old."""
 
+import json
 from collections.abc import Collection, Mapping
 
 import pytest
 
+from attemptlog.ingest_api.batch import Batch, parse
 from attemptlog.ingest_api.intake import Intake
 from attemptlog.ingest_api.metrics import Metrics
 from attemptlog.ingest_api.problems import NothingAllowed
@@ -12,7 +14,6 @@ from attemptlog.ingest_api.sessions import MemorySessions, Session
 from attemptlog.publisher import MemoryPublisher
 from attemptlog.runtime.rate import TokenBuckets
 from attemptlog.runtime.tokens import Caller
-from attemptlog.schemas import IngestRequest
 from tests.support.http import Exam
 
 EXAM = Exam()
@@ -26,8 +27,8 @@ class OldSessions(MemorySessions):
         return {id_: Session(user_id, frozenset()) for id_ in ids}
 
 
-def batch() -> IngestRequest:
-    return IngestRequest.model_validate({"events": [EXAM.event()]})
+def batch() -> Batch:
+    return parse(json.dumps({"events": [EXAM.event()]}).encode())
 
 
 def intake(sessions: MemorySessions, publisher: MemoryPublisher, metrics: Metrics) -> Intake:

@@ -10,8 +10,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from attemptlog.event_store.columns import columns_of, line_of
-from attemptlog.ingest_api.body import parse, reason
-from attemptlog.schemas import EventIn, Malformed, Undecodable, decode
+from attemptlog.ingest_api.batch import Refused, parse
+from attemptlog.schemas import EventIn, Undecodable, decode
 from tests.unit.test_codec import UUID, envelope
 
 KEPT = [
@@ -50,8 +50,8 @@ def at_the_gateway(number: str, at: str = '{"a": NUMBER}') -> bytes | None:
     assert isinstance(second, EventIn)
     if isinstance(first, EventIn):
         return first.payload
-    assert isinstance(first, Malformed)
-    rejection = reason(0, first)
+    assert isinstance(first, Refused)
+    rejection = first.rejection
     assert rejection.code == "invalid_field"
     assert rejection.message.startswith("payload: ")
     return None
@@ -130,8 +130,8 @@ def test_what_only_looks_like_such_a_number_is_kept() -> None:
 
 def test_the_refusal_says_what_to_do() -> None:
     first = parse(batch_with("0.10000000000000001")).events[0]
-    assert isinstance(first, Malformed)
-    assert "send it as text" in reason(0, first).message
+    assert isinstance(first, Refused)
+    assert "send it as text" in first.rejection.message
 
 
 def test_a_number_beyond_the_digits_that_python_reads_stops_nobody() -> None:

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from attemptlog.ingest_api.body import parse, reason
+from attemptlog.ingest_api.batch import Refused, parse
 from attemptlog.ingest_api.problems import BadBody
-from attemptlog.schemas import EventIn, Malformed, RejectionCode
+from attemptlog.schemas import EventIn, RejectionCode
 
 UUID = "01890a5d-ac96-774b-bcce-b302099a8057"
 
@@ -48,8 +48,8 @@ def test_one_bad_event_never_fails_its_neighbours(bad: Any, code: RejectionCode)
     first, second, third = batch.events
     assert isinstance(first, EventIn)
     assert isinstance(third, EventIn)
-    assert isinstance(second, Malformed)
-    rejection = reason(1, second)
+    assert isinstance(second, Refused)
+    rejection = second.rejection
     assert (rejection.index, rejection.code) == (1, code)
     assert rejection.message
 
@@ -87,8 +87,8 @@ def test_a_byte_order_mark_is_named() -> None:
 
 def test_a_leap_second_is_named() -> None:
     first = parse(body(event(client_ts="2026-06-30T23:59:60Z"))).events[0]
-    assert isinstance(first, Malformed)
-    assert "leap second" in reason(0, first).message
+    assert isinstance(first, Refused)
+    assert "leap second" in first.rejection.message
 
 
 def test_the_last_of_two_equal_keys_counts() -> None:
@@ -111,9 +111,9 @@ def nested(depth: int) -> Any:
 @pytest.mark.parametrize("depth", [199, 200, 300, 800])
 def test_deep_nesting_in_one_event_leaves_the_others(depth: int) -> None:
     first, second = parse(body(event(payload={"a": nested(depth)}), event())).events
-    assert isinstance(first, Malformed)
+    assert isinstance(first, Refused)
     assert isinstance(second, EventIn)
-    assert reason(0, first).code == "invalid_field"
+    assert first.rejection.code == "invalid_field"
 
 
 def test_no_depth_is_a_fault() -> None:
@@ -132,6 +132,6 @@ def test_an_event_that_can_be_read_alone_is_read_in_a_batch(depth: int) -> None:
 def test_an_integer_of_any_length_leaves_the_others(field: str) -> None:
     text = body(event(**{field: {"a": "long"} if field == "payload" else "long"}), event())
     first, second = parse(text.replace(b'"long"', b"-" + b"1" * 10_000)).events
-    assert isinstance(first, Malformed)
+    assert isinstance(first, Refused)
     assert isinstance(second, EventIn)
-    assert reason(0, first).code == "invalid_field"
+    assert first.rejection.code == "invalid_field"
