@@ -1,16 +1,13 @@
 """How long a connection lives: it is served, or it waits until a deadline."""
 
 import asyncio
-from collections.abc import Collection
 from enum import Enum, auto
 from typing import Any, cast
-
-from uvicorn._types import ASGI3Application
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from attemptlog.ingest_api.connections import Connections, Limits
 from attemptlog.ingest_api.problems import BadRequest, Problem, SlowBody, SlowHead
 from attemptlog.ingest_api.shedding import Full
+from attemptlog.ingest_api.uvicorn_connection import UvicornConnection
 from attemptlog.ingest_api.wire import WholeAnswers, answering, as_bytes
 
 
@@ -24,7 +21,7 @@ class Stage(Enum):
     AGAIN = auto()  # a request that is read again without its upgrade
 
 
-class BoundedConnection(HttpToolsProtocol):
+class BoundedConnection(UvicornConnection):
     """uvicorn's connection without what goes on for ever: who waits too long, or is one too many, is closed.
 
     What reads requests moves `_stage` on, and sets `_deadline` to None when it does.
@@ -32,12 +29,13 @@ class BoundedConnection(HttpToolsProtocol):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._connections: Connections = self.app_state["services"].connections
+        self._connections: Connections = self._services.connections
         self._limits: Limits = self._connections.limits
         self._stage = Stage.BETWEEN
         self._deadline: float | None = None  # of this stage, once it is waited for
         self._is_deaf = False  # what arrives is dropped
         self._is_waited_for = True  # to end its side, before the connection is closed
+        self._timer: asyncio.TimerHandle | None = None
         self._untaken: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in uvicorn
@@ -45,7 +43,7 @@ class BoundedConnection(HttpToolsProtocol):
         self._answers = WholeAnswers(transport, self.loop, self._close)
         super().connection_made(cast("asyncio.Transport", self._answers))
         self._connections.open += 1
-        if self._connections.has_room(cast("Collection[BoundedConnection]", self.connections)):
+        if self._connections.has_room(self._all):
             self._wait()
         else:
             self._connections.ended.labels("crowded").inc()
@@ -55,7 +53,7 @@ class BoundedConnection(HttpToolsProtocol):
         """End."""
         self._connections.open -= 1
         self._is_deaf = True
-        self._unset_keepalive_if_required()
+        self._stop_timer()
         if self._untaken is not None:
             self._untaken.cancel()
         super().connection_lost(exc)
@@ -66,7 +64,8 @@ class BoundedConnection(HttpToolsProtocol):
         if self._stage is not Stage.BETWEEN:
             self._read_no_more(BadRequest("the connection was ended in the middle of a request"))
         elif self._is_served():
-            self._is_deaf, self.cycle.keep_alive = True, False
+            self._is_deaf = True
+            self._make_answer_last()
         if not self._is_served():
             self._answers.close()  # what is written and not yet sent, too
         return not self._answers.is_closing()
@@ -81,13 +80,13 @@ class BoundedConnection(HttpToolsProtocol):
     def pause_writing(self) -> None:
         """Wait for the caller to take its answers, for so long as a head may take, and read no more requests."""
         super().pause_writing()
-        self.flow.pause_reading()
+        self._read_later()
         self._untaken = self.loop.call_later(self._limits.head_deadline, self._give_up, "untaken")
 
     def resume_writing(self) -> None:
         """Go on."""
         super().resume_writing()
-        self.flow.resume_reading()
+        self._read_on()
         if self._untaken is not None:
             self._untaken.cancel()
             self._untaken = None
@@ -96,24 +95,19 @@ class BoundedConnection(HttpToolsProtocol):
         """Serve the next request, or wait for one."""
         if self._answers.is_closing():
             return
-        self.flow.resume_reading()
-        if self.pipeline:
-            self._start_asgi_task(*self.pipeline.pop())
-        else:
+        if not self._serve_next():
             self._wait()
 
     def waits_until(self) -> float | None:
         """Return when it is closed unless something arrives; None while it is served."""
-        timer = self.timeout_keep_alive_task
-        return None if timer is None else timer.when()
+        return None if self._timer is None else self._timer.when()
 
     def give_way(self) -> None:
         """Close at once."""
-        self._unset_keepalive_if_required()
+        self._stop_timer()
         self._answers.abort()
 
-    def timeout_keep_alive_handler(self) -> None:
-        """End what did not arrive in time."""
+    def _time_is_up(self) -> None:
         if self._stage is Stage.BETWEEN:
             self._give_up("idle")
         elif self._stage is Stage.HEAD:
@@ -121,14 +115,15 @@ class BoundedConnection(HttpToolsProtocol):
         else:
             self._read_no_more(SlowBody(f"the body took longer than {self._limits.body_deadline:g} s to arrive"))
 
-    def _is_served(self) -> bool:
-        cycle = self.cycle
-        return cycle is not None and not cycle.response_complete and not cycle.disconnected
-
     def _wait(self) -> None:
         if self._deadline is None:
             self._deadline = self.loop.time() + self._patience()
-        self.timeout_keep_alive_task = self.loop.call_at(self._deadline, self.timeout_keep_alive_handler)
+        self._timer = self.loop.call_at(self._deadline, self._time_is_up)
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
     def _patience(self) -> float:
         if self._stage is Stage.BETWEEN:
@@ -144,18 +139,13 @@ class BoundedConnection(HttpToolsProtocol):
         if self._stage is Stage.BODY:
             self._break_off(problem)
         elif self._is_served():
-            self.cycle.keep_alive = False
+            self._make_answer_last()
         else:
             self._end_with(problem)
 
     def _break_off(self, problem: Problem) -> None:
         """End the newest request, whose body will never be complete."""
-        cycle = self.cycle
-        if self.pipeline:
-            self.pipeline[0] = (cycle, cast("ASGI3Application", answering(problem)))
-        elif not cycle.response_started:
-            cycle.disconnected = True
-            cycle.message_event.set()
+        if not self._serve_by(answering(problem)) and self._take_back():
             self._end_with(problem)
 
     def _end_with(self, problem: Problem) -> None:
@@ -172,7 +162,7 @@ class BoundedConnection(HttpToolsProtocol):
             self._answers.end()
             return
         self._is_deaf = True
-        self._unset_keepalive_if_required()
+        self._stop_timer()
         self._answers.write_eof()
-        self.flow.resume_reading()
-        self.timeout_keep_alive_task = self.loop.call_later(self._limits.head_deadline, self._answers.abort)
+        self._read_on()
+        self._timer = self.loop.call_later(self._limits.head_deadline, self._answers.abort)

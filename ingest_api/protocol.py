@@ -7,18 +7,16 @@ in doubt (bytes that are no HTTP, a body that is not wanted any more) nothing mo
 from typing import Any
 
 import httptools
-from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 
-from attemptlog.ingest_api.body import BODY_HAS_ARRIVED
 from attemptlog.ingest_api.door import INGEST_PATH
 from attemptlog.ingest_api.lifetime import BoundedConnection, Stage
+from attemptlog.ingest_api.llhttp import behind_upgrade, raised_in_callback
 from attemptlog.ingest_api.problems import BadRequest, HeadTooLarge, Problem
-from attemptlog.ingest_api.services import Services
 from attemptlog.ingest_api.shedding import Full
 from attemptlog.ingest_api.wire import as_bytes, without_upgrade
 
 MAX_PIPELINED = 16  # requests that wait behind the one that is served; more come from no client that means well
-READ_BYTES = 256 * 1024  # what uvloop reads at a time
+READ_BYTES = 256_000  # what uvloop reads at a time
 LINE_BYTES = 32  # that a header counts beside name and value (as in RFC 9113, 6.5.2): kept, short ones take far more
 REFUSED_PATH = INGEST_PATH.encode()
 
@@ -28,9 +26,8 @@ class GatewayProtocol(BoundedConnection):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        services: Services = self.app_state["services"]
-        self._gate = services.gate
-        self._crosses_origins = services.crosses_origins
+        self._gate = self._services.gate
+        self._crosses_origins = self._services.crosses_origins
         self._segment = 0  # bytes
         self._head = 0  # bytes of the headers that have arrived
         self._since_step = 0  # bytes since a request began, its head was complete, or a piece of its body came
@@ -50,7 +47,7 @@ class GatewayProtocol(BoundedConnection):
         self._since_step += self._segment
         self._parse(data)
         if self._deadline is None and not self._is_deaf:
-            self._unset_keepalive_if_required()
+            self._stop_timer()
             if not self._is_served():
                 self._wait()
 
@@ -73,10 +70,10 @@ class GatewayProtocol(BoundedConnection):
             self.parser.feed_data(data)
             return b""
         except httptools.HttpParserUpgrade as upgrade:
-            read = upgrade.args[0]
+            rest = behind_upgrade(upgrade, data)
         self.parser = httptools.HttpRequestParser(self)
         self.parser.feed_data(self._again)
-        return memoryview(data)[read:]
+        return rest
 
     def on_message_begin(self) -> None:
         """Begin a request."""
@@ -112,44 +109,28 @@ class GatewayProtocol(BoundedConnection):
             self._serve()
 
     def _serve(self) -> None:
-        if len(self.pipeline) >= MAX_PIPELINED:
+        if self._queued >= MAX_PIPELINED:
             raise BadRequest(f"over {MAX_PIPELINED} requests wait for their answers on this connection")
         if self.expect_100_continue and self.parser.get_http_version() == "1.0":
             self.expect_100_continue = False  # RFC 9110, 10.1.1
-        super().on_headers_complete()
+        self._keeps_alive = self._serve_newest()
         self._stage = Stage.BODY
-        self.headers = []  # trailers are no headers (RFC 9110, 6.5.1)
-        self._keeps_alive = self.cycle.keep_alive
-        self.cycle.keep_alive = False  # until the body has arrived: an answer before that is the last one
 
     def on_body(self, body: bytes) -> None:
         """Hand a piece of the body on, or drop it."""
         self._since_step = 0
-        cycle = self.cycle
-        if self._stage is not Stage.BODY or cycle.response_complete:
-            return
-        cycle.body += body
-        if len(cycle.body) > HIGH_WATER_LIMIT:
-            self.flow.pause_reading()
-        cycle.message_event.set()
+        if self._stage is Stage.BODY:
+            self._add_to_body(body)
 
     def on_message_complete(self) -> None:
         """End a request: what is served has its whole body, and what is refused is answered now, in its turn."""
         stage, self._stage, self._deadline = self._stage, Stage.BETWEEN, None
         if stage is Stage.BODY:
-            self._complete()
+            self._is_deaf = not self._keeps_alive
+            self._complete_body(keeps_alive=self._keeps_alive)
         elif stage is Stage.REFUSED:
             self._gate.shed.inc()
             self.transport.write(REFUSAL)
-
-    def _complete(self) -> None:
-        self.scope[BODY_HAS_ARRIVED] = True  # type: ignore[literal-required]  # ASGI allows a server keys of its own
-        self._is_deaf = not self._keeps_alive
-        cycle = self.cycle
-        cycle.more_body = False
-        cycle.message_event.set()
-        if not cycle.response_started:
-            cycle.keep_alive = self._keeps_alive
 
     def _is_refused(self) -> bool:
         """Return whether a request is a batch to which "full" can be said as soon as its body is through."""
@@ -174,8 +155,9 @@ REFUSAL = as_bytes(Full(), is_last=False)
 
 
 def _problem_of(error: httptools.HttpParserError) -> Problem:
-    if isinstance(error.__context__, Problem):
-        return error.__context__
+    cause = raised_in_callback(error)
+    if isinstance(cause, Problem):
+        return cause
     if isinstance(error, httptools.HttpParserCallbackError):
         return BadRequest("the request's target cannot be read")
     return BadRequest(f"this is no HTTP/1.1: {error}")
