@@ -12,7 +12,7 @@ from rich.table import Table
 from attemptlog import migrations
 from attemptlog.cli.console import out, print_json, working_on
 from attemptlog.event_store import sql
-from attemptlog.ingest_api import sessions
+from attemptlog.ingest_api import session_reader
 from attemptlog.runtime.errors import OperatorError
 from attemptlog.runtime.roles import role_faults
 from attemptlog.runtime.sentences import sentence
@@ -20,7 +20,7 @@ from attemptlog.runtime.settings import OperatorSettings
 from attemptlog.runtime.topics import check_topic
 from attemptlog.runtime.transactions import open_transaction
 
-NEEDED = {"attemptlog_gateway": sessions.GRANTS, "attemptlog_consumer": sql.GRANTS}
+NEEDED = {"attemptlog_gateway": session_reader.GRANTS, "attemptlog_consumer": sql.GRANTS}
 HEALTH_TIMEOUT = 5.0  # seconds
 
 

@@ -17,10 +17,11 @@ from attemptlog.ingest_api.door import INGEST_PATH, Door
 from attemptlog.ingest_api.intake import Intake
 from attemptlog.ingest_api.metrics import Metrics
 from attemptlog.ingest_api.openapi import openapi_document
+from attemptlog.ingest_api.postgres_sessions import PostgresSessions
 from attemptlog.ingest_api.probes import router
 from attemptlog.ingest_api.refusals import Refusals
 from attemptlog.ingest_api.services import Services, State
-from attemptlog.ingest_api.sessions import PostgresSessions, SessionDirectory
+from attemptlog.ingest_api.sessions import SessionDirectory
 from attemptlog.ingest_api.settings import IngestSettings
 from attemptlog.ingest_api.shedding import Bounds, Gate
 from attemptlog.publisher import KafkaPublisher, Publisher

@@ -16,7 +16,7 @@ from attemptlog.event_store.errors import CannotRun
 from attemptlog.event_store.replays import Replays
 from attemptlog.event_store.sessions import read_session, read_streams_with_gaps
 from attemptlog.event_store.store import Store
-from attemptlog.ingest_api.sessions import PostgresSessions
+from attemptlog.ingest_api.postgres_sessions import PostgresSessions
 from tests.support.command import Folder
 from tests.support.consumer import Partition, assert_accounted, consumer_role, envelope, query
 from tests.support.http import Exam, insert_exam

@@ -12,7 +12,8 @@ from attemptlog.cli.doctor import _database
 from attemptlog.event_store.decoding import decode_batch
 from attemptlog.event_store.errors import CannotRun
 from attemptlog.event_store.store import Store
-from attemptlog.ingest_api.sessions import PostgresSessions, Session
+from attemptlog.ingest_api.postgres_sessions import PostgresSessions
+from attemptlog.ingest_api.sessions import Session
 from attemptlog.runtime.errors import OperatorError
 from attemptlog.runtime.settings import OperatorSettings
 from tests.support.consumer import Partition, consumer_role, envelope

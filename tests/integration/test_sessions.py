@@ -7,7 +7,8 @@ from datetime import timedelta
 
 import psycopg
 
-from attemptlog.ingest_api.sessions import PostgresSessions, Session
+from attemptlog.ingest_api.postgres_sessions import PostgresSessions
+from attemptlog.ingest_api.sessions import Session
 from attemptlog.local_stack import LocalStack
 from attemptlog.migrations import upgrade
 from tests.support.eventually import eventually

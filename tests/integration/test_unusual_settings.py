@@ -22,7 +22,7 @@ from attemptlog.event_store.errors import CannotRun, StoreUnavailable
 from attemptlog.event_store.replays import Replays
 from attemptlog.event_store.sessions import read_session
 from attemptlog.event_store.store import Store
-from attemptlog.ingest_api.sessions import PostgresSessions
+from attemptlog.ingest_api.postgres_sessions import PostgresSessions
 from attemptlog.runtime.errors import OperatorError
 from attemptlog.schemas import new_event_id
 from examples.exam_platform.sessions.store import connections

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from attemptlog.ingest_api.sessions import PostgresSessions
+from attemptlog.ingest_api.postgres_sessions import PostgresSessions
 from attemptlog.publisher import EventLogger, KafkaPublisher, MemoryPublisher
 from attemptlog.publisher.lanes import Lanes
 from attemptlog.runtime.ending import Ending

@@ -1,0 +1,100 @@
+"""Sessions as PostgreSQL has them, read on one connection with no more rights than the gateway has."""
+
+import asyncio
+from collections.abc import Collection
+from datetime import timedelta
+from typing import Self
+
+from psycopg import AsyncConnection, Error, IsolationLevel
+from psycopg.rows import TupleRow
+from psycopg_pool import AsyncConnectionPool, PoolTimeout
+
+from attemptlog.runtime.grants import examine
+from attemptlog.runtime.postgres import conninfo
+
+CONNECT_TIMEOUT = timedelta(seconds=2)
+QUERY_TIMEOUT = timedelta(seconds=5)  # a server that hangs is given up, and asked again on a new connection
+CONNECTION_LIFETIME = timedelta(minutes=10)  # then what the role may see is looked at again, and a new server found
+
+LIMITS = {"statement_timeout": str(int(QUERY_TIMEOUT.total_seconds() * 1000))}
+GRANTS = {"test_sessions": "SELECT", "exam_questions": "SELECT"}  # what the gateway's role has, and needs
+
+FIND_SESSIONS = """
+    SELECT s.id::text, s.user_id::text, s.exam_id::text,
+           CASE
+               WHEN s.exam_id = ANY(%(known_exams)s::uuid[]) AND s.id <> ALL(%(anew)s::uuid[]) THEN NULL
+               ELSE ARRAY(SELECT question_id::text FROM exam_questions q WHERE q.exam_id = s.exam_id)
+           END
+    FROM test_sessions s
+    WHERE s.id = ANY(%(ids)s::uuid[])
+"""
+
+
+class SessionsUnavailable(Exception):
+    """PostgreSQL is away, or refuses for now: let the consumer decide. The message quotes no row."""
+
+
+class SessionReader:
+    """Use as `async with`; opening never fails and never waits for PostgreSQL."""
+
+    def __init__(self, database_url: str) -> None:
+        self._pool = AsyncConnectionPool(
+            conninfo(database_url),
+            min_size=0,
+            max_size=1,
+            timeout=CONNECT_TIMEOUT.total_seconds(),
+            open=False,
+            check=AsyncConnectionPool.check_connection,
+            max_lifetime=CONNECTION_LIFETIME.total_seconds(),
+            configure=_configure,
+            kwargs={
+                "connect_timeout": int(CONNECT_TIMEOUT.total_seconds()),
+                "application_name": "attemptlog gateway",
+                "prepare_threshold": None,  # behind a pooler the next statement may meet another server session
+            },
+        )
+        self._examined: AsyncConnection | None = None
+        self._pin = b""
+
+    async def __aenter__(self) -> Self:
+        await self._pool.open(wait=False)
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        await self._pool.close(timeout=1)
+
+    async def read(
+        self, ids: Collection[str], *, anew: Collection[str], known_exams: Collection[str]
+    ) -> list[TupleRow]:
+        """Return id, user, exam and questions of the sessions that there are; raise SessionsUnavailable.
+
+        The questions are None where there is no exam, and where it is a known one, unless the session is in `anew`.
+        """
+        asked = {"ids": list(ids), "anew": list(anew), "known_exams": list(known_exams)}
+        try:
+            async with asyncio.timeout(QUERY_TIMEOUT.total_seconds()), self._pool.connection() as connection:
+                return await self._read(connection, asked)
+        except (Error, PoolTimeout, OSError) as error:  # TimeoutError is an OSError
+            self._examined = None  # a grant or a policy may have changed
+            raise SessionsUnavailable(_describe(error)) from error
+
+    async def _read(self, connection: AsyncConnection, asked: dict[str, list[str]]) -> list[TupleRow]:
+        if connection is not self._examined:
+            _, pin = await examine(connection, GRANTS, LIMITS)  # what is lacking, the look-up itself will say
+            self._pin, self._examined = pin.as_bytes(connection), connection
+        # in a pipeline, all of it is one wait for the server
+        async with connection.pipeline(), connection.transaction():
+            await connection.execute(self._pin)
+            cursor = await connection.execute(FIND_SESSIONS, asked)
+        return await cursor.fetchall()
+
+
+async def _configure(connection: AsyncConnection) -> None:
+    await connection.set_autocommit(True)
+    await connection.set_read_only(True)
+    await connection.set_isolation_level(IsolationLevel.READ_COMMITTED)
+
+
+def _describe(error: Exception) -> str:
+    said = error.diag.message_primary if isinstance(error, Error) else None
+    return f"{type(error).__name__}: {said}" if said else type(error).__name__
