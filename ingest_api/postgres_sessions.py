@@ -125,22 +125,27 @@ class PostgresSessions:
         self._current = self._worker = None
 
     async def _look_up(self, lookup: Lookup) -> Mapping[str, Session | None]:
+        # taken out now, for they may be forgotten before the answer comes
+        known = {exam: questions for exam in list(self._exams) if (questions := self._exams.get(exam)) is not None}
         try:
-            rows = await self._reader.read(lookup.ids, anew=lookup.anew, known_exams=self._exams)
+            rows = await self._reader.read(lookup.ids, anew=lookup.anew, known_exams=known)
         except SessionsUnavailable as error:
             self._note_failure(str(error))
             return {}
         self.is_ready, self._away_until = True, 0.0
-        found = {id_: Session(user, self._questions(exam, questions)) for id_, user, exam, questions in rows}
+        found = {id_: Session(user, self._questions(exam, questions, known)) for id_, user, exam, questions in rows}
         self._sessions.update(found)
         return {id_: found.get(id_) for id_ in lookup.ids}
 
-    def _questions(self, exam: str | None, questions: list[str] | None) -> frozenset[str] | None:
+    def _questions(
+        self, exam: str | None, questions: list[str] | None, known: Mapping[str, frozenset[str]]
+    ) -> frozenset[str] | None:
         if exam is None:
             return None
-        if questions is not None:
-            self._exams[exam] = frozenset(questions)
-        return self._exams.get(exam)
+        if questions is None:
+            return self._exams.get(exam, known[exam])
+        fresh = self._exams[exam] = frozenset(questions)
+        return fresh
 
     def _note_failure(self, why: str) -> None:
         self._away_until = asyncio.get_running_loop().time() + PAUSE_AFTER_FAILURE.total_seconds()

@@ -6,6 +6,7 @@ import uuid
 from datetime import timedelta
 
 import psycopg
+import pytest
 
 from attemptlog.ingest_api.postgres_sessions import PostgresSessions
 from attemptlog.ingest_api.sessions import Session
@@ -53,6 +54,31 @@ async def test_sessions_of_one_exam_share_its_questions(database_url: str) -> No
     assert first is not None
     assert second is not None
     assert first.questions is second.questions
+
+
+async def test_questions_that_are_forgotten_during_a_look_up_are_still_the_exams(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("attemptlog.ingest_api.postgres_sessions.MAX_EXAMS", 1)
+    exam, other = insert_exam(database_url), insert_exam(database_url)
+    sessions_of = {str(uuid.uuid4()): it for _ in range(4) for it in (other, exam)}  # whichever order they come in
+    with psycopg.connect(database_url) as connection:
+        connection.cursor().executemany(
+            "INSERT INTO test_sessions (id, user_id, exam_id) VALUES (%s, %s, %s)",
+            [(id_, it.user, it.exam) for id_, it in sessions_of.items()],
+        )
+    async with directory(database_url) as sessions:
+        await sessions.find([exam.session], exam.user)  # its exam is known now, and the other one takes its place
+        found = await sessions.find(sessions_of, exam.user)
+    assert found == {id_: Session(it.user, frozenset([it.question])) for id_, it in sessions_of.items()}
+
+
+async def test_where_nothing_is_remembered_the_questions_count_as_well(database_url: str) -> None:
+    exam = insert_exam(database_url)
+    async with directory(database_url, ttl=timedelta(0)) as sessions:
+        assert await sessions.find([exam.session], exam.user) == {
+            exam.session: Session(exam.user, frozenset([exam.question]))
+        }
 
 
 async def test_a_strangers_look_up_is_never_answered_from_the_cache_which_would_be_faster_than_for_an_unknown_session(
