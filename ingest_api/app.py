@@ -8,7 +8,7 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi.telemetry import TelemetryConfig
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Lifespan, Receive, Scope, Send
 
 from attemptlog.ingest_api.answers import failed, method_not_allowed, not_found
 from attemptlog.ingest_api.body import BodyLimits
@@ -85,18 +85,13 @@ def create_app(
     services = _services(settings, metrics, keys=keys, publisher=publisher, sessions=sessions)
     metrics.watch(publisher, sessions, keys, gate=services.gate, connections=services.connections)
 
-    @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[State]:
-        async with keys, sessions, publisher:
-            gc.freeze()
-            gc.set_threshold(GC_THRESHOLD)
-            with services.refusals:
-                yield {"services": services}
-        ending.leave_after_failure()
-
     # a redirect would lead to plain HTTP where TLS ends at a proxy
     app = Gateway(
-        Door(services), title="attemptlog gateway", lifespan=lifespan, telemetry=NO_TELEMETRY, redirect_slashes=False
+        Door(services),
+        title="attemptlog gateway",
+        lifespan=_lifespan(services, keys, ending),
+        telemetry=NO_TELEMETRY,
+        redirect_slashes=False,
     )
     app.include_router(router)
     for kind, handler in ((404, not_found), (405, method_not_allowed), (Exception, failed)):
@@ -104,6 +99,19 @@ def create_app(
     if settings.cors_origins:
         _allow_origins(app, settings.cors_origins)
     return app
+
+
+def _lifespan(services: Services, keys: KeySource, ending: Ending) -> Lifespan[FastAPI]:
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[State]:
+        async with keys, services.sessions, services.publisher:
+            gc.freeze()
+            gc.set_threshold(GC_THRESHOLD)
+            with services.refusals:
+                yield {"services": services}
+        ending.leave_after_failure()
+
+    return lifespan
 
 
 def _bounds(settings: IngestSettings) -> Bounds:
