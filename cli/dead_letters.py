@@ -28,7 +28,7 @@ from attemptlog.event_store.dead_letters import (
     select_open,
     visible,
 )
-from attemptlog.event_store.errors import ConsumerError
+from attemptlog.event_store.errors import StoreError
 from attemptlog.event_store.replays import BATCH_LETTERS, Replays
 from attemptlog.runtime.errors import OperatorError
 from attemptlog.runtime.settings import OperatorSettings
@@ -122,18 +122,17 @@ async def _replay(database_url: str, selection: Selection, by: str | None) -> Co
     """Replay for `by`, or try it out when nobody is named; return how many letters by outcome."""
     letters = select_open(database_url, selection)
     total = sum(map(len, letters.values()))
-    replays, outcomes = Replays(database_url), Counter[str]()
+    outcomes = Counter[str]()
     try:
-        number = await replays.begin(by, selection.as_data()) if by and total else None
-        with _progress(total) as advance:
-            for topic, batch in _batches(letters):
-                attempt = replays.try_out(topic, batch) if number is None else replays.replay(number, topic, batch)
-                outcomes += await attempt
-                advance(len(batch))
-    except ConsumerError as error:
+        async with Replays(database_url) as replays:
+            number = await replays.begin(by, selection.as_data()) if by and total else None
+            with _progress(total) as advance:
+                for topic, batch in _batches(letters):
+                    attempt = replays.try_out(topic, batch) if number is None else replays.replay(number, topic, batch)
+                    outcomes += await attempt
+                    advance(len(batch))
+    except StoreError as error:
         raise OperatorError(f"The replay stopped after {outcomes.total()} of {total} letters: {error}.") from error
-    finally:
-        await replays.close()
     return outcomes
 
 

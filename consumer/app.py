@@ -1,32 +1,37 @@
 """The composition root of the consumer: settings in, application out."""
 
 import asyncio
-import contextlib
 import gc
 import logging
 import signal
 from collections.abc import AsyncIterator, Awaitable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 
 import uvicorn
-from aiokafka import ConsumerRecord
+from aiokafka import AIOKafkaConsumer
 from faststream.asgi import AsgiFastStream, AsgiResponse, get
 from faststream.asgi.response import JSONResponse
 from faststream.asgi.types import ASGIApp, Scope
-from faststream.kafka.subscriber.usecase import BatchSubscriber
 from prometheus_client import make_asgi_app
 
-from attemptlog.consumer.batches import Batches, pauses
+from attemptlog.consumer.assignment import ResumeAtLedger
+from attemptlog.consumer.background import running
+from attemptlog.consumer.errors import TopicUnavailable
 from attemptlog.consumer.guard import Guard
 from attemptlog.consumer.health import Health
-from attemptlog.consumer.kafka import GRACE, PatientBroker, ResumeAtLedger, connected, subscribe
+from attemptlog.consumer.kafka import PatientBroker, connected
+from attemptlog.consumer.loop import Loop
 from attemptlog.consumer.losses import Losses
-from attemptlog.consumer.membership import raise_if_dead, raise_if_fenced
+from attemptlog.consumer.membership import raise_if_ended, raise_if_fenced
 from attemptlog.consumer.metrics import Metrics
+from attemptlog.consumer.pauses import pauses
+from attemptlog.consumer.reports import Reports
 from attemptlog.consumer.retries import Retries
 from attemptlog.consumer.settings import ConsumerSettings
-from attemptlog.event_store.errors import CannotRun, KafkaUnavailable, StoreUnavailable
+from attemptlog.consumer.writer import Writer
+from attemptlog.event_store.books import Books
+from attemptlog.event_store.errors import CannotRun, StoreUnavailable
 from attemptlog.event_store.replays import Replays
 from attemptlog.event_store.store import Store
 from attemptlog.runtime.ending import Ending
@@ -74,111 +79,84 @@ def run(settings: ConsumerSettings | None = None) -> int:
 
 def _build(settings: ConsumerSettings) -> tuple[AsgiFastStream, Ending]:
     ending, metrics = Ending("consumer", foreseen=CannotRun), Metrics()
-    stores = [_store(settings) for _ in range(settings.database_connections)]
-    replays = Replays(settings.database_url.get_secret_value(), statement_timeout=RETRY_TIMEOUT)
+    reports = Reports(metrics)
+    url, topic = settings.database_url.get_secret_value(), settings.topic
+    books = Books(url, topic, settings.database_statement_timeout)
+    aside, *stores = [
+        Store(url, topic, settings.database_statement_timeout) for _ in range(1 + settings.database_connections)
+    ]
+    replays = Replays(url, RETRY_TIMEOUT)
     retries = Retries(
         replays,
-        settings.topic,
+        topic,
         metrics,
         within=settings.unknown_session_retry_for,
         interval=settings.unknown_session_retry_interval,
     )
-    guard = Guard(settings.topic, stores)
-    batches = Batches(stores, settings.topic, metrics, ending.begun, guard.admit)
-    health = Health(stores[0], guard, Losses(settings.topic, batches), metrics)
-    broker = PatientBroker(settings, ready=lambda: _neighbours_answer(settings, stores[0], guard), failed=ending.fail)
-    resume = ResumeAtLedger(stores[0].ledger, guard.check, ending.fail, lambda: subscriber.consumer)
-    subscriber = subscribe(broker, settings, resume)
+    guard = Guard(topic, books, [aside, *stores])
+    writers = [Writer(store, topic, reports, ending.begun, guard.reread_from) for store in stores]
+    loop = Loop(writers, topic, settings.max_batch_records, ending.begun, metrics)
+    health = Health(books, stores, guard, Losses(topic, aside, loop.holds, reports), metrics)
 
-    @subscriber
-    async def store_batch(records: list[ConsumerRecord]) -> None:
-        if subscriber.consumer is None:  # it has left the group
-            return
-        try:
-            await batches.take(records, subscriber.consumer)
-        except Exception as error:  # FastStream would log it and go on with the next batch
-            await ending.fail(error)
-        finally:
-            records.clear()  # FastStream keeps the list with its message
+    async def consume(consumer: AIOKafkaConsumer) -> None:
+        watching = _keep_looking(health, consumer, settings.consumer_instance_id)
+        async with loop, running(_or_fail(watching, ending)):
+            await _or_fail(loop.run(consumer), ending)
+
+    broker = PatientBroker(
+        settings,
+        listener=ResumeAtLedger(books.ledger, guard.check, ending.fail, lambda: broker.consumer),
+        ready=lambda: _neighbours_answer(settings, books, guard),
+        consume=lambda consumer: _or_fail(consume(consumer), ending),
+        failed=ending.fail,
+    )
 
     @asynccontextmanager
     async def lifespan() -> AsyncIterator[None]:
-        tasks = [
-            asyncio.create_task(_or_fail(_keep_looking(health, batches, subscriber, ending), ending)),
-            asyncio.create_task(_or_fail(retries.run(ending.begun), ending)),
-        ]
-        yield
-        for task in tasks:
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
-        for store in stores:
-            await store.close()
-        await replays.close()
-
-    async def begin_ending() -> None:
-        ending.begun.set()
-        await _finish(batches, ending)
+        async with AsyncExitStack() as opened:
+            for each in (books, aside, *stores, replays):
+                await opened.enter_async_context(each)
+            await opened.enter_async_context(running(_or_fail(retries.run(), ending)))
+            yield
 
     app = AsgiFastStream(
         broker,
         asgi_routes=_routes(health, metrics),
         lifespan=lifespan,
-        on_shutdown=[begin_ending],
+        on_shutdown=[ending.begun.set],
         logger=logging.getLogger("attemptlog.consumer.faststream"),
     )
     return app, ending
 
 
-def _store(settings: ConsumerSettings) -> Store:
-    return Store(
-        settings.database_url.get_secret_value(), settings.topic, statement_timeout=settings.database_statement_timeout
-    )
-
-
-async def _neighbours_answer(settings: ConsumerSettings, store: Store, guard: Guard) -> None:
+async def _neighbours_answer(settings: ConsumerSettings, books: Books, guard: Guard) -> None:
     """Return when PostgreSQL and Kafka answer. Raises CannotRun when they do not belong together."""
     for pause in pauses():
         try:
-            await store.ledger()  # for /readyz: Kafka may be away meanwhile
+            await books.ledger()  # for /readyz: Kafka may be away meanwhile
             async with connected(settings) as consumer:
                 await guard.recognise(consumer)
             return
-        except (StoreUnavailable, KafkaUnavailable) as error:
+        except (StoreUnavailable, TopicUnavailable) as error:
             logger.warning(
                 "waiting to start: %s", error, extra={"action": "start_waits", "error": type(error).__name__}
             )
         await asyncio.sleep(pause)
 
 
-async def _finish(batches: Batches, ending: Ending) -> None:
-    finishing = asyncio.create_task(batches.finish())
-    await asyncio.wait({finishing}, timeout=GRACE)
-    if not finishing.done():
-        batches.cancel()  # which ends the waiting for them, too
-    elif isinstance(error := finishing.exception(), Exception):
-        await ending.fail(error)
-
-
 async def _or_fail(work: Awaitable[None], ending: Ending) -> None:
-    """Have whatever work in the background dies of end the process."""
+    """Have whatever work dies of end the process."""
     try:
         await work
     except Exception as error:
         await ending.fail(error)
 
 
-async def _keep_looking(health: Health, batches: Batches, subscriber: BatchSubscriber, ending: Ending) -> None:
-    while not ending.begun.is_set():
-        try:
-            batches.raise_failure()
-            if subscriber.running and subscriber.consumer is not None:
-                raise_if_dead(subscriber.consumer)
-                await raise_if_fenced(subscriber.consumer)
-                await health.look(subscriber.consumer)
-        except Exception as error:
-            if not ending.begun.is_set():  # a consumer that is being closed may answer anything
-                await ending.fail(error)
+async def _keep_looking(health: Health, consumer: AIOKafkaConsumer, instance_id: str | None) -> None:
+    while True:
+        raise_if_ended(consumer)
+        await raise_if_fenced(consumer, instance_id)
+        await health.look(consumer)
         await asyncio.sleep(CHECK_INTERVAL)
 
 

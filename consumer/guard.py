@@ -4,10 +4,11 @@ import asyncio
 from collections.abc import Collection, Mapping, Sequence
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.client import ConnectionGroup
 from aiokafka.errors import UnknownTopicOrPartitionError
 
-from attemptlog.event_store.errors import CannotRun, KafkaUnavailable
+from attemptlog.consumer.errors import TopicUnavailable
+from attemptlog.event_store.books import Books
+from attemptlog.event_store.errors import CannotRun
 from attemptlog.event_store.identity import (
     FIRST_LOG,
     KnownLog,
@@ -19,6 +20,7 @@ from attemptlog.event_store.identity import (
     other_log,
 )
 from attemptlog.event_store.store import Store
+from attemptlog.runtime.aiokafka_private import client_of, connection_to
 from attemptlog.runtime.topic_log import FoundLog, Mark, find_log, topic_id_of
 
 CHECK_DEADLINE = 5.0  # seconds
@@ -39,8 +41,9 @@ class Guard:
     looked up through last: nothing is cut off or put back while a connection to the leader lasts.
     """
 
-    def __init__(self, topic: str, stores: Sequence[Store]) -> None:
+    def __init__(self, topic: str, books: Books, stores: Sequence[Store]) -> None:
         self._topic = topic
+        self._books = books
         self._stores = stores
         self._known: KnownLog | None = None
         self._epochs: Mapping[int, int] = {}
@@ -52,22 +55,22 @@ class Guard:
     async def recognise(self, consumer: AIOKafkaConsumer) -> None:
         """Compare Kafka's log with the ledger's, and enter it where the ledger knows of none yet.
 
-        Raises StoreUnavailable; KafkaUnavailable when there is no such topic.
+        Raises StoreUnavailable; TopicUnavailable when there is no such topic.
         """
-        store = self._stores[0]
-        known, ledger = await store.known_log(), await store.ledger()
+        books = self._books
+        known, ledger = await books.known_log(), await books.ledger()
         found = await find_log(consumer, self._topic)
         if found is None:
-            raise KafkaUnavailable(
+            raise TopicUnavailable(
                 f"there is no topic {self._topic}: run `attemptlog topics`, or mend ATTEMPTLOG_TOPIC"
             )
-        async for why in objections(consumer, found, known, ledger, store.is_accounted_for):
+        async for why in objections(consumer, found, known, ledger, books.is_accounted_for):
             raise other_log(self._topic, why)
         if known is None:
-            await store.enter(found)
-            known = await store.known_log()
+            await books.enter(found)
+            known = await books.known_log()
             self._refuse_another(known, ledger, found)  # somebody else may have entered theirs
-        await store.mark(await marks_of(consumer, found, ledger))
+        await books.mark(await marks_of(consumer, found, ledger))
         self._known = known
         for each in self._stores:
             each.follow(known.number if known else FIRST_LOG)
@@ -83,7 +86,7 @@ class Guard:
         await self._refuse_changed(consumer, found, {(number, entry.mark) for number, entry in entries.items()})
         self._lines |= lines
 
-    async def admit(self, consumer: AIOKafkaConsumer, partitions: Collection[int]) -> Ledger | None:
+    async def reread_from(self, consumer: AIOKafkaConsumer, partitions: Collection[int]) -> Ledger | None:
         """Return None when what was read of these partitions may be stored, else the ledger to read them again from.
 
         Raises StoreUnavailable.
@@ -94,7 +97,7 @@ class Guard:
             moved = {each for each in partitions if self._lines.get(each) != (self._line(consumer, each) or NOT_READ)}
             if not moved:
                 return None
-            ledger = await self._stores[0].ledger()
+            ledger = await self._books.ledger()
             async with asyncio.timeout(CHECK_DEADLINE):
                 await self.check(consumer, ledger, moved)
             return ledger
@@ -129,9 +132,9 @@ class Guard:
             )
 
     def _line(self, consumer: AIOKafkaConsumer, partition: int) -> Line | None:
-        client = consumer._client
+        client = client_of(consumer)
         leader = client.cluster.leader_for_partition(TopicPartition(self._topic, partition))
-        connection = client._conns.get((leader, ConnectionGroup.DEFAULT))
+        connection = connection_to(client, leader)
         return None if connection is None else (leader, connection)
 
     async def _is_made_anew(self, consumer: AIOKafkaConsumer) -> bool:

@@ -46,7 +46,7 @@ class Metrics:
         )
         self.batches_in_hand = Gauge(
             "attemptlog_consumer_batches_in_hand",
-            "Batches being stored, and one more for each connection that waits for that.",
+            "Batches being stored, and up to two more for each connection that wait for that.",
             registry=self.registry,
         )
         self.batch_records = Histogram(

@@ -41,10 +41,10 @@ class Retries:
         self._within = within
         self._interval = interval
 
-    async def run(self, stopping: asyncio.Event) -> None:
-        """Return when `stopping` is set; at once when letters are to be retried for no time at all."""
+    async def run(self) -> None:
+        """Look until cancelled; return at once when letters are to be retried for no time at all."""
         pause = self._interval
-        while self._within and not stopping.is_set():
+        while self._within:
             await asyncio.sleep(pause.total_seconds())
             pause = self._interval if await self._look() else longer(pause)
 

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
-from typing import Any
+from typing import Any, Self
 
 import psycopg
 from psycopg import AsyncConnection, IsolationLevel
@@ -23,6 +23,8 @@ CONNECTION_DEFAULTS: dict[str, Any] = {
     "keepalives_count": 3,
     "tcp_user_timeout": 25_000,  # milliseconds
 }
+
+STATEMENT_TIMEOUT = timedelta(seconds=60)
 
 # A consumer that is frozen inside a transaction would keep the ledger's rows locked from whoever takes over.
 IDLE_TRANSACTION_TIMEOUT = timedelta(seconds=15)
@@ -65,12 +67,16 @@ def describe(error: Exception) -> str:
 
 
 class Database:
-    """A connection that opens when it is needed, again after it broke, and anew once it is old; one user at a time."""
+    """A connection that opens when it is needed, again after it broke, and anew once it is old; one user at a time.
+
+    Entering it connects to nothing, because PostgreSQL may be away; leaving it closes what is open, after the
+    transaction that is under way. `answers` is whether the last thing asked worked, None while nothing was asked.
+    """
 
     def __init__(
         self, url: str, statement_timeout: timedelta, connection_lifetime: timedelta = CONNECTION_LIFETIME
     ) -> None:
-        self.is_available = False
+        self.answers: bool | None = None
         self._conninfo = conninfo(url, **CONNECTION_DEFAULTS)
         self._limits = {
             "statement_timeout": _milliseconds(statement_timeout),
@@ -98,7 +104,8 @@ class Database:
                 # psycopg ends a COPY whose connection breaks with a ValueError
                 is_broken = self._connection is not None and self._connection.broken
                 if is_broken or isinstance(error, psycopg.Error):
-                    await self._drop()
+                    self.answers = False
+                    await self._hang_up()
                 if isinstance(error, psycopg.Error) and (fault := wrong_pooling(error)):
                     raise CannotRun(fault) from error
                 if is_broken or (isinstance(error, psycopg.Error) and is_transient(error)):
@@ -106,15 +113,14 @@ class Database:
                 if isinstance(error, psycopg.Error) and is_operators(error):
                     raise CannotRun(f"PostgreSQL refuses: {describe(error)}; `attemptlog doctor` looks why") from error
                 raise
-            self.is_available = True
+            self.answers = True
 
-    async def close(self) -> None:
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
         async with self._turn:
-            await self._drop()
-
-    async def _drop(self) -> None:
-        self.is_available = False
-        await self._hang_up()
+            await self._hang_up()
 
     async def _hang_up(self) -> None:
         if self._ageing is not None and self._ageing is not asyncio.current_task():
@@ -154,6 +160,19 @@ class Database:
         if missing:
             raise CannotRun(f"the database lacks {', '.join(missing)}: run `attemptlog migrate`")
         return pin.as_bytes(connection)
+
+
+class Connected:
+    """Has a database for itself, whose connection is closed when this is left. Constructing connects to nothing."""
+
+    def __init__(self, database_url: str, statement_timeout: timedelta = STATEMENT_TIMEOUT) -> None:
+        self._database = Database(database_url, statement_timeout)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._database.__aexit__()
 
 
 def _milliseconds(time: timedelta) -> str:

@@ -15,7 +15,7 @@ MAX_DETAIL = 300  # characters
 BY_PARTITION = attrgetter("partition")
 
 
-class Record(Protocol):
+class KafkaRecord(Protocol):
     """The part of aiokafka's ConsumerRecord that is used here."""
 
     @property
@@ -28,10 +28,10 @@ class Record(Protocol):
     def value(self) -> bytes | None: ...
 
 
-class Row(NamedTuple):
+class EventRow(NamedTuple):
     """A record that holds an event."""
 
-    record: Record
+    record: KafkaRecord
     line: Line
 
     @property
@@ -42,7 +42,7 @@ class Row(NamedTuple):
 class DeadLetter(NamedTuple):
     """A record that is kept aside; `reason` is one of DESIGN's, `detail` holds no payload."""
 
-    record: Record
+    record: KafkaRecord
     reason: str
     detail: str | None
     columns: Columns | None = None
@@ -52,7 +52,7 @@ class DeadLetter(NamedTuple):
 class Batch:
     """Decoded records, in the order of their partitions and offsets."""
 
-    rows: list[Row]
+    rows: list[EventRow]
     undecodable: list[DeadLetter]
     first_offsets: Mapping[int, int]
     next_offsets: Mapping[int, int]
@@ -96,9 +96,9 @@ class Batch:
         )
 
 
-def decode_batch(records: Iterable[Record]) -> Batch:
+def decode_batch(records: Iterable[KafkaRecord]) -> Batch:
     """Decode the records, a partition's in order; one that is no envelope never fails its neighbours."""
-    rows: list[Row] = []
+    rows: list[EventRow] = []
     undecodable: list[DeadLetter] = []
     first_offsets: dict[int, int] = {}
     next_offsets: dict[int, int] = {}
@@ -109,7 +109,7 @@ def decode_batch(records: Iterable[Record]) -> Batch:
         marks[partition] = Mark(ordered[-1].offset, digest_of(ordered[-1]))
         for record in ordered:
             try:
-                rows.append(Row(record, line_of(record.value)))
+                rows.append(EventRow(record, line_of(record.value)))
             except Undecodable as error:
                 undecodable.append(DeadLetter(record, "undecodable", printable(str(error))))
     return Batch(rows, undecodable, first_offsets, next_offsets, marks)

@@ -1,21 +1,17 @@
-"""What can go wrong, named by what the caller should do."""
+"""What can go wrong with the store, named by what the caller should do."""
 
 from typing import NamedTuple
 
 
-class ConsumerError(Exception):
-    """Base class of the consumer's errors."""
+class StoreError(Exception):
+    """Base class of the errors of this package."""
 
 
-class StoreUnavailable(ConsumerError):
+class StoreUnavailable(StoreError):
     """PostgreSQL is away, or refuses for now: commit nothing and try again."""
 
 
-class KafkaUnavailable(ConsumerError):
-    """Kafka does not answer, or lacks the topic: try again."""
-
-
-class CannotRun(ConsumerError):
+class CannotRun(StoreError):
     """Going on would be wrong until an operator acts; the message says what to do. Stop the process."""
 
 
@@ -27,7 +23,7 @@ class Hole(NamedTuple):
     first_offset: int
 
 
-class OffsetGap(ConsumerError):
+class OffsetGap(StoreError):
     """Kafka's committed offset ran ahead of the database: read the holes again, or accept that they are gone."""
 
     def __init__(self, holes: frozenset[Hole]) -> None:

@@ -7,11 +7,11 @@ from typing import Any, NamedTuple
 
 from psycopg.types.json import Jsonb
 
-from attemptlog.event_store import sql
+from attemptlog.event_store import replay_sql
 from attemptlog.event_store.books import Connection
-from attemptlog.event_store.database import Database
+from attemptlog.event_store.database import Connected
 from attemptlog.event_store.decoding import decode_batch
-from attemptlog.event_store.store import Outcome, store_rows
+from attemptlog.event_store.rows import Outcome, store_rows
 
 BATCH_LETTERS = 500  # in one transaction: what it inserts keeps whoever stores the same events waiting
 MAX_RETRIED_BYTES = 16 * 1024  # an envelope with the largest payload has less than half of that
@@ -19,7 +19,7 @@ MAX_RETRIED_BYTES = 16 * 1024  # an envelope with the largest payload has less t
 CONSUMER = "attemptlog-consumer"
 
 
-class Letter(NamedTuple):
+class ReplayedLetter(NamedTuple):
     """A dead letter; it passes for the record that it was."""
 
     partition: int
@@ -37,18 +37,11 @@ class Verdict(NamedTuple):
     detail: str | None
 
 
-class Replays:
+class Replays(Connected):
     """Replays the dead letters of a database. Every method may raise StoreUnavailable, or CannotRun for the schema.
 
     Letters that are stored or known to be duplicates are skipped, so that nothing is replayed twice.
     """
-
-    def __init__(self, database_url: str, statement_timeout: timedelta = timedelta(seconds=60)) -> None:
-        self._database = Database(database_url, statement_timeout)
-
-    async def close(self) -> None:
-        """Close the connection."""
-        await self._database.close()
 
     async def begin(self, by: str, selection: Mapping[str, Any]) -> int:
         """Keep who begins to replay what, and return the number of the replay."""
@@ -74,7 +67,7 @@ class Replays:
         """
         which = {"topic": topic, "within": within, "limit": BATCH_LETTERS, "max_bytes": MAX_RETRIED_BYTES}
         async with self._database.transaction() as connection:
-            letters = await _fetch(connection, sql.LOCK_LETTERS_OF_LATE_SESSIONS, which)
+            letters = await _fetch(connection, replay_sql.LOCK_LETTERS_OF_LATE_SESSIONS, which)
             if not letters:
                 return Counter()
             number = await _begin(connection, CONSUMER, {"reason": "unknown_session", "topic": topic})
@@ -82,28 +75,28 @@ class Replays:
 
 
 async def _begin(connection: Connection, by: str, selection: Mapping[str, Any]) -> int:
-    cursor = await connection.execute(sql.BEGIN_REPLAY, {"by": by, "filter": Jsonb(selection)})
+    cursor = await connection.execute(replay_sql.BEGIN_REPLAY, {"by": by, "filter": Jsonb(selection)})
     [[number]] = await cursor.fetchall()
     return int(number)
 
 
-async def _lock(connection: Connection, topic: str, letter_ids: Sequence[int]) -> list[Letter]:
-    return await _fetch(connection, sql.LOCK_LETTERS, {"topic": topic, "ids": list(letter_ids)})
+async def _lock(connection: Connection, topic: str, letter_ids: Sequence[int]) -> list[ReplayedLetter]:
+    return await _fetch(connection, replay_sql.LOCK_LETTERS, {"topic": topic, "ids": list(letter_ids)})
 
 
-async def _fetch(connection: Connection, statement: str, parameters: Mapping[str, Any]) -> list[Letter]:
+async def _fetch(connection: Connection, statement: str, parameters: Mapping[str, Any]) -> list[ReplayedLetter]:
     cursor = await connection.execute(statement.encode(), parameters)
-    return [Letter(*row) for row in await cursor.fetchall()]
+    return [ReplayedLetter(*row) for row in await cursor.fetchall()]
 
 
-async def _store(connection: Connection, letters: Sequence[Letter]) -> list[Verdict]:
+async def _store(connection: Connection, letters: Sequence[ReplayedLetter]) -> list[Verdict]:
     batch = decode_batch(letters)
     outcome = await store_rows(connection, batch.rows)
     outcome.refused += batch.undecodable
     return _verdicts(letters, outcome)
 
 
-def _verdicts(letters: Sequence[Letter], outcome: Outcome) -> list[Verdict]:
+def _verdicts(letters: Sequence[ReplayedLetter], outcome: Outcome) -> list[Verdict]:
     found: dict[int, tuple[str, str | None]] = {}  # by the letter itself: two logs may have records at the same place
     found |= {id(row.record): ("duplicate", None) for row in outcome.duplicates}
     found |= {id(refused.record): (refused.reason, refused.detail) for refused in outcome.refused}
@@ -112,7 +105,7 @@ def _verdicts(letters: Sequence[Letter], outcome: Outcome) -> list[Verdict]:
 
 async def _mark(connection: Connection, number: int, verdicts: Sequence[Verdict]) -> Counter[str]:
     await connection.execute(
-        sql.MARK_LETTERS,
+        replay_sql.MARK_LETTERS,
         {
             "replay": number,
             "ids": [verdict.letter_id for verdict in verdicts],

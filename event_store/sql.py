@@ -1,4 +1,4 @@
-"""The statements of the store, in the order in which a batch runs through them."""
+"""The statements that store a batch's rows, in the order in which it runs through them, and what they are granted."""
 
 from typing import LiteralString
 
@@ -54,67 +54,6 @@ CREATE_STAGING_FOR_NOW = STAGING.format(at_commit="DROP")
 
 LOOK_FOR_STAGING = "SELECT pg_backend_pid(), to_regclass('pg_temp.staged_events') IS NOT NULL"
 DROP_STAGING = "DROP TABLE pg_temp.staged_events, pg_temp.leftover_events"
-
-READ_LEDGER = """
-SELECT partition, next_offset, log, mark_offset, mark_digest
-FROM partition_ledger
-WHERE topic = %(topic)s
-"""
-
-READ_LOG = """
-SELECT log, topic_id, cluster_id
-FROM topic_logs
-WHERE topic = %(topic)s
-ORDER BY log DESC
-LIMIT 1
-"""
-
-ENTER_LOG = """
-INSERT INTO topic_logs (topic, topic_id, cluster_id)
-VALUES (%(topic)s, %(topic_id)s, %(cluster_id)s)
-ON CONFLICT DO NOTHING
-"""
-
-# A record is accounted for when its event is stored, be it as the repeat of another, or when it is a dead letter.
-IS_ACCOUNTED_FOR = """
-SELECT
-    EXISTS (
-        SELECT
-        FROM attempt_events
-        WHERE id = %(id)s::uuid
-            OR (
-                session_id = %(session_id)s::uuid
-                AND seq = %(seq)s::integer
-                AND stream_id IS NOT DISTINCT FROM %(stream_id)s::uuid
-            )
-    )
-    OR EXISTS (
-        SELECT
-        FROM dead_letters
-        WHERE topic = %(topic)s
-            AND log = %(log)s
-            AND partition = %(partition)s
-            AND kafka_offset = %(offset)s
-            AND value IS NOT DISTINCT FROM %(value)s::bytea
-    )
-"""
-
-LOCK_LEDGER = """
-SELECT partition, next_offset, log, mark_offset, mark_digest
-FROM partition_ledger
-WHERE topic = %(topic)s AND partition = ANY(%(partitions)s)
-ORDER BY partition
-FOR UPDATE
-"""
-
-OPEN_LEDGER = """
-INSERT INTO partition_ledger (topic, partition, next_offset, log)
-SELECT %(topic)s, partition, 0, %(log)s
-FROM unnest(%(partitions)s::integer[]) AS partition
-WHERE coalesce((SELECT max(log) FROM topic_logs WHERE topic = %(topic)s), %(log)s) = %(log)s
-ORDER BY partition
-ON CONFLICT DO NOTHING
-"""
 
 STAGE = "COPY pg_temp.staged_events FROM STDIN"
 
@@ -205,74 +144,4 @@ BURY = """
 INSERT INTO dead_letters (topic, log, partition, kafka_offset, reason, detail, session_id, user_id, key, value)
 VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
 ON CONFLICT DO NOTHING
-"""
-
-ADVANCE_LEDGER = """
-UPDATE partition_ledger
-SET
-    next_offset = %(next_offset)s,
-    records = records + %(inserted)s + %(duplicates)s + %(dead_lettered)s,
-    inserted = inserted + %(inserted)s,
-    duplicates = duplicates + %(duplicates)s,
-    dead_lettered = dead_lettered + %(dead_lettered)s,
-    mark_offset = coalesce(%(mark_offset)s, mark_offset),
-    mark_digest = coalesce(%(mark_digest)s, mark_digest),
-    updated_at = now()
-WHERE topic = %(topic)s AND partition = %(partition)s
-"""
-
-# What a consumer from before the marks has stored, unless it has stored more since.
-MARK_LEDGER = """
-UPDATE partition_ledger
-SET mark_offset = %(offset)s, mark_digest = %(digest)s
-WHERE topic = %(topic)s
-    AND partition = %(partition)s
-    AND next_offset = %(offset)s + 1
-    AND mark_offset IS NULL
-"""
-
-# The order is the one in which Kafka had them, for the first of a kind to win, and in which replays take turns.
-LOCK_LETTERS = """
-SELECT partition, kafka_offset, key, value, id
-FROM dead_letters
-WHERE topic = %(topic)s
-    AND id = ANY(%(ids)s)
-    AND coalesce(replay_outcome, reason) NOT IN ('inserted', 'duplicate')
-ORDER BY partition, kafka_offset
-FOR UPDATE
-"""
-
-# Each of them is tried once: then it is stored, or a dead letter for another reason. A value that is padded to more
-# than any envelope needs is left to an operator, for the sake of this process's memory.
-LOCK_LETTERS_OF_LATE_SESSIONS = """
-SELECT partition, kafka_offset, key, value, id
-FROM dead_letters
-WHERE topic = %(topic)s
-    AND reason = 'unknown_session'
-    AND coalesce(replay_outcome, reason) = 'unknown_session'
-    AND first_seen_at > now() - %(within)s
-    AND octet_length(value) <= %(max_bytes)s
-    AND EXISTS (SELECT FROM test_sessions s WHERE s.id = dead_letters.session_id)
-ORDER BY partition, kafka_offset
-LIMIT %(limit)s
-FOR UPDATE OF dead_letters SKIP LOCKED
-"""
-
-BEGIN_REPLAY = """
-INSERT INTO dead_letter_replays (replayed_by, filter)
-VALUES (%(by)s, %(filter)s)
-RETURNING id
-"""
-
-MARK_LETTERS = """
-WITH outcomes AS (
-    INSERT INTO dead_letter_replay_outcomes (replay_id, dead_letter_id, outcome, detail)
-    SELECT %(replay)s, letter_id, outcome, detail
-    FROM unnest(%(ids)s::bigint[], %(outcomes)s::text[], %(details)s::text[]) AS verdict (letter_id, outcome, detail)
-    RETURNING dead_letter_id, outcome
-)
-UPDATE dead_letters
-SET replayed_at = now(), replay_outcome = outcomes.outcome
-FROM outcomes
-WHERE dead_letters.id = outcomes.dead_letter_id
 """

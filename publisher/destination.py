@@ -9,8 +9,9 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaConnectionError, TopicAuthorizationFailedError, UnknownTopicOrPartitionError
 
 from attemptlog.publisher.limits import Limits
+from attemptlog.runtime.aiokafka_private import look_only
 from attemptlog.runtime.kafka import KafkaSecurity, why_refused
-from attemptlog.runtime.metadata import look_only, max_message_bytes, partitions_of
+from attemptlog.runtime.metadata import max_message_bytes, partitions_of
 
 CONNECT_DEADLINE = timedelta(seconds=15)  # three times what a leader's election takes; aiokafka alone has none
 STOP_DEADLINE = timedelta(seconds=4)  # a process manager kills after 10 s, and the rest of a stop needs some of them

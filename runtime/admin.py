@@ -10,9 +10,9 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaConnectionError
 
+from attemptlog.runtime.aiokafka_private import client_of, look_only
 from attemptlog.runtime.errors import OperatorError
 from attemptlog.runtime.kafka import KafkaSecurity, why_refused
-from attemptlog.runtime.metadata import look_only
 
 REQUEST_TIMEOUT_MS = 10_000
 
@@ -60,7 +60,7 @@ async def admin_client(kafka: Cluster) -> AsyncIterator[AIOKafkaAdminClient]:
 async def connected_consumer(kafka: Cluster) -> AsyncIterator[AIOKafkaConsumer]:
     """A consumer of no topic, to ask Kafka by; raises OperatorError when Kafka cannot be reached."""
     consumer = AIOKafkaConsumer(**kafka.client_arguments)
-    look_only(consumer._client)
+    look_only(client_of(consumer))
     try:
         await _start(consumer, kafka)
         yield consumer

@@ -1,25 +1,9 @@
-"""What Kafka says about a topic, asked so that asking makes none: not even where Kafka creates topics by itself."""
+"""What Kafka says about a topic."""
 
-from functools import partial
-from types import FunctionType, MethodType
-
-import aiokafka.client
 from aiokafka.admin.config_resource import ConfigResourceType
 from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import KafkaConnectionError, TopicAuthorizationFailedError, UnknownTopicOrPartitionError
 from aiokafka.protocol.admin import DescribeConfigsRequest
-from aiokafka.protocol.metadata import MetadataRequest
-
-# aiokafka's own, but for the request: it has no argument for what Java's clients call allow.auto.create.topics
-_update_without_creating = FunctionType(
-    AIOKafkaClient._metadata_update.__code__,
-    vars(aiokafka.client) | {"MetadataRequest": partial(MetadataRequest, allow_auto_topic_creation=False)},
-)
-
-
-def look_only(client: AIOKafkaClient) -> None:
-    """Keep a client, before it connects, from creating the topics that it asks for."""
-    client._metadata_update = MethodType(_update_without_creating, client)
 
 
 async def partitions_of(client: AIOKafkaClient, topic: str) -> int:

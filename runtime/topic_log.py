@@ -14,6 +14,7 @@ from aiokafka.protocol.fetch import FetchRequest
 from aiokafka.protocol.metadata import MetadataRequest
 from aiokafka.record.memory_records import MemoryRecords
 
+from attemptlog.runtime.aiokafka_private import client_of
 from attemptlog.runtime.topic_metadata import NO_UUID, TopicMetadataRequest
 
 BROKER_DEADLINE = 2.0  # seconds for one broker to answer before the next one is asked
@@ -100,7 +101,7 @@ def _id(found: Mapping[str, Any]) -> UUID | None:
 
 
 async def _ask_any_broker(consumer: AIOKafkaConsumer, topic: str) -> dict[str, Any]:
-    brokers = [broker.nodeId for broker in consumer._client.cluster.brokers()]
+    brokers = [broker.nodeId for broker in client_of(consumer).cluster.brokers()]
     error: Exception = KafkaConnectionError("no broker is known")
     for broker in random.sample(brokers, len(brokers)):
         try:
@@ -113,9 +114,9 @@ async def _ask_any_broker(consumer: AIOKafkaConsumer, topic: str) -> dict[str, A
 
 async def _metadata(consumer: AIOKafkaConsumer, broker: int, topic: str) -> dict[str, Any]:
     try:
-        answer = await consumer._client.send(broker, TopicMetadataRequest(topic))
+        answer = await client_of(consumer).send(broker, TopicMetadataRequest(topic))
     except NotImplementedError:  # a Kafka before 2.8
-        answer = await consumer._client.send(broker, MetadataRequest([topic], allow_auto_topic_creation=False))
+        answer = await client_of(consumer).send(broker, MetadataRequest([topic], allow_auto_topic_creation=False))
     return answer.to_object()  # type: ignore[no-any-return]
 
 
@@ -123,7 +124,7 @@ async def record_at(consumer: AIOKafkaConsumer, log: FoundLog, partition: int, o
     """Return the record at an offset; None when it is not there (any more). Raises KafkaError."""
     where = [(log.topic, [(partition, offset, SMALLEST)])]
     request = FetchRequest(0, 0, SMALLEST, READ_UNCOMMITTED, where)
-    answer = await consumer._client.send(log.leaders[partition], request)
+    answer = await client_of(consumer).send(log.leaders[partition], request)
     [[_, [found]]] = answer.topics
     if (error_code := found[1]) == NOT_THERE:
         return None

@@ -17,8 +17,8 @@ import psycopg
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
+from attemptlog.event_store.books import Books
 from attemptlog.event_store.errors import StoreUnavailable
-from attemptlog.event_store.store import Store
 from attemptlog.publisher import KafkaPublisher, KafkaUnavailable
 from attemptlog.runtime.kafka import KafkaSecurity, why_refused
 from attemptlog.runtime.logs import log_config
@@ -171,9 +171,9 @@ async def test_services_that_kafka_refuses_say_503_and_why(stack: SecuredStack, 
     ids=["no TLS", "authority", "password"],
 )
 async def test_who_is_refused_by_postgresql_is_told_why(database: str, change: tuple[str, str], told: str) -> None:
-    store = Store(database.replace(*change), TOPIC)
+    books = Books(database.replace(*change), TOPIC)
     with pytest.raises(StoreUnavailable, match=told) as raised:
-        await store.ledger()
+        await books.ledger()
     assert "wrong" not in str(raised.value)
 
 

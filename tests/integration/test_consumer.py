@@ -134,6 +134,26 @@ async def test_a_stop_does_not_wait_for_a_locked_table(
         assert len(stored_ids(database_url)) == 1
 
 
+async def test_a_rebalance_waits_for_no_batch_that_postgresql_holds_up(
+    kafka_bootstrap: str, topic: str, database_url: str, exams: list[Exam], capfd: pytest.CaptureFixture[str]
+) -> None:
+    events = load(exams, 2)
+    with consumer(kafka_bootstrap, database_url, topic) as one, psycopg.connect(database_url) as connection:
+        await until(one.is_ready)
+        connection.execute("LOCK TABLE attempt_events IN ACCESS EXCLUSIVE MODE")
+        await publish(kafka_bootstrap, topic, events)
+        waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'attempt_events'::regclass"
+        await until(lambda: connection.execute(waiting).fetchone() == (2,))
+        with consumer(kafka_bootstrap, database_url, topic) as other:
+            await until(lambda: partitions(one) == partitions(other) == 6)
+            assert one.is_ready()
+            connection.rollback()
+            await until_drained(kafka_bootstrap, topic, database_url)
+    assert "resuming at Kafka's offsets" not in capfd.readouterr().err
+    assert stored_ids(database_url) == {event.id for event in events}
+    assert sum(column(database_url, "inserted").values()) == len(events)
+
+
 async def test_after_the_database_was_put_back_what_it_lacks_is_read_again(
     kafka_bootstrap: str, topic: str, database_url: str, exams: list[Exam]
 ) -> None:

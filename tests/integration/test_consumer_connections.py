@@ -10,7 +10,8 @@ import pytest
 from attemptlog.event_store.database import Database
 from attemptlog.event_store.decoding import decode_batch
 from attemptlog.event_store.errors import StoreUnavailable
-from attemptlog.event_store.store import Store, store_rows
+from attemptlog.event_store.rows import store_rows
+from attemptlog.event_store.store import Store
 from attemptlog.local_stack.ports import free_port
 from chaos.proxy import Proxy
 from tests.support.consumer import Partition, consumer_role, envelope, query
@@ -31,34 +32,32 @@ def use_transaction_ids(database_url: str, count: int) -> None:
 async def test_an_idle_connection_does_not_hold_back_the_servers_transaction_ids(database_url: str) -> None:
     exam, partition = insert_exam(database_url), Partition()
     with consumer_role(database_url) as url:
-        database = Database(url, timedelta(seconds=5), connection_lifetime=LIFETIME)
-        for seq in (1, 2):
-            rows = decode_batch(partition.records(envelope(exam, seq))).rows
-            async with database.transaction() as connection:
-                await store_rows(connection, rows)
-            use_transaction_ids(database_url, 1000)
-            assert database.is_available
-            await eventually(lambda: query(database_url, OLDEST) == [None])
-            assert database.is_available
-        await database.close()
+        async with Database(url, timedelta(seconds=5), connection_lifetime=LIFETIME) as database:
+            for seq in (1, 2):
+                rows = decode_batch(partition.records(envelope(exam, seq))).rows
+                async with database.transaction() as connection:
+                    await store_rows(connection, rows)
+                use_transaction_ids(database_url, 1000)
+                assert database.answers
+                await eventually(lambda: query(database_url, OLDEST) == [None])
+                assert database.answers
     assert query(database_url, COUNT) == [2]
 
 
 async def test_a_busy_connection_is_renewed_between_transactions(database_url: str) -> None:
     exam, partition = insert_exam(database_url), Partition()
     with consumer_role(database_url) as url:
-        database = Database(url, timedelta(seconds=5), connection_lifetime=LIFETIME)
-        backends = set[int]()
+        async with Database(url, timedelta(seconds=5), connection_lifetime=LIFETIME) as database:
+            backends = set[int]()
 
-        async def has_had_three() -> bool:
-            rows = decode_batch(partition.records(envelope(exam, None))).rows
-            async with database.transaction() as connection:
-                backends.add(connection.info.backend_pid)
-                await store_rows(connection, rows)
-            return len(backends) == 3
+            async def has_had_three() -> bool:
+                rows = decode_batch(partition.records(envelope(exam, None))).rows
+                async with database.transaction() as connection:
+                    backends.add(connection.info.backend_pid)
+                    await store_rows(connection, rows)
+                return len(backends) == 3
 
-        await eventually(has_had_three)
-        await database.close()
+            await eventually(has_had_three)
     assert query(database_url, COUNT) == [partition.next_offset]
 
 
@@ -71,13 +70,14 @@ async def test_over_a_slow_network_a_batch_takes_longer_and_a_statement_no_longe
         async with Proxy(free_port(), address.port or 5432) as proxy:
             proxy.delay = 0.05
             through = urlunsplit(address._replace(netloc=address.netloc.replace(f":{address.port}", f":{proxy.port}")))
-            store = Store(through, "attempt-events.v1", statement_timeout=timedelta(seconds=1))
-            stored = await store.write(decode_batch(partition.records(*(envelope(exam, seq) for seq in range(1000)))))
-            assert stored.inserted == 1000
-            with psycopg.connect(database_url) as connection:
-                connection.execute("LOCK TABLE attempt_events IN ACCESS EXCLUSIVE MODE")
-                started = time.monotonic()
-                with pytest.raises(StoreUnavailable, match="57014"):
-                    await store.write(decode_batch(partition.records(envelope(exam, 2000))))
-                assert 0.9 < time.monotonic() - started < 5
-            await store.close()
+            async with Store(through, "attempt-events.v1", statement_timeout=timedelta(seconds=1)) as store:
+                stored = await store.write(
+                    decode_batch(partition.records(*(envelope(exam, seq) for seq in range(1000))))
+                )
+                assert stored.inserted == 1000
+                with psycopg.connect(database_url) as connection:
+                    connection.execute("LOCK TABLE attempt_events IN ACCESS EXCLUSIVE MODE")
+                    started = time.monotonic()
+                    with pytest.raises(StoreUnavailable, match="57014"):
+                        await store.write(decode_batch(partition.records(envelope(exam, 2000))))
+                    assert 0.9 < time.monotonic() - started < 5

@@ -14,10 +14,12 @@ import pytest
 
 from attemptlog import migrations
 from attemptlog.event_store import sql
+from attemptlog.event_store.books import Books
 from attemptlog.event_store.decoding import Batch, decode_batch
 from attemptlog.event_store.errors import CannotRun, Hole, OffsetGap, StoreUnavailable
 from attemptlog.event_store.identity import Entry, KnownLog
-from attemptlog.event_store.store import Store, Stored, store_rows
+from attemptlog.event_store.rows import store_rows
+from attemptlog.event_store.store import Store, Stored
 from attemptlog.runtime.topic_log import FoundLog, Mark, digest_of
 from attemptlog.schemas import encode, new_event_id
 from tests.support import sql_before_streams
@@ -32,6 +34,7 @@ from tests.support.consumer import (
     query,
     stored_ids,
 )
+from tests.support.eventually import eventually
 from tests.support.http import Exam, insert_exam
 from tests.unit.test_numbers import KEPT
 
@@ -73,9 +76,15 @@ def role_url(database_url: str) -> Iterator[str]:
 @pytest.fixture
 async def store(role_url: str) -> AsyncIterator[Store]:
     """A store that has no more rights than the consumer's role grants."""
-    store = Store(role_url, TOPIC)
-    yield store
-    await store.close()
+    async with Store(role_url, TOPIC) as store:
+        yield store
+
+
+@pytest.fixture
+async def books(role_url: str) -> AsyncIterator[Books]:
+    """The ledger, read with no more rights than that."""
+    async with Books(role_url, TOPIC) as books:
+        yield books
 
 
 async def write(store: Store, records: Sequence[FakeRecord], gone: frozenset[Hole] = frozenset()) -> Stored:
@@ -304,10 +313,10 @@ async def test_a_partitions_counts_are_its_own(store: Store, database_url: str, 
 
 
 async def test_two_consumers_that_store_the_same_events_at_once_neither_deadlock_nor_double(
-    role_url: str, database_url: str
+    store: Store, role_url: str, database_url: str
 ) -> None:
     exams = [insert_exam(database_url) for _ in range(20)]
-    stores, partitions = (Store(role_url, TOPIC), Store(role_url, TOPIC)), (Partition(0), Partition(1))
+    partitions = Partition(0), Partition(1)
     sent: set[str] = set()
     for start in range(0, 100, 10):
         with_seq = [
@@ -319,11 +328,11 @@ async def test_two_consumers_that_store_the_same_events_at_once_neither_deadlock
         without_seq = [envelope(exams[0], None) for _ in range(1_000)]
         events = without_seq if start % 20 else with_seq
         batches = partitions[0].records(*events), partitions[1].records(*reversed(events))
-        await asyncio.gather(*(write(store, batch) for store, batch in zip(stores, batches, strict=True)))
+        async with Store(role_url, TOPIC) as other:
+            await asyncio.gather(write(store, batches[0]), write(other, batches[1]))
         sent |= {event.id for event in events}
     assert stored_ids(database_url) == sent
     assert_accounted(database_url, *partitions)
-    await asyncio.gather(*(store.close() for store in stores))
 
 
 async def test_an_event_is_inserted_where_kafka_has_it_first(store: Store, database_url: str, exam: Exam) -> None:
@@ -336,14 +345,13 @@ async def test_an_event_is_inserted_where_kafka_has_it_first(store: Store, datab
 
 
 async def test_the_same_records_written_by_two_consumers_at_once_are_stored_by_one(
-    role_url: str, database_url: str, exam: Exam, partition: Partition
+    store: Store, role_url: str, database_url: str, exam: Exam, partition: Partition
 ) -> None:
     records = partition.records(*(envelope(exam, seq) for seq in range(200)))
-    stores = Store(role_url, TOPIC), Store(role_url, TOPIC)
-    results = await asyncio.gather(*(write(store, records) for store in stores))
+    async with Store(role_url, TOPIC) as other:
+        results = await asyncio.gather(write(store, records), write(other, records))
     assert sorted((stored.inserted, stored.skipped) for stored in results) == [(0, 200), (200, 0)]
     assert_accounted(database_url, partition)
-    await asyncio.gather(*(store.close() for store in stores))
 
 
 async def test_a_broken_connection_is_unavailability_and_the_next_attempt_has_a_new_one(
@@ -358,25 +366,21 @@ async def test_a_broken_connection_is_unavailability_and_the_next_attempt_has_a_
     records = partition.records(envelope(exam, 2))
     with pytest.raises(StoreUnavailable):
         await write(store, records)
-    assert not store.is_available
+    assert store.is_failing
     await write(store, records)
-    assert store.is_available
+    assert not store.is_failing
     assert_accounted(database_url, partition)
 
 
 async def test_without_the_tables_it_says_what_to_run(empty_database_url: str) -> None:
-    store = Store(empty_database_url, TOPIC)
     with pytest.raises(CannotRun, match="run `attemptlog migrate`"):
-        await store.ledger()
-    await store.close()
+        await Books(empty_database_url, TOPIC).ledger()
 
 
 async def test_with_the_tables_from_before_streams_it_says_what_to_run(empty_database_url: str) -> None:
     migrations.upgrade(empty_database_url, "0007")
-    store = Store(empty_database_url, TOPIC)
     with pytest.raises(CannotRun, match=r"lacks attempt_events\.stream_id, .*: run `attemptlog migrate`"):
-        await store.ledger()
-    await store.close()
+        await Books(empty_database_url, TOPIC).ledger()
 
 
 async def test_a_consumer_from_before_streams_goes_on_with_the_new_tables_beside_a_new_one(
@@ -385,26 +389,25 @@ async def test_a_consumer_from_before_streams_goes_on_with_the_new_tables_beside
     zero, one = Partition(0), Partition(1)
     of_new_pages = [envelope(exam, seq, stream_id=ONE_DEVICE) for seq in range(1, 6)]
     await write(store, zero.records(*of_new_pages))
-    older = Store(role_url, TOPIC)
     for name in ("CREATE_STAGING", "STORE_STAGED", "CLASSIFY_LEFTOVERS"):
         monkeypatch.setattr(sql, name, getattr(sql_before_streams, name))
     events = [envelope(exam, seq) for seq in range(1, 6)]
     repeat, conflict = envelope(exam, 2), envelope(exam, 3, payload_json=b"{}")
-    stored = await write(older, one.records(*events, repeat, conflict))
+    async with Store(role_url, TOPIC) as older:
+        stored = await write(older, one.records(*events, repeat, conflict))
     assert (stored.inserted, stored.duplicates) == (5, 1)
     assert dead_letters(database_url) == {(1, 6): "seq_conflict"}
     assert_accounted(database_url, zero, one)
-    await older.close()
 
 
 async def test_an_error_that_waiting_does_not_mend_is_for_an_operator(
     store: Store, database_url: str, exam: Exam, partition: Partition
 ) -> None:
-    await store.ledger()
+    await write(store, partition.records(envelope(exam)))
     with psycopg.connect(database_url) as connection:
         connection.execute("ALTER TABLE partition_ledger RENAME TO elsewhere")
     with pytest.raises(CannotRun, match='42P01: relation "partition_ledger" does not exist'):
-        await write(store, partition.records(envelope(exam)))
+        await write(store, partition.records(envelope(exam, 2)))
 
 
 async def test_numbers_are_stored_as_they_were_sent_and_two_that_differ_are_no_duplicates(
@@ -482,35 +485,51 @@ async def test_another_record_in_the_place_of_the_last_one_is_refused_with_all_t
 
 
 async def test_the_mark_is_the_last_record_and_stays_where_nothing_was_stored(
-    store: Store, database_url: str, exam: Exam, partition: Partition
+    store: Store, books: Books, exam: Exam, partition: Partition
 ) -> None:
     records = partition.records(envelope(exam, seq=1), envelope(exam, seq=2))
     await write(store, records)
-    mark = (await store.ledger())[0].mark
+    mark = (await books.ledger())[0].mark
     assert mark == Mark(1, digest_of(records[-1]))
     hole = Hole(0, 2, 7)
     passed = await store.write(Batch([], [], {0: 7}, {0: 7}), frozenset([hole]))
     assert passed.lost == {hole}
-    assert await store.ledger() == {0: Entry(7, mark=mark)}
+    assert await books.ledger() == {0: Entry(7, mark=mark)}
 
 
-async def test_the_first_log_that_is_entered_stays(store: Store) -> None:
-    assert await store.known_log() is None
+async def test_the_ledger_is_read_while_a_batch_is_held_up(
+    store: Store, books: Books, database_url: str, exam: Exam, partition: Partition
+) -> None:
+    await write(store, partition.records(envelope(exam, seq=1)))
+    with psycopg.connect(database_url) as connection:
+        connection.execute("LOCK TABLE attempt_events IN ACCESS EXCLUSIVE MODE")
+        writing = asyncio.create_task(write(store, partition.records(envelope(exam, seq=2))))
+        waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'attempt_events'::regclass"
+        await eventually(lambda: connection.execute(waiting).fetchone() == (1,))
+        async with asyncio.timeout(5):
+            assert (await books.ledger())[0].next_offset == 1
+        assert not writing.done()
+    await writing
+    assert (await books.ledger())[0].next_offset == 2
+
+
+async def test_the_first_log_that_is_entered_stays(books: Books) -> None:
+    assert await books.known_log() is None
     first, second = (FoundLog(TOPIC, uuid.UUID(int=n), f"cluster {n}", {}, {}, {}, {}) for n in (1, 2))
-    await store.enter(first)
-    await store.enter(second)
-    assert await store.known_log() == KnownLog(1, first.topic_id, "cluster 1")
+    await books.enter(first)
+    await books.enter(second)
+    assert await books.known_log() == KnownLog(1, first.topic_id, "cluster 1")
 
 
 async def test_a_record_is_accounted_for_as_an_event_a_repeat_or_a_dead_letter(
-    store: Store, exam: Exam, partition: Partition
+    store: Store, books: Books, exam: Exam, partition: Partition
 ) -> None:
     event, repeat, letter = partition.records(envelope(exam, seq=1), envelope(exam, seq=1), b"no envelope")
     await write(store, [event, repeat, letter])
     stranger = FakeRecord(0, 3, encode(envelope(exam, seq=99)))
-    known = [await store.is_accounted_for(0, record.offset, record) for record in (event, repeat, letter, stranger)]
+    known = [await books.is_accounted_for(0, record.offset, record) for record in (event, repeat, letter, stranger)]
     assert known == [True, True, True, False]
-    assert not await store.is_accounted_for(0, 1, letter)
+    assert not await books.is_accounted_for(0, 1, letter)
 
 
 async def test_a_consumer_from_before_the_logs_writes_what_this_one_goes_on_with(

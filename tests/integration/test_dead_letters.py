@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -93,9 +94,9 @@ def retry(url: str, within: timedelta = HOUR, consumers: int = 1) -> Counter[str
     """Retry as the consumer does, several at once; return all outcomes."""
 
     async def at_once() -> Counter[str]:
-        replays = [Replays(url) for _ in range(consumers)]
-        found = await asyncio.gather(*(each.retry(TOPIC, within) for each in replays))
-        await asyncio.gather(*(each.close() for each in replays))
+        async with AsyncExitStack() as opened:
+            replays = [await opened.enter_async_context(Replays(url)) for _ in range(consumers)]
+            found = await asyncio.gather(*(each.retry(TOPIC, within) for each in replays))
         return sum(found, Counter())
 
     return asyncio.run(at_once())
@@ -257,12 +258,9 @@ def test_two_operators_at_once_store_nothing_twice(database_url: str, letters: L
     add_session(database_url, late.session, late.user)
 
     async def at_once() -> list[Counter[str]]:
-        replays = Replays(database_url), Replays(database_url)
-        numbers = [await each.begin("Ada", {}) for each in replays]
-        found = [each.replay(number, TOPIC, ids) for each, number in zip(replays, numbers, strict=True)]
-        outcomes = await asyncio.gather(*found)
-        await asyncio.gather(*(each.close() for each in replays))
-        return list(outcomes)
+        async with Replays(database_url) as one, Replays(database_url) as other:
+            found = [each.replay(await each.begin("Ada", {}), TOPIC, ids) for each in (one, other)]
+            return await asyncio.gather(*found)
 
     assert sorted(outcomes.total() for outcomes in asyncio.run(at_once())) == [0, 200]
     assert_books_balance(database_url)

@@ -85,8 +85,7 @@ async def test_a_batch_that_was_published_twice_is_stored_once(
     ids = {it.id for it in arrived}
     assert (len(arrived), len(ids)) == (40, 20)
 
-    store = Store(database_url, topic)
-    stored = await store.write(decode_batch(Partition().records(*arrived)), frozenset())
-    await store.close()
+    async with Store(database_url, topic) as store:
+        stored = await store.write(decode_batch(Partition().records(*arrived)), frozenset())
     assert (stored.inserted, stored.duplicates, stored.dead_letters.total()) == (20, 20, 0)
     assert stored_ids(database_url) == ids

@@ -516,9 +516,8 @@ async def test_the_events_that_have_arrived_are_shown_newest_first(
         await guest.begin()
         await guest.answer(1, choice=1)
         assert (await guest.events()).json() == {"total": 0, "events": []}
-    store = Store(owner_url, "attempt-events.v1")
-    await store.write(decode_batch(Partition().records(*publisher.envelopes)))
-    await store.close()
+    async with Store(owner_url, "attempt-events.v1") as store:
+        await store.write(decode_batch(Partition().records(*publisher.envelopes)))
     insert = """
         INSERT INTO attempt_events (id, event_version, event_type, event_ts, source,
             seq, session_id, user_id, stream_id)

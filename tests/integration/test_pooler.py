@@ -10,6 +10,7 @@ import pytest
 
 from attemptlog import migrations
 from attemptlog.event_store.audit import _read_database
+from attemptlog.event_store.books import Books
 from attemptlog.event_store.dead_letters import Selection, count_and_list, read_letter, select_open
 from attemptlog.event_store.decoding import decode_batch
 from attemptlog.event_store.errors import CannotRun
@@ -42,13 +43,13 @@ async def test_a_consumer_stores_every_batch_once_and_leaves_nothing_in_the_serv
     database_url: str, exam: Exam, consumers: tuple[Pooler, str]
 ) -> None:
     it, url = consumers
-    partition, store = Partition(), Store(url, TOPIC)
-    for number in range(8):
-        events = [envelope(exam, seq=10 * number + n) for n in range(10)]
-        stranger = envelope(exam, seq=None, user_id=str(uuid.uuid4()))
-        stored = await store.write(decode_batch(partition.records(*events, events[0], stranger)))
-        assert (stored.inserted, stored.duplicates, stored.dead_letters.total()) == (10, 1, 1)
-    await store.close()
+    partition = Partition()
+    async with Store(url, TOPIC) as store:
+        for number in range(8):
+            events = [envelope(exam, seq=10 * number + n) for n in range(10)]
+            stranger = envelope(exam, seq=None, user_id=str(uuid.uuid4()))
+            stored = await store.write(decode_batch(partition.records(*events, events[0], stranger)))
+            assert (stored.inserted, stored.duplicates, stored.dead_letters.total()) == (10, 1, 1)
     assert it.lent > 8
     assert query(database_url, LEFT_BEHIND) == [0]
     assert_accounted(database_url, partition)
@@ -56,16 +57,14 @@ async def test_a_consumer_stores_every_batch_once_and_leaves_nothing_in_the_serv
 
 async def test_dead_letters_are_replayed(database_url: str, exam: Exam, consumers: tuple[Pooler, str]) -> None:
     _, url = consumers
-    partition, store, replays = Partition(), Store(url, TOPIC), Replays(url)
-    late = str(uuid.uuid4())
-    for seq in range(1, 4):
-        await store.write(decode_batch(partition.records(envelope(exam, seq, session_id=late))))
-    with psycopg.connect(database_url) as connection:
-        connection.execute("INSERT INTO test_sessions (id, user_id) VALUES (%s, %s)", [late, exam.user])
-    assert await replays.retry(TOPIC, timedelta(hours=1)) == {"inserted": 3}
-    assert await replays.retry(TOPIC, timedelta(hours=1)) == {}
-    await replays.close()
-    await store.close()
+    partition, late = Partition(), str(uuid.uuid4())
+    async with Store(url, TOPIC) as store, Replays(url) as replays:
+        for seq in range(1, 4):
+            await store.write(decode_batch(partition.records(envelope(exam, seq, session_id=late))))
+        with psycopg.connect(database_url) as connection:
+            connection.execute("INSERT INTO test_sessions (id, user_id) VALUES (%s, %s)", [late, exam.user])
+        assert await replays.retry(TOPIC, timedelta(hours=1)) == {"inserted": 3}
+        assert await replays.retry(TOPIC, timedelta(hours=1)) == {}
 
 
 async def test_the_gateway_looks_sessions_up_as_often_as_it_is_asked(database_url: str, exam: Exam) -> None:
@@ -92,9 +91,8 @@ async def test_every_command_reads_through_it(database_url: str, exam: Exam) -> 
 
 async def test_one_command_shows_a_letter_of_another(database_url: str, exam: Exam) -> None:
     with pooler(database_url) as (_, url):
-        store = Store(url, TOPIC)
-        await store.write(decode_batch(Partition().records(b"no envelope")))
-        await store.close()
+        async with Store(url, TOPIC) as store:
+            await store.write(decode_batch(Partition().records(b"no envelope")))
         assert read_letter(url, 1).row["reason"] == "undecodable"
 
 
@@ -104,7 +102,7 @@ async def test_one_that_lends_for_a_statement_is_refused_in_a_sentence(
     it, url = consumers
     it.for_a_statement = True
     with pytest.raises(CannotRun, match="set pool_mode = transaction"):
-        await Store(url, TOPIC).ledger()
+        await Books(url, TOPIC).ledger()
     with pytest.raises(migrations.MigrationError, match="set pool_mode = transaction"):
         migrations.current(url)
     shown = Folder(tmp_path / "here", {"database_url": url}).run("dead-letters", "list")

@@ -54,11 +54,8 @@ class Services:
         return ""
 
     async def store(self) -> int:
-        store = Store(self.consumer, "attempt-events.v1")
-        try:
+        async with Store(self.consumer, "attempt-events.v1") as store:
             return (await store.write(decode_batch(Partition().records(envelope(self.exam))))).inserted
-        finally:
-            await store.close()
 
 
 @pytest.fixture
@@ -140,12 +137,12 @@ async def test_nobody_is_told_to_do_what_is_not_enough_or_twice(services: Servic
 
 
 async def test_rows_that_are_hidden_while_a_consumer_runs_stop_it(services: Services) -> None:
-    store = Store(services.consumer, "attempt-events.v1")
-    await store.ledger()
-    services.execute(HIDE, table="test_sessions")
-    with pytest.raises(CannotRun, match="row-level security"):
-        await store.write(decode_batch(Partition().records(envelope(services.exam))))
-    await store.close()
+    partition = Partition()
+    async with Store(services.consumer, "attempt-events.v1") as store:
+        await store.write(decode_batch(partition.records(envelope(services.exam, 1))))
+        services.execute(HIDE, table="test_sessions")
+        with pytest.raises(CannotRun, match="row-level security"):
+            await store.write(decode_batch(partition.records(envelope(services.exam, 2))))
 
 
 LACKING = {

@@ -31,8 +31,8 @@ from tests.support.services import create_topic
 
 LARGE = b'{"a":"' + b"x" * 4000 + b'"}'
 QUICKLY_LOOKING_CONSUMER = """
-import consumer.kafka
-consumer.kafka.METADATA_AGE_MS = 300
+from attemptlog.consumer import kafka
+kafka.METADATA_AGE_MS = 300
 from attemptlog.consumer.app import run
 raise SystemExit(run())
 """

@@ -4,7 +4,7 @@ import asyncio
 import json
 import uuid
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import AsyncExitStack, ExitStack
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
@@ -16,6 +16,7 @@ from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from attemptlog import migrations
+from attemptlog.event_store.books import Books
 from attemptlog.event_store.dead_letters import Selection, count_and_list, read_letter
 from attemptlog.event_store.decoding import decode_batch
 from attemptlog.event_store.errors import CannotRun, StoreUnavailable
@@ -112,13 +113,12 @@ def empty(owners_url: str) -> None:
 
 
 async def store_and_find(place: Place, exam: Exam, partition: Partition) -> None:
-    store = Store(place.consumer, TOPIC)
     first = envelope(exam, 1, payload_json=PAYLOAD, client_ts=datetime(2026, 3, 4, 23, 30, tzinfo=UTC))
     again, other = replace(first, id=new_event_id()), replace(first, id=new_event_id(), payload_json=b"{}")
     stranger = envelope(exam, 2, user_id=str(uuid.uuid4()))
-    await store.write(decode_batch(partition.records(first, envelope(exam, 3))))
-    stored = await store.write(decode_batch(partition.records(again, other, stranger, b"\xff\x00\\ no envelope")))
-    await store.close()
+    async with Store(place.consumer, TOPIC) as store:
+        await store.write(decode_batch(partition.records(first, envelope(exam, 3))))
+        stored = await store.write(decode_batch(partition.records(again, other, stranger, b"\xff\x00\\ no envelope")))
     assert (stored.inserted, stored.duplicates) == (0, 1)
     assert dict(stored.dead_letters) == {"seq_conflict": 1, "session_not_owned": 1, "undecodable": 1}
     found = "SELECT payload_json ->> 'text', client_ts FROM public.attempt_events WHERE id = %s"
@@ -129,13 +129,11 @@ async def store_and_find(place: Place, exam: Exam, partition: Partition) -> None
 
 async def replay_what_came_too_early(place: Place, exam: Exam) -> None:
     late, partition = str(uuid.uuid4()), Partition(1)
-    store, replays = Store(place.consumer, TOPIC), Replays(place.consumer)
-    await store.write(decode_batch(partition.records(envelope(exam, 1, session_id=late, payload_json=PAYLOAD))))
-    with psycopg.connect(place.owner) as connection:
-        connection.execute("INSERT INTO public.test_sessions (id, user_id) VALUES (%s, %s)", [late, exam.user])
-    assert await replays.retry(TOPIC, timedelta(hours=1)) == {"inserted": 1}
-    await store.close()
-    await replays.close()
+    async with Store(place.consumer, TOPIC) as store, Replays(place.consumer) as replays:
+        await store.write(decode_batch(partition.records(envelope(exam, 1, session_id=late, payload_json=PAYLOAD))))
+        with psycopg.connect(place.owner) as connection:
+            connection.execute("INSERT INTO public.test_sessions (id, user_id) VALUES (%s, %s)", [late, exam.user])
+        assert await replays.retry(TOPIC, timedelta(hours=1)) == {"inserted": 1}
     outcome = "SELECT outcome, detail FROM public.dead_letter_replay_outcomes ORDER BY replayed_at DESC LIMIT 1"
     assert query(place.owner, outcome) == [("inserted", None)]
     text = "SELECT payload_json ->> 'text' FROM public.attempt_events WHERE session_id = %s"
@@ -161,10 +159,9 @@ def show(place: Place, exam: Exam) -> None:
 
 
 async def test_triggers_and_foreign_keys_that_are_turned_off_are_refused(place: Place) -> None:
-    with having(place.owner, place.roles[0], {"session_replication_role": "replica"}):
-        store = Store(place.consumer, TOPIC)
-        with pytest.raises(CannotRun, match="RESET session_replication_role"):
-            await store.ledger()
+    turned_off = having(place.owner, place.roles[0], {"session_replication_role": "replica"})
+    with turned_off, pytest.raises(CannotRun, match="RESET session_replication_role"):
+        await Books(place.consumer, TOPIC).ledger()
 
 
 @pytest.mark.parametrize("level", ["serializable", "repeatable read"])
@@ -172,30 +169,30 @@ async def test_two_that_store_the_same_wait_for_each_other_under_every_isolation
     place: Place, level: str
 ) -> None:
     with having(place.owner, place.roles[0], {"default_transaction_isolation": level}):
-        exam, stores = insert_exam(place.owner), [Store(place.consumer, TOPIC) for _ in range(4)]
+        exam = insert_exam(place.owner)
         batch = decode_batch(Partition(3).records(*(envelope(exam, seq) for seq in range(500))))
-        outcomes = await asyncio.gather(*(store.write(batch) for store in stores))
-        for store in stores:
-            await store.close()
+        async with AsyncExitStack() as opened:
+            stores = [await opened.enter_async_context(Store(place.consumer, TOPIC)) for _ in range(4)]
+            outcomes = await asyncio.gather(*(store.write(batch) for store in stores))
     assert sorted(outcome.inserted for outcome in outcomes) == [0, 0, 0, 500]
     empty(place.owner)
 
 
 async def test_a_read_only_role_is_waited_for(place: Place) -> None:
     exam = insert_exam(place.owner)
-    with having(place.owner, place.roles[0], {"default_transaction_read_only": "on"}):
-        store = Store(place.consumer, TOPIC)
-        with pytest.raises(StoreUnavailable, match="25006"):
-            await store.write(decode_batch(Partition(7).records(envelope(exam))))
-    stored = await store.write(decode_batch(Partition(7).records(envelope(exam))))
+    async with Store(place.consumer, TOPIC) as store:
+        with having(place.owner, place.roles[0], {"default_transaction_read_only": "on"}):
+            with pytest.raises(StoreUnavailable, match="25006"):
+                await store.write(decode_batch(Partition(7).records(envelope(exam))))
+            assert store.is_failing
+        stored = await store.write(decode_batch(Partition(7).records(envelope(exam))))
     assert stored.inserted == 1
-    await store.close()
 
 
 async def test_a_search_path_without_our_schema_is_named(place: Place) -> None:
     told = r"tables are in the schema public.*search_path is elsewhere"
     with having(place.owner, place.roles[0], {"search_path": "elsewhere"}), pytest.raises(CannotRun, match=told):
-        await Store(place.consumer, TOPIC).ledger()
+        await Books(place.consumer, TOPIC).ledger()
 
 
 ENCODINGS = [("LATIN1", "C"), ("SQL_ASCII", "C"), ("EUC_JP", "C")]
@@ -217,7 +214,7 @@ async def test_a_database_that_is_not_utf8_is_refused_in_a_sentence(other_encodi
     with pytest.raises(migrations.MigrationError, match="ENCODING 'UTF8'"):
         migrations.upgrade(other_encoding)
     with pytest.raises(CannotRun, match="ENCODING 'UTF8'"):
-        await Store(other_encoding, TOPIC).ledger()
+        await Books(other_encoding, TOPIC).ledger()
     with pytest.raises(OperatorError, match="ENCODING 'UTF8'"):
         count_and_list(other_encoding, Selection(), settled=True, limit=10)
 

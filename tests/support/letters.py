@@ -21,9 +21,8 @@ def store_records(database_url: str, records: Sequence[FakeRecord], topic: str =
 
 
 async def _store(database_url: str, records: Sequence[FakeRecord], topic: str) -> None:
-    store = Store(database_url, topic)
-    await store.write(decode_batch(records))
-    await store.close()
+    async with Store(database_url, topic) as store:
+        await store.write(decode_batch(records))
 
 
 def attemptlog(database_url: str, *arguments: object, columns: int = 160) -> Result:

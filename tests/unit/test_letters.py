@@ -2,7 +2,7 @@ import re
 from pathlib import Path
 
 from attemptlog import migrations
-from attemptlog.event_store import sql
+from attemptlog.event_store import replay_sql, sql
 from attemptlog.event_store.dead_letters import READABLE_BYTES, event_in, readable
 from attemptlog.schemas import Envelope, encode, new_event_id
 from attemptlog.schemas.dead_letters import DUPLICATE, STORED, DeadLetterReason
@@ -20,7 +20,7 @@ def test_the_reasons_are_those_that_the_table_takes() -> None:
 def test_the_statements_name_no_other_reasons_and_outcomes() -> None:
     named = set(re.findall(r"THEN '(\w+)'", sql.CLASSIFY_LEFTOVERS))
     assert named - {"unstored"} <= {*DeadLetterReason, DUPLICATE}
-    assert f"NOT IN {STORED}" in sql.LOCK_LETTERS
+    assert f"NOT IN {STORED}" in replay_sql.LOCK_LETTERS
 
 
 def test_what_is_readable_is_shown_as_it_is() -> None:

@@ -1,12 +1,12 @@
 """When dead letters are retried, and that nothing that goes wrong with it ends the consumer."""
 
-import asyncio
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import timedelta
 
 import pytest
 
+from attemptlog.consumer.background import running
 from attemptlog.consumer.metrics import Metrics
 from attemptlog.consumer.retries import LONGEST_PAUSE, Retries, longer
 from attemptlog.event_store.errors import StoreUnavailable
@@ -31,23 +31,19 @@ class FakeReplays:
 
 
 async def test_what_was_retried_is_counted_by_outcome() -> None:
-    replays, metrics, stopping = FakeReplays([Counter(inserted=3, session_not_owned=1)]), Metrics(), asyncio.Event()
+    replays, metrics = FakeReplays([Counter(inserted=3, session_not_owned=1)]), Metrics()
     retries = Retries(replays, "t", metrics, within=timedelta(hours=1), interval=TICK)
-    running = asyncio.create_task(retries.run(stopping))
-    await eventually(lambda: replays.looks > 1)
-    stopping.set()
-    await asyncio.wait_for(running, 1)
+    async with running(retries.run()):
+        await eventually(lambda: replays.looks > 1)
     name = "attemptlog_consumer_dead_letters_retried_total"
     assert metrics.registry.get_sample_value(name, {"outcome": "inserted"}) == 3
     assert metrics.registry.get_sample_value(name, {"outcome": "session_not_owned"}) == 1
 
 
 async def test_it_goes_on_after_whatever_goes_wrong(caplog: pytest.LogCaptureFixture) -> None:
-    replays, stopping = FakeReplays([StoreUnavailable("away"), RuntimeError("a bug")]), asyncio.Event()
-    running = asyncio.create_task(Retries(replays, "t", Metrics(), within=TICK, interval=TICK).run(stopping))
-    await eventually(lambda: replays.looks > 2)
-    stopping.set()
-    await asyncio.wait_for(running, 1)
+    replays = FakeReplays([StoreUnavailable("away"), RuntimeError("a bug")])
+    async with running(Retries(replays, "t", Metrics(), within=TICK, interval=TICK).run()):
+        await eventually(lambda: replays.looks > 2)
     assert [record.message for record in caplog.records if record.levelname == "ERROR"] == [
         "dead letters cannot be retried"
     ]
@@ -55,7 +51,7 @@ async def test_it_goes_on_after_whatever_goes_wrong(caplog: pytest.LogCaptureFix
 
 async def test_no_time_means_never() -> None:
     replays = FakeReplays()
-    await Retries(replays, "t", Metrics(), within=timedelta(0), interval=TICK).run(asyncio.Event())
+    await Retries(replays, "t", Metrics(), within=timedelta(0), interval=TICK).run()
     assert replays.looks == 0
 
 

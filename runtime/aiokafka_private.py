@@ -1,0 +1,34 @@
+"""What aiokafka's clients keep to themselves and we cannot do without: touched here and nowhere else.
+
+tests/unit/test_private_parts.py fails on an aiokafka that has it no longer.
+"""
+
+from functools import partial
+from types import FunctionType, MethodType
+
+import aiokafka.client
+from aiokafka import AIOKafkaConsumer
+from aiokafka.client import AIOKafkaClient, ConnectionGroup
+from aiokafka.protocol.metadata import MetadataRequest
+
+# aiokafka's own, but for the request: it has no argument for what Java's clients call allow.auto.create.topics
+_update_without_creating = FunctionType(
+    AIOKafkaClient._metadata_update.__code__,
+    vars(aiokafka.client) | {"MetadataRequest": partial(MetadataRequest, allow_auto_topic_creation=False)},
+)
+
+
+def client_of(consumer: AIOKafkaConsumer) -> AIOKafkaClient:
+    """Return what a consumer speaks to Kafka by, for requests that it has no method for."""
+    return consumer._client
+
+
+def look_only(client: AIOKafkaClient) -> None:
+    """Keep a client, before it connects, from creating the topics that it asks for."""
+    client._metadata_update = MethodType(_update_without_creating, client)
+
+
+def connection_to(client: AIOKafkaClient, broker: int | None) -> object | None:
+    """Return the connection that records are fetched through from a broker; None while there is none."""
+    connection: object | None = client._conns.get((broker, ConnectionGroup.DEFAULT))
+    return connection
