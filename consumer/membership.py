@@ -11,7 +11,7 @@ from aiokafka.errors import KafkaError
 
 from attemptlog.consumer.heartbeat import FENCED_INSTANCE_ID, StaticHeartbeatRequest
 from attemptlog.event_store.errors import CannotRun
-from attemptlog.runtime.aiokafka_private import client_of
+from attemptlog.runtime.aiokafka_private import ask
 
 FENCE_DEADLINE = 2.0  # seconds
 
@@ -36,7 +36,7 @@ async def raise_if_fenced(consumer: AIOKafkaConsumer, instance_id: str | None) -
     request = StaticHeartbeatRequest(group.group_id, group.generation, member, instance_id)
     try:
         async with asyncio.timeout(FENCE_DEADLINE):
-            answer = await client_of(consumer).send(group.coordinator_id, request)
+            answer = await ask(consumer, group.coordinator_id, request)
     except (KafkaError, TimeoutError, NotImplementedError):  # away, or a Kafka before 2.3
         return
     if answer.error_code == FENCED_INSTANCE_ID and group.member_id == member:  # and not because we joined again

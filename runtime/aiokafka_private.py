@@ -5,11 +5,15 @@ tests/unit/test_private_parts.py fails on an aiokafka that has it no longer.
 
 from functools import partial
 from types import FunctionType, MethodType
+from typing import Any
 
 import aiokafka.client
 from aiokafka import AIOKafkaConsumer
 from aiokafka.client import AIOKafkaClient, ConnectionGroup
+from aiokafka.protocol.api import Request
 from aiokafka.protocol.metadata import MetadataRequest
+
+ASIDE = max(ConnectionGroup) + 1  # aiokafka keeps a connection to a broker for each group that it is asked for
 
 # aiokafka's own, but for the request: it has no argument for what Java's clients call allow.auto.create.topics
 _update_without_creating = FunctionType(
@@ -26,6 +30,14 @@ def client_of(consumer: AIOKafkaConsumer) -> AIOKafkaClient:
 def look_only(client: AIOKafkaClient) -> None:
     """Keep a client, before it connects, from creating the topics that it asks for."""
     client._metadata_update = MethodType(_update_without_creating, client)
+
+
+async def ask(consumer: AIOKafkaConsumer, broker: int, request: Request[Any]) -> Any:
+    """Return a broker's answer to a request that goes over a connection of its own; raises KafkaError.
+
+    Over the one that records are fetched through it would wait for the fetch under way: up to fetch_max_wait_ms.
+    """
+    return await consumer._client.send(broker, request, group=ASIDE)
 
 
 def connection_to(client: AIOKafkaClient, broker: int | None) -> object | None:

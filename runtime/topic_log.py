@@ -14,7 +14,7 @@ from aiokafka.protocol.fetch import FetchRequest
 from aiokafka.protocol.metadata import MetadataRequest
 from aiokafka.record.memory_records import MemoryRecords
 
-from attemptlog.runtime.aiokafka_private import client_of
+from attemptlog.runtime.aiokafka_private import ask, client_of
 from attemptlog.runtime.topic_metadata import NO_UUID, TopicMetadataRequest
 
 BROKER_DEADLINE = 2.0  # seconds for one broker to answer before the next one is asked
@@ -114,9 +114,9 @@ async def _ask_any_broker(consumer: AIOKafkaConsumer, topic: str) -> dict[str, A
 
 async def _metadata(consumer: AIOKafkaConsumer, broker: int, topic: str) -> dict[str, Any]:
     try:
-        answer = await client_of(consumer).send(broker, TopicMetadataRequest(topic))
+        answer = await ask(consumer, broker, TopicMetadataRequest(topic))
     except NotImplementedError:  # a Kafka before 2.8
-        answer = await client_of(consumer).send(broker, MetadataRequest([topic], allow_auto_topic_creation=False))
+        answer = await ask(consumer, broker, MetadataRequest([topic], allow_auto_topic_creation=False))
     return answer.to_object()  # type: ignore[no-any-return]
 
 

@@ -21,7 +21,7 @@ from attemptlog.consumer.faststream_private import LookingBroker
 from attemptlog.consumer.heartbeat import FENCED_INSTANCE_ID
 from attemptlog.consumer.membership import raise_if_ended, raise_if_fenced
 from attemptlog.event_store.errors import CannotRun
-from attemptlog.runtime.aiokafka_private import client_of, connection_to, look_only
+from attemptlog.runtime.aiokafka_private import ASIDE, client_of, connection_to, look_only
 
 ROOT = Path(__file__).parents[2]
 SERVICES = ("runtime", "event_store", "consumer")
@@ -122,7 +122,7 @@ async def test_a_consumer_that_fetches_no_more_is_found(consumer: AIOKafkaConsum
 
 async def test_who_is_fenced_is_found_by_the_answer_to_a_heartbeat(consumer: AIOKafkaConsumer) -> None:
     group, connection = consumer._coordinator, Connection(error_code=FENCED_INSTANCE_ID)
-    client_of(consumer)._conns[1, ConnectionGroup.DEFAULT] = connection
+    client_of(consumer)._conns[1, ASIDE] = connection
     await raise_if_fenced(consumer, "i")  # it is no member yet
     group.member_id, group.generation, group.coordinator_id = "m", 3, 1
     await raise_if_fenced(consumer, None)
