@@ -84,11 +84,13 @@ class PatientBroker(LookingBroker):
         """Return when the consumer has joined its group, or when the process is to end."""
         try:
             await self._ready()
-            self._consuming = asyncio.create_task(self._consume(await self._join()))
+            if (consumer := await self._join()) is not None:
+                self._consuming = asyncio.create_task(self._consume(consumer))
         except Exception as error:  # FastStream would go on serving without consuming
             await self._failed(error)
 
-    async def _join(self) -> AIOKafkaConsumer:
+    async def _join(self) -> AIOKafkaConsumer | None:
+        """Return the consumer once it has joined, None when it was stopped meanwhile."""
         waits = pauses()
         while True:
             try:

@@ -105,6 +105,7 @@ class Loop:
             await cancelled(self._polling)
         if storing := [queue.storing for queue in self._queues if queue.storing is not None]:
             ended, late = await asyncio.wait(storing, timeout=GRACE)
-            await cancelled(*late)
+            for each in late:  # their stores wait for them when they are left
+                each.cancel()
             for each in ended:
                 each.result()

@@ -1,6 +1,7 @@
 """Batches on their way to the stores, each of which has a queue of its own."""
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Iterable, Iterator
 
@@ -16,7 +17,7 @@ class Queue:
 
     def __init__(self, writer: Writer) -> None:
         self._writer = writer
-        self._waiting: deque[Batch] = deque()
+        self._waiting: deque[tuple[Batch, float]] = deque()  # with the time at which it came
         self._batch: Batch | None = None
         self.storing: asyncio.Task[ReadAgain | None] | None = None
 
@@ -29,18 +30,18 @@ class Queue:
 
     def holds(self, partition: int) -> bool:
         """Return whether records of a partition are in hand."""
-        batches = self._waiting if self._batch is None else [self._batch, *self._waiting]
-        return any(partition in batch.next_offsets for batch in batches)
+        batches = [self._batch, *(batch for batch, _ in self._waiting)]
+        return any(batch is not None and partition in batch.next_offsets for batch in batches)
 
     def put(self, batch: Batch) -> None:
         """Have a batch wait for its turn."""
-        self._waiting.append(batch)
+        self._waiting.append((batch, time.monotonic()))
 
     def begin(self, log: Log) -> None:
         """Have the next batch stored, unless one is."""
         if self.storing is None and self._waiting:
-            self._batch = self._waiting.popleft()
-            self.storing = asyncio.create_task(self._writer.write(self._batch, log))
+            self._batch, came = self._waiting.popleft()
+            self.storing = asyncio.create_task(self._writer.write(self._batch, came, log))
 
     def take_in(self) -> ReadAgain | None:
         """Return what became of a batch whose turn is over, None while it is not; raises what its writing raised.
@@ -57,7 +58,8 @@ class Queue:
         """Let go of all that waits; return where it began, by partition."""
         begins: dict[int, int] = {}
         while self._waiting:
-            begins |= self._waiting.pop().first_offsets  # the first one last, so that it wins
+            batch, _ = self._waiting.pop()
+            begins |= batch.first_offsets  # the first one last, so that it wins
         return begins
 
 

@@ -21,7 +21,7 @@ class Reports:
         self._metrics = metrics
 
     def stored(self, batch: Batch, stored: Stored, seconds: float) -> None:
-        """Report a batch that is committed, `seconds` after its turn came."""
+        """Report a batch that is committed, `seconds` after it was read."""
         self._metrics.count_batch(stored, len(batch), seconds, _age_of_oldest(batch))
         logger.info(
             "batch stored",

@@ -61,17 +61,18 @@ class Writer:
         self._reread_from = reread_from
         self._looked_at: frozenset[Hole] = frozenset()
 
-    async def write(self, batch: Batch, log: Log) -> ReadAgain | None:
+    async def write(self, batch: Batch, came: float, log: Log) -> ReadAgain | None:
         """Return None when the batch is stored, or the process is to end; else what to read again instead of it.
 
-        Waits for PostgreSQL and Kafka as long as it takes. What is raised is not to be gone on from.
+        `came` is when the batch was read, by the monotonic clock. Waits for PostgreSQL and Kafka as long as it takes.
+        What is raised is not to be gone on from.
         """
-        started, passed_over = time.monotonic(), frozenset[Hole]()
+        passed_over = frozenset[Hole]()
         for pause in pauses():
             try:
                 match await self._attempt(batch, passed_over, log):
                     case Stored() as stored:
-                        await self._settle(batch, stored, time.monotonic() - started, log)
+                        await self._settle(batch, stored, time.monotonic() - came, log)
                         return None
                     case ReadAgain() as again:
                         await self._announce(again, log)
