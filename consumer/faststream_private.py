@@ -1,6 +1,6 @@
 """What FastStream keeps to itself and we cannot do without: touched here and nowhere else.
 
-tests/unit/test_private_parts.py fails on a FastStream that has it no longer.
+tests/unit/test_private_parts_of_consumer.py fails on a FastStream that has it no longer.
 """
 
 from collections.abc import Callable

@@ -1,7 +1,7 @@
 """Whether the consumer is still a member of its group, which aiokafka does not say by itself.
 
-Its group and its fetcher are private: they are touched here and nowhere else. tests/unit/test_private_parts.py fails on
-an aiokafka that has them no longer.
+Its group and its fetcher are private: they are touched here and nowhere else.
+tests/unit/test_private_parts_of_consumer.py fails on an aiokafka that has them no longer.
 """
 
 import asyncio

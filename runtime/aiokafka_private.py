@@ -1,6 +1,6 @@
 """What aiokafka's clients keep to themselves and we cannot do without: touched here and nowhere else.
 
-tests/unit/test_private_parts.py fails on an aiokafka that has it no longer.
+tests/unit/test_private_parts_of_consumer.py fails on an aiokafka that has it no longer.
 """
 
 from functools import partial
