@@ -12,6 +12,7 @@ from rich.table import Table
 from attemptlog import migrations
 from attemptlog.cli.console import out, print_json, working_on
 from attemptlog.event_store import sql
+from attemptlog.event_store.references import find_references
 from attemptlog.ingest_api import session_reader
 from attemptlog.runtime.errors import OperatorError
 from attemptlog.runtime.roles import role_faults
@@ -78,9 +79,12 @@ async def _database(settings: OperatorSettings) -> str:
         )
     async with open_transaction(settings.database, read_only=True) as connection:
         faults = await role_faults(connection, NEEDED)
+        references = await find_references(connection)
+    if references.fault:
+        faults.append(references.fault)
     if faults:
         raise OperatorError(f"{'; '.join(faults)}.")
-    return f"migrated to {current}, and the services' roles may read and store"
+    return f"migrated to {current}, the services' roles may read and store, and {references.description}"
 
 
 async def _service(name: str, url: str) -> str:

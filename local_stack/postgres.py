@@ -5,6 +5,7 @@ import secrets
 import shutil
 import signal
 import stat
+from collections.abc import Sequence
 from importlib.metadata import distribution
 from pathlib import Path
 from typing import Literal
@@ -36,14 +37,7 @@ SETTINGS = {
 # Survives a killed server, not a machine that loses power.
 NOT_DURABLE = {"fsync": "off", "full_page_writes": "off"}
 
-INITDB_ARGUMENTS = [
-    f"--username={SUPERUSER}",
-    "--auth=scram-sha-256",
-    "--encoding=UTF8",
-    "--locale=C",
-    "--locale-provider=builtin",
-    "--builtin-locale=C.UTF-8",
-]
+INITDB_ARGUMENTS = [f"--username={SUPERUSER}", "--auth=scram-sha-256", "--encoding=UTF8", "--locale=C"]
 
 
 logger = logging.getLogger(__name__)
@@ -53,12 +47,14 @@ class PostgresServer(Server):
     name = "PostgreSQL"
     stop_signal = signal.SIGINT
     death_signal = signal.SIGQUIT
+    installation = INSTALLATION
+    collation: Sequence[str] = ("--locale-provider=builtin", "--builtin-locale=C.UTF-8")  # from version 17 on
 
     def __init__(self, directory: Path, port: int | None, *, durable: bool) -> None:
         super().__init__(directory, port)
         self._data = self.directory / "data"
         self._settings = SETTINGS if durable else SETTINGS | NOT_DURABLE
-        self._initdb_arguments = INITDB_ARGUMENTS if durable else [*INITDB_ARGUMENTS, "--no-sync"]
+        self._initdb_arguments = [*INITDB_ARGUMENTS, *self.collation, *([] if durable else ["--no-sync"])]
 
     @property
     def url(self) -> str:
@@ -81,7 +77,7 @@ class PostgresServer(Server):
 
     def _prepare(self) -> None:
         if user := self._user():
-            _let_in(user, self.directory, INSTALLATION)
+            _let_in(user, self.directory, self.installation)
         if not self._data.exists():
             self._create()
         self._forget_reused_pid()
@@ -95,7 +91,7 @@ class PostgresServer(Server):
         if user := self._user():
             shutil.chown(new, user)
             shutil.chown(password, user)
-        self._run([BINARIES / "initdb", "-D", new, f"--pwfile={password}", *self._initdb_arguments])
+        self._run([self._program("initdb"), "-D", new, f"--pwfile={password}", *self._initdb_arguments])
         os.chown(password, os.geteuid(), os.getegid())
         new.rename(self._data)
 
@@ -107,7 +103,10 @@ class PostgresServer(Server):
 
     def _command(self) -> list[str | Path]:
         settings = self._settings | {"port": str(self.port)}
-        return [BINARIES / "postgres", "-D", self._data, *(f"--{name}={value}" for name, value in settings.items())]
+        return [self._program("postgres"), "-D", self._data, *(f"--{name}={value}" for name, value in settings.items())]
+
+    def _program(self, name: str) -> Path:
+        return self.installation / "bin" / name
 
     def _answers(self) -> bool:
         try:

@@ -4,6 +4,8 @@ Every function takes a libpq connection URL (`postgresql://…`) and raises `Mig
 reached or refuses. An upgrade or downgrade is one transaction: it happens as a whole or not at all. Only where there
 are events already, 0009 ends the transaction to make its indexes while events are stored, and begins another; what is
 interrupted in between goes on where it was when it is run again.
+
+PostgreSQL 16, 17 and 18 are supported; each upgrade or downgrade ends with keys.sql, which is about what differs.
 """
 
 from pathlib import Path

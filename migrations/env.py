@@ -1,6 +1,7 @@
 """Run by Alembic for every command: which database, and one migration at a time."""
 
 import os
+from pathlib import Path
 
 from alembic import context
 
@@ -18,12 +19,21 @@ END
 $$
 """
 
+CHECK_KEYS = Path(__file__).with_name("keys.sql").read_text("utf-8")
+
 
 def migrate() -> None:
     with context.begin_transaction():
         for statement in (*EVERY_TRANSACTION, REFUSE_REPLICATION_ROLE):
             context.execute(statement)
         context.run_migrations()
+        if is_migration():
+            context.execute(CHECK_KEYS)
+
+
+def is_migration() -> bool:
+    """Whether the command takes the database somewhere; `alembic current` runs this file, too, and only looks."""
+    return "destination_rev" in context.get_context().opts
 
 
 def database_url() -> str:

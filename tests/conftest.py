@@ -12,6 +12,7 @@ from testcontainers.community.postgres import PostgresContainer
 
 from attemptlog.local_stack import LocalStack
 from attemptlog.migrations import upgrade
+from tests.support.oldest_postgres import OLDEST, OldestPostgres
 from tests.support.services import create_topic, docker_answers, temporary_database, with_database
 
 # For all property tests: a machine that is busy is no fault of theirs.
@@ -55,8 +56,13 @@ def kafka_bootstrap(request: pytest.FixtureRequest, has_docker: bool) -> Iterato
 
 @pytest.fixture(scope="session")
 def postgres_url(request: pytest.FixtureRequest, has_docker: bool) -> Iterator[str]:
-    """A superuser's URL of the PostgreSQL that the tests share; must not be stopped by a test."""
-    if given := os.environ.get("ATTEMPTLOG_DATABASE_URL"):
+    """A superuser's URL of the PostgreSQL that the tests share; must not be stopped by a test.
+
+    The tests that are marked `on_every_postgres` have another one besides.
+    """
+    if getattr(request, "param", None) == OLDEST:
+        yield request.getfixturevalue("oldest_postgres_url")
+    elif given := os.environ.get("ATTEMPTLOG_DATABASE_URL"):
         yield given
     elif has_docker:
         with PostgresContainer("postgres:18", driver=None).with_command("-c track_commit_timestamp=on") as postgres:
@@ -65,6 +71,15 @@ def postgres_url(request: pytest.FixtureRequest, has_docker: bool) -> Iterator[s
         stack: LocalStack = request.getfixturevalue("shared_stack")
         stack.postgres.start()
         yield stack.postgres.url
+
+
+@pytest.fixture(scope="session")
+def oldest_postgres_url(stack_directory: Path) -> Iterator[str]:
+    """A superuser's URL of the oldest PostgreSQL that is supported; must not be stopped by a test."""
+    server = OldestPostgres(stack_directory / "oldest-postgres", None, durable=False)
+    server.start()
+    yield server.url
+    server.stop()
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""The foreign keys of attempt_events are checked once per statement, where PostgreSQL knows NOT ENFORCED (18)."""
+"""What makes it possible to check the foreign keys of attempt_events once per statement; ../keys.sql puts it to use."""
 
 from pathlib import Path
 

@@ -1,7 +1,9 @@
 from collections.abc import Iterator
 
+import psycopg
 import pytest
 
+from attemptlog.event_store.references import FIRST_WITH_NOT_ENFORCED
 from attemptlog.local_stack import LocalStack
 from attemptlog.migrations import upgrade
 from examples.exam_platform.sessions.prepare import prepare
@@ -31,3 +33,11 @@ def owner_url(postgres_url: str, template_database: str) -> Iterator[str]:
 def platform_url(owner_url: str) -> str:
     """The database's URL for a login that has nothing but the rights of the role exam_platform."""
     return login(owner_url, "exam_platform", "a-password")
+
+
+@pytest.fixture
+def not_enforced(postgres_url: str) -> None:
+    """Skips on a given server from before 18, which does not know NOT ENFORCED."""
+    with psycopg.connect(postgres_url) as connection:
+        if connection.info.server_version < FIRST_WITH_NOT_ENFORCED:
+            pytest.skip("foreign keys are checked row by row here")

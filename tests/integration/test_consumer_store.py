@@ -36,7 +36,10 @@ from tests.support.consumer import (
 )
 from tests.support.eventually import eventually
 from tests.support.http import Exam, insert_exam
+from tests.support.oldest_postgres import on_every_postgres
 from tests.unit.test_numbers import KEPT
+
+pytestmark = on_every_postgres
 
 TOPIC = "attempt-events.v1"
 NOBODY = str(uuid.uuid4())

@@ -13,6 +13,7 @@ from psycopg import IsolationLevel
 from tests.support.consumer import query
 from tests.support.eventually import eventually
 from tests.support.http import Exam, insert_exam
+from tests.support.oldest_postgres import on_every_postgres
 
 LEVELS = [IsolationLevel.READ_COMMITTED, IsolationLevel.REPEATABLE_READ, IsolationLevel.SERIALIZABLE]
 level = pytest.mark.parametrize("level", LEVELS, ids=lambda it: it.name.lower())
@@ -90,6 +91,7 @@ def test_an_event_of_something_unknown_is_refused(
             store(connection, exam)
 
 
+@on_every_postgres
 @level
 @parent
 def test_what_an_event_refers_to_cannot_be_deleted_nor_get_another_key(
@@ -166,6 +168,7 @@ def test_a_second_event_needs_what_the_first_needed(
     assert query(database_url, ORPHANS) == [0]
 
 
+@on_every_postgres
 @level
 def test_no_event_is_left_without_its_parents_when_many_insert_and_delete(
     database_url: str, level: IsolationLevel
@@ -210,6 +213,7 @@ def test_even_an_owner_takes_no_entry_away_while_it_is_no_purge(database_url: st
             connection.rollback()
 
 
+@pytest.mark.usefixtures("not_enforced")
 @level
 @pytest.mark.parametrize("entries", TAKE_AWAY)
 async def test_a_purge_waits_for_whoever_is_storing(
@@ -225,6 +229,7 @@ async def test_a_purge_waits_for_whoever_is_storing(
             purged.result()
 
 
+@pytest.mark.usefixtures("not_enforced")
 @level
 async def test_whoever_stores_waits_for_a_purge_and_enters_again(
     database_url: str, exam: Exam, level: IsolationLevel
