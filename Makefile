@@ -69,23 +69,27 @@ types: $(READY) $(CLIENT) ## mypy --strict and tsc --strict
 
 .PHONY: lock
 lock: $(READY) $(NODE) ## resolve the requirements.lock files and package-lock.json again from pyproject.toml and package.json
-	$(UV) pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes \
+	$(UV) pip compile pyproject.toml --all-extras --group dev --universal --python-version 3.11 --generate-hashes \
 		--no-header -q -o requirements.lock
 	$(UV) pip compile --group bench --universal --python-version 3.11 --generate-hashes \
 		--no-header -q -o benchmarks/requirements.lock
 	$(WITH_NODE) npm install --package-lock-only
 
+.PHONY: image
+image: ## the container image, without Docker: with buildah and debootstrap
+	@deploy/build_image.sh
+
 .PHONY: clean
 clean: ## remove the virtual environment, caches and the data of `make run`
 	@if [ -x $(BIN)/attemptlog ]; then $(BIN)/attemptlog down; fi
-	rm -rf .venv .attemptlog .mypy_cache .ruff_cache .pytest_cache .hypothesis node_modules client/dist $(dir $(PLAYER))
+	rm -rf .venv .attemptlog .image .mypy_cache .ruff_cache .pytest_cache .hypothesis node_modules client/dist $(dir $(PLAYER))
 
 .PHONY: help
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 10
 
 # The stamp is newer than the lock and the project's settings, or everything is brought up to date again.
-$(READY): requirements.lock pyproject.toml | $(UV)
+$(READY): requirements.lock pyproject.toml client/package.json | $(UV)
 	@$(UV) pip sync -q --require-hashes requirements.lock
 	@$(UV) pip install -q --no-deps --editable .
 	@touch $@

@@ -2,14 +2,17 @@
 
 import logging
 from importlib import import_module
-from typing import Any
+from importlib.metadata import version
+from typing import Annotated, Any
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
 from attemptlog.cli.console import print_error
+from attemptlog.cli.extras import extra_of
 from attemptlog.cli.interrupts import raise_interrupts
+from attemptlog.runtime.extras import MissingExtra, require
 from attemptlog.runtime.sentences import sentence
 
 EXAMPLES = {
@@ -43,6 +46,11 @@ class Commands(TyperGroup):
         """Return a subcommand, None when there is none of that name."""
         if cmd_name not in EXAMPLES:
             return None
+        extra = extra_of(cmd_name)
+        try:
+            require(extra, f"`attemptlog {cmd_name}`")
+        except MissingExtra as error:
+            return _refusing(cmd_name, error, description=f"Needs the extra {extra}, which is not installed.")
         # only now, because all of them together take seconds to import
         name, epilog = cmd_name.replace("-", "_"), f"Example: {EXAMPLES[cmd_name]}"
         found = getattr(import_module(f"attemptlog.cli.{name}"), name)
@@ -72,11 +80,34 @@ class Commands(TyperGroup):
             raise typer.Exit(1) from error
 
 
+def _refusing(name: str, error: MissingExtra, description: str) -> Any:
+    def refuse() -> None:
+        raise error
+
+    return TyperCommand(
+        name,
+        callback=refuse,
+        help=description,
+        add_help_option=False,
+        context_settings={"ignore_unknown_options": True, "allow_extra_args": True},
+    )
+
+
+def _print_version(is_wanted: bool) -> None:
+    if is_wanted:
+        print(f"attemptlog {version('attemptlog')}")
+        raise typer.Exit
+
+
 app = typer.Typer(cls=Commands, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 
 
 @app.callback()
-def attemptlog() -> None:
+def attemptlog(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
     """Test-session telemetry you can account for."""
 
 

@@ -13,15 +13,15 @@ from attemptlog import migrations
 from attemptlog.cli.console import out, print_json, working_on
 from attemptlog.event_store import sql
 from attemptlog.event_store.references import find_references
-from attemptlog.ingest_api import session_reader
 from attemptlog.runtime.errors import OperatorError
+from attemptlog.runtime.grants import GATEWAY_GRANTS
 from attemptlog.runtime.roles import role_faults
 from attemptlog.runtime.sentences import sentence
 from attemptlog.runtime.settings import OperatorSettings
 from attemptlog.runtime.topics import check_topic
 from attemptlog.runtime.transactions import open_transaction
 
-NEEDED = {"attemptlog_gateway": session_reader.GRANTS, "attemptlog_consumer": sql.GRANTS}
+NEEDED = {"attemptlog_gateway": GATEWAY_GRANTS, "attemptlog_consumer": sql.GRANTS}
 HEALTH_TIMEOUT = 5.0  # seconds
 
 

@@ -9,7 +9,7 @@ from psycopg import AsyncConnection, Error, IsolationLevel
 from psycopg.rows import TupleRow
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
-from attemptlog.runtime.grants import examine
+from attemptlog.runtime.grants import GATEWAY_GRANTS, examine
 from attemptlog.runtime.postgres import conninfo
 
 CONNECT_TIMEOUT = timedelta(seconds=2)
@@ -17,7 +17,6 @@ QUERY_TIMEOUT = timedelta(seconds=5)  # a server that hangs is given up, and ask
 CONNECTION_LIFETIME = timedelta(minutes=10)  # then what the role may see is looked at again, and a new server found
 
 LIMITS = {"statement_timeout": str(int(QUERY_TIMEOUT.total_seconds() * 1000))}
-GRANTS = {"test_sessions": "SELECT", "exam_questions": "SELECT"}  # what the gateway's role has, and needs
 
 FIND_SESSIONS = """
     SELECT s.id::text, s.user_id::text, s.exam_id::text,
@@ -80,7 +79,7 @@ class SessionReader:
 
     async def _read(self, connection: AsyncConnection, asked: dict[str, list[str]]) -> list[TupleRow]:
         if connection is not self._examined:
-            _, pin = await examine(connection, GRANTS, LIMITS)  # what is lacking, the look-up itself will say
+            _, pin = await examine(connection, GATEWAY_GRANTS, LIMITS)  # what is lacking, the look-up itself will say
             self._pin, self._examined = pin.as_bytes(connection), connection
         # in a pipeline, all of it is one wait for the server
         async with connection.pipeline(), connection.transaction():

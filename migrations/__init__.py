@@ -10,6 +10,10 @@ PostgreSQL 16, 17 and 18 are supported; each upgrade or downgrade ends with keys
 
 from pathlib import Path
 
+from attemptlog.runtime.extras import require
+
+require("cli", __name__)
+
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext

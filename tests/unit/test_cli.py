@@ -2,17 +2,22 @@ import importlib
 from datetime import UTC, datetime
 from pathlib import Path
 
+import httpx
 import jwt
 import orjson
 import psycopg
 import pytest
+from aiokafka.errors import KafkaConnectionError
 from typer.testing import CliRunner
 
 from attemptlog.cli.app import EXAMPLES, app
+from attemptlog.local_stack import LocalStackError
+from attemptlog.migrations import MigrationError
 from attemptlog.runtime.errors import OperatorError
 from attemptlog.runtime.layout import wanted_layout
-from attemptlog.runtime.sentences import PLAIN_ERRORS, sentence
+from attemptlog.runtime.sentences import SENTENCES, sentence
 from attemptlog.simulation.tokens import TokenMint
+from tests.support.documents import ROOT
 
 SECRET = "a secret of the tests, 32 bytes or more"
 
@@ -122,11 +127,30 @@ def test_the_addresses_that_up_leaves_are_the_defaults(tmp_path: Path) -> None:
     assert "127.0.0.1:1" in runner.invoke(app, ["topics"]).output
 
 
-def test_plain_errors_are_classes_that_exist() -> None:
-    for name in PLAIN_ERRORS:
-        module, _, class_name = name.rpartition(".")
-        error = getattr(importlib.import_module(module), class_name)("what to do")
-        assert sentence(error) == "what to do"
+@pytest.mark.parametrize("name", SENTENCES)
+def test_an_error_is_told_under_a_name_that_it_has(name: str) -> None:
+    module, _, class_name = name.rpartition(".")
+    error = getattr(importlib.import_module(module), class_name)
+    assert f"{error.__module__}.{error.__qualname__}" == name
+
+
+@pytest.mark.parametrize("kind", [OperatorError, LocalStackError, MigrationError])
+def test_what_is_written_for_the_operator_is_told_as_it_is(kind: type[Exception]) -> None:
+    assert sentence(kind("what to do")) == "what to do"
+
+
+def test_errors_of_what_a_command_talks_to_are_told() -> None:
+    assert sentence(httpx.ConnectError("refused")) == "The gateway cannot be reached: refused."
+    assert sentence(httpx.InvalidURL("no host")) == "The gateway cannot be reached: no host."
+    assert "ATTEMPTLOG_KAFKA_BOOTSTRAP_SERVERS" in str(sentence(KafkaConnectionError("refused")))
+    assert sentence(FileNotFoundError(2, "No such file", "log.csv")) == "log.csv: No such file."
+
+
+def test_the_version_is_that_of_the_package_for_pages() -> None:
+    result = runner.invoke(app, ["--version"])
+
+    package = orjson.loads((ROOT / "client/package.json").read_bytes())
+    assert (result.exit_code, result.output) == (0, f"attemptlog {package['version']}\n")
 
 
 def test_an_error_out_of_a_group_of_tasks_is_told_as_it_is() -> None:

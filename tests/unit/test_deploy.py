@@ -3,6 +3,7 @@
 import ast
 import re
 import shlex
+import subprocess
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import yaml
 from pydantic_settings import BaseSettings
 
 from attemptlog.cli.app import app
+from attemptlog.cli.extras import extra_of
 from attemptlog.consumer.settings import ConsumerSettings
 from attemptlog.ingest_api.settings import IngestSettings
 from attemptlog.local_stack.kafka_jars import KAFKA_VERSION
@@ -24,9 +26,9 @@ DEPLOY = ROOT / "deploy"
 COMPOSE: dict[str, Any] = yaml.safe_load((DEPLOY / "compose.yaml").read_text())
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 OURS = {name: service for name, service in SERVICES.items() if service["image"] == "attemptlog"}
-DOCKERFILE = [
-    shlex.split(line) for line in (DEPLOY / "Dockerfile").read_text().splitlines() if not line.startswith("#")
-]
+DOCKERFILE_LINES = (DEPLOY / "Dockerfile").read_text().replace("\\\n", " ").splitlines()
+DOCKERFILE = [shlex.split(line) for line in DOCKERFILE_LINES if not line.startswith("#")]
+IMAGE_SCRIPT = DEPLOY / "build_image.sh"
 
 COMMANDS: Any = typer.main.get_command(app)
 SETTINGS: dict[str, type[BaseSettings]] = {"ingest": IngestSettings, "consume": ConsumerSettings}
@@ -122,15 +124,48 @@ def test_the_images_are_the_versions_that_the_tests_run_on() -> None:
     assert SERVICES["postgres"]["image"] == f"postgres:{postgres[1]}"
 
 
-def test_the_image_holds_every_package_and_nothing_else_of_the_repository() -> None:
+def test_the_image_is_built_from_the_packages_sources_and_nothing_else_of_the_repository() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     linked = {entry.readlink().name for entry in (ROOT / "attemptlog").iterdir() if entry.is_symlink()}
-    needed = linked | {"attemptlog", "pyproject.toml", "requirements.lock", project["project"]["readme"]}
-    copied = {source for words in instructions("COPY") if "--from=build" not in words for source in words[:-1]}
-    ignored = (DEPLOY / "Dockerfile.dockerignore").read_text().split()
-    assert copied == needed
-    assert {word[1:] for word in ignored if word.startswith("!")} == needed
-    assert all((ROOT / source).exists() for source in copied)
+    of_the_build = {project["project"]["readme"], project["tool"]["hatch"]["version"]["path"]}
+    ignored = (DEPLOY / "Dockerfile.dockerignore").read_text().splitlines()
+    assert ignored[1] == "*"
+    let_in = {line[1:] for line in ignored if line.startswith("!")}
+    assert let_in == linked | of_the_build | {"attemptlog", "pyproject.toml", "requirements.lock"}
+    assert all((ROOT / source).exists() for source in let_in)
+
+
+def test_the_image_has_what_its_commands_need_and_no_local_servers() -> None:
+    installed = {words[n + 1] for words in instructions("RUN") for n, word in enumerate(words) if word == "--extra"}
+    assert installed == {"gateway", "consumer", "cli"}
+    assert {extra_of(service["command"][0]) for service in OURS.values()} == installed
+
+
+def test_the_image_without_docker_is_built_on_another_base() -> None:
+    assert instructions("ARG") == [["BASE=python:3.11-slim"]]
+    assert [words[0] for words in instructions("FROM")] == ["${BASE}", "${BASE}"]
+    assert '--build-arg BASE="localhost/$BASE"' in IMAGE_SCRIPT.read_text()
+
+
+@pytest.mark.parametrize(
+    ("there", "said"),
+    [
+        ({}, "buildah is missing: "),
+        ({"buildah": ""}, "debootstrap is missing: "),
+        ({"buildah": "", "debootstrap": "", "id": "echo 1000"}, "Only root can build the image without Docker, "),
+    ],
+)
+def test_the_image_without_docker_says_what_is_missing(there: dict[str, str], said: str, tmp_path: Path) -> None:
+    for name, program in there.items():
+        (tmp_path / name).write_text(f"#!/bin/sh\n{program}\n")
+        (tmp_path / name).chmod(0o755)
+
+    ended = subprocess.run(
+        [IMAGE_SCRIPT], env={"PATH": str(tmp_path)}, capture_output=True, text=True, timeout=10, check=False
+    )
+
+    assert (ended.returncode, ended.stderr.count("\n")) == (1, 1)
+    assert ended.stderr.startswith(said)
 
 
 def test_the_image_is_built_with_the_tool_that_made_the_lock() -> None:

