@@ -20,6 +20,13 @@ settings.register_profile("attemptlog", deadline=None, suppress_health_check=lis
 settings.load_profile("attemptlog")
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print what tests have measured."""
+    for report in terminalreporter.getreports("passed"):
+        for name, value in report.user_properties:
+            terminalreporter.write_line(f"{name}: {value}")
+
+
 @pytest.fixture(scope="session")
 def stack_directory() -> Iterator[Path]:
     """Outside of pytest's own directories, which are closed to the user that PostgreSQL runs as when we are root."""
