@@ -9,7 +9,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaConnectionError, TopicAuthorizationFailedError, UnknownTopicOrPartitionError
 
 from attemptlog.publisher.limits import Limits
-from attemptlog.runtime.aiokafka_private import look_only
+from attemptlog.runtime.aiokafka_private import abandon, look_only
 from attemptlog.runtime.kafka import KafkaSecurity, why_refused
 from attemptlog.runtime.metadata import max_message_bytes, partitions_of
 
@@ -74,5 +74,4 @@ async def stop(producer: AIOKafkaProducer) -> None:
     except TimeoutError:  # stop() flushes first, and an idempotent producer tries for ever
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(ABANDON_DEADLINE.total_seconds()):
-                await producer.client.close()
-                await producer._sender.close()
+                await abandon(producer)

@@ -8,7 +8,7 @@ from types import FunctionType, MethodType
 from typing import Any
 
 import aiokafka.client
-from aiokafka import AIOKafkaConsumer
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.client import AIOKafkaClient, ConnectionGroup
 from aiokafka.protocol.api import Request
 from aiokafka.protocol.metadata import MetadataRequest
@@ -44,3 +44,9 @@ def connection_to(client: AIOKafkaClient, broker: int | None) -> object | None:
     """Return the connection that records are fetched through from a broker; None while there is none."""
     connection: object | None = client._conns.get((broker, ConnectionGroup.DEFAULT))
     return connection
+
+
+async def abandon(producer: AIOKafkaProducer) -> None:
+    """Close a producer's connections and cancel what waits to be sent; its own `stop` would flush first."""
+    await producer.client.close()
+    await producer._sender.close()

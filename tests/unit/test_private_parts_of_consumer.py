@@ -2,6 +2,7 @@
 
 import ast
 import asyncio
+import contextlib
 import inspect
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
@@ -10,7 +11,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from aiokafka import AIOKafkaConsumer
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.client import AIOKafkaClient, ConnectionGroup
 from aiokafka.consumer.fetcher import Fetcher
 from aiokafka.consumer.group_coordinator import GroupCoordinator
@@ -21,12 +22,12 @@ from attemptlog.consumer.faststream_private import LookingBroker
 from attemptlog.consumer.heartbeat import FENCED_INSTANCE_ID
 from attemptlog.consumer.membership import raise_if_ended, raise_if_fenced
 from attemptlog.event_store.errors import CannotRun
-from attemptlog.runtime.aiokafka_private import ASIDE, client_of, connection_to, look_only
+from attemptlog.runtime.aiokafka_private import ASIDE, abandon, client_of, connection_to, look_only
 
 ROOT = Path(__file__).parents[2]
-SERVICES = ("runtime", "event_store", "consumer")
+ROOMS = ("runtime", "publisher", "event_store", "consumer", "simulation", "local_pipeline", "cli")
 MAY_TOUCH = {
-    "runtime/aiokafka_private.py": {"_client", "_conns", "_metadata_update"},
+    "runtime/aiokafka_private.py": {"_client", "_conns", "_metadata_update", "_sender"},
     "consumer/membership.py": {"_coordinator", "_fetcher"},
     "consumer/faststream_private.py": {"_connect"},
 }
@@ -42,14 +43,14 @@ def touched(file: Path) -> Iterator[str]:
             yield node.attr
 
 
-@pytest.mark.parametrize("service", SERVICES)
-def test_private_parts_are_touched_in_one_file_each(service: str) -> None:
+@pytest.mark.parametrize("room", ROOMS)
+def test_private_parts_are_touched_in_one_file_each(room: str) -> None:
     found = {
-        f"{service}/{file.name}": names
-        for file in (ROOT / service).rglob("*.py")
+        f"{room}/{file.name}": names
+        for file in (ROOT / room).rglob("*.py")
         if (names := set(touched(file)) - NOT_PRIVATE)
     }
-    assert found == {file: names for file, names in MAY_TOUCH.items() if file.startswith(f"{service}/")}
+    assert found == {file: names for file, names in MAY_TOUCH.items() if file.startswith(f"{room}/")}
 
 
 @dataclass
@@ -152,3 +153,23 @@ async def test_a_subscriber_of_faststream_builds_consumers_that_only_look() -> N
     assert asks_for(client) == b"\x00"
     await consumer.stop()
     await broker.stop()
+
+
+async def test_a_producer_is_abandoned_with_what_waits_in_it() -> None:
+    begun, ended = asyncio.Event(), asyncio.Event()
+
+    async def send_for_ever() -> None:
+        begun.set()
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.Event().wait()
+        ended.set()
+
+    producer = AIOKafkaProducer(bootstrap_servers="127.0.0.1:1")
+    producer._sender._sender_routine = send_for_ever
+    await producer._sender.start()
+    await begun.wait()
+
+    await abandon(producer)
+
+    assert ended.is_set()
+    producer._closed = True  # as its own stop, which was not waited for, does at its beginning
