@@ -25,12 +25,9 @@ from attemptlog.event_store.dead_letters import (
     count_and_list,
     read_letter,
     readable,
-    select_open,
     visible,
 )
-from attemptlog.event_store.errors import StoreError
-from attemptlog.event_store.replays import BATCH_LETTERS, Replays
-from attemptlog.runtime.errors import OperatorError
+from attemptlog.event_store.replays import replay_selected
 from attemptlog.runtime.settings import OperatorSettings
 from attemptlog.schemas.dead_letters import STORED, DeadLetterReason
 
@@ -111,35 +108,11 @@ def replay(
     """
     selection = Selection(ids, reason, session, user, since, until)
     name = (by or os_user()) if apply else None
-    outcomes = asyncio.run(_replay(OperatorSettings().database, selection, name))
+    outcomes = asyncio.run(replay_selected(OperatorSettings().database, selection, name, _progress))
     if as_json:
         print_json({"applied": apply, "letters": outcomes.total(), "outcomes": outcomes})
     else:
         _print_outcomes(outcomes, applied=apply)
-
-
-async def _replay(database_url: str, selection: Selection, by: str | None) -> Counter[str]:
-    """Replay for `by`, or try it out when nobody is named; return how many letters by outcome."""
-    letters = select_open(database_url, selection)
-    total = sum(map(len, letters.values()))
-    outcomes = Counter[str]()
-    try:
-        async with Replays(database_url) as replays:
-            number = await replays.begin(by, selection.as_data()) if by and total else None
-            with _progress(total) as advance:
-                for topic, batch in _batches(letters):
-                    attempt = replays.try_out(topic, batch) if number is None else replays.replay(number, topic, batch)
-                    outcomes += await attempt
-                    advance(len(batch))
-    except StoreError as error:
-        raise OperatorError(f"The replay stopped after {outcomes.total()} of {total} letters: {error}.") from error
-    return outcomes
-
-
-def _batches(letters: dict[str, list[int]]) -> Iterator[tuple[str, list[int]]]:
-    for topic, ids in letters.items():
-        for start in range(0, len(ids), BATCH_LETTERS):
-            yield topic, ids[start : start + BATCH_LETTERS]
 
 
 @contextmanager

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from attemptlog.event_store.store import Stored
+from attemptlog.schemas.dead_letters import DUPLICATE, INSERTED
 
 BATCH_BUCKETS = (1, 10, 50, 100, 250, 500, 1_000, 2_000, 3_000, 5_000, 10_000)  # records
 SECONDS_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
@@ -83,8 +84,8 @@ class Metrics:
     def count_batch(self, stored: Stored, records: int, seconds: float, age_of_oldest: float | None) -> None:
         """Count a batch that is committed."""
         for outcome, count in (
-            ("inserted", stored.inserted),
-            ("duplicate", stored.duplicates),
+            (INSERTED, stored.inserted),
+            (DUPLICATE, stored.duplicates),
             ("dead_letter", stored.dead_letters.total()),
             ("skipped", stored.skipped),
         ):

@@ -10,6 +10,7 @@ from attemptlog.event_store.columns import Columns, Line, columns_of, line_of
 from attemptlog.event_store.errors import Hole
 from attemptlog.runtime.topic_log import Mark, digest_of
 from attemptlog.schemas import Undecodable
+from attemptlog.schemas.dead_letters import DeadLetterReason
 
 MAX_DETAIL = 300  # characters
 BY_PARTITION = attrgetter("partition")
@@ -40,7 +41,7 @@ class EventRow(NamedTuple):
 
 
 class DeadLetter(NamedTuple):
-    """A record that is kept aside; `reason` is one of DESIGN's, `detail` holds no payload."""
+    """A record that is kept aside; `reason` is a DeadLetterReason's value, `detail` holds no payload."""
 
     record: KafkaRecord
     reason: str
@@ -111,7 +112,7 @@ def decode_batch(records: Iterable[KafkaRecord]) -> Batch:
             try:
                 rows.append(EventRow(record, line_of(record.value)))
             except Undecodable as error:
-                undecodable.append(DeadLetter(record, "undecodable", printable(str(error))))
+                undecodable.append(DeadLetter(record, DeadLetterReason.UNDECODABLE.value, printable(str(error))))
     return Batch(rows, undecodable, first_offsets, next_offsets, marks)
 
 

@@ -1,7 +1,8 @@
 """Dead letters once more through the checks of every record: the same decoding, the same statements."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from datetime import timedelta
 from typing import Any, NamedTuple
 
@@ -10,13 +11,20 @@ from psycopg.types.json import Jsonb
 from attemptlog.event_store import replay_sql
 from attemptlog.event_store.books import Connection
 from attemptlog.event_store.database import Connected
+from attemptlog.event_store.dead_letters import Selection, select_open
 from attemptlog.event_store.decoding import decode_batch
+from attemptlog.event_store.errors import StoreError
 from attemptlog.event_store.rows import Outcome, store_rows
+from attemptlog.runtime.errors import OperatorError
+from attemptlog.schemas.dead_letters import DUPLICATE, INSERTED, DeadLetterReason
 
 BATCH_LETTERS = 500  # in one transaction: what it inserts keeps whoever stores the same events waiting
 MAX_RETRIED_BYTES = 16 * 1024  # an envelope with the largest payload has less than half of that
 
 CONSUMER = "attemptlog-consumer"
+
+
+Progress = Callable[[int], AbstractContextManager[Callable[[int], None]]]  # of a total; is told how many are done
 
 
 class ReplayedLetter(NamedTuple):
@@ -70,8 +78,35 @@ class Replays(Connected):
             letters = await _fetch(connection, replay_sql.LOCK_LETTERS_OF_LATE_SESSIONS, which)
             if not letters:
                 return Counter()
-            number = await _begin(connection, CONSUMER, {"reason": "unknown_session", "topic": topic})
+            number = await _begin(connection, CONSUMER, {"reason": DeadLetterReason.UNKNOWN_SESSION, "topic": topic})
             return await _mark(connection, number, await _store(connection, letters))
+
+
+async def replay_selected(database_url: str, selection: Selection, by: str | None, progress: Progress) -> Counter[str]:
+    """Replay the dead letters that fit for `by`, or try it out when nobody is named; return how many by outcome.
+
+    Raises OperatorError when it stops half way; what was replayed until then stays so.
+    """
+    letters = select_open(database_url, selection)
+    total = sum(map(len, letters.values()))
+    outcomes = Counter[str]()
+    try:
+        async with Replays(database_url) as replays:
+            number = await replays.begin(by, selection.as_data()) if by and total else None
+            with progress(total) as advance:
+                for topic, batch in _batches(letters):
+                    attempt = replays.try_out(topic, batch) if number is None else replays.replay(number, topic, batch)
+                    outcomes += await attempt
+                    advance(len(batch))
+    except StoreError as error:
+        raise OperatorError(f"The replay stopped after {outcomes.total()} of {total} letters: {error}.") from error
+    return outcomes
+
+
+def _batches(letters: Mapping[str, list[int]]) -> Iterator[tuple[str, list[int]]]:
+    for topic, ids in letters.items():
+        for start in range(0, len(ids), BATCH_LETTERS):
+            yield topic, ids[start : start + BATCH_LETTERS]
 
 
 async def _begin(connection: Connection, by: str, selection: Mapping[str, Any]) -> int:
@@ -98,9 +133,9 @@ async def _store(connection: Connection, letters: Sequence[ReplayedLetter]) -> l
 
 def _verdicts(letters: Sequence[ReplayedLetter], outcome: Outcome) -> list[Verdict]:
     found: dict[int, tuple[str, str | None]] = {}  # by the letter itself: two logs may have records at the same place
-    found |= {id(row.record): ("duplicate", None) for row in outcome.duplicates}
+    found |= {id(row.record): (DUPLICATE, None) for row in outcome.duplicates}
     found |= {id(refused.record): (refused.reason, refused.detail) for refused in outcome.refused}
-    return [Verdict(letter.id, *found.get(id(letter), ("inserted", None))) for letter in letters]
+    return [Verdict(letter.id, *found.get(id(letter), (INSERTED, None))) for letter in letters]
 
 
 async def _mark(connection: Connection, number: int, verdicts: Sequence[Verdict]) -> Counter[str]:

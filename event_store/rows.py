@@ -10,6 +10,7 @@ from attemptlog.event_store.books import Connection
 from attemptlog.event_store.columns import ID_LENGTH
 from attemptlog.event_store.database import describe, is_refusal
 from attemptlog.event_store.decoding import DeadLetter, EventRow, printable
+from attemptlog.schemas.dead_letters import DUPLICATE, DeadLetterReason
 
 # A row can be neither stored nor refused when its session appears between two statements; then the next pass stores it.
 PASSES_WITHOUT_PROGRESS = 3
@@ -34,7 +35,9 @@ async def store_rows(connection: Connection, rows: Sequence[EventRow]) -> Outcom
         idle = idle + 1 if len(unstored) == len(rows) else 0
         if rows := unstored:
             await connection.execute(sql.EMPTY_STAGING)
-    outcome.refused += [DeadLetter(row.record, "rejected_by_database", NOT_KEPT, row.columns) for row in rows]
+    outcome.refused += [
+        DeadLetter(row.record, DeadLetterReason.REJECTED_BY_DATABASE.value, NOT_KEPT, row.columns) for row in rows
+    ]
     return outcome
 
 
@@ -62,7 +65,9 @@ async def _store_or_halve(connection: Connection, rows: Sequence[EventRow], outc
         if len(rows) == 1:
             row = rows[0]
             detail = printable(describe(error))
-            outcome.refused.append(DeadLetter(row.record, "rejected_by_database", detail, row.columns))
+            outcome.refused.append(
+                DeadLetter(row.record, DeadLetterReason.REJECTED_BY_DATABASE.value, detail, row.columns)
+            )
             return []
     middle = len(rows) // 2
     unstored = await _store_or_halve(connection, rows[:middle], outcome)
@@ -92,7 +97,7 @@ async def _insert_staged(connection: Connection, rows: Sequence[EventRow], outco
     unstored = []
     for place, reason, stored_id in await (await connection.execute(sql.CLASSIFY_LEFTOVERS)).fetchall():
         row = rows[place]
-        if reason == "duplicate":
+        if reason == DUPLICATE:
             outcome.duplicates.append(row)
         elif reason == "unstored":
             unstored.append(row)
@@ -102,8 +107,8 @@ async def _insert_staged(connection: Connection, rows: Sequence[EventRow], outco
 
 
 def _detail(reason: str, row: EventRow, stored_id: str | None) -> str | None:
-    if reason == "seq_conflict":
+    if reason == DeadLetterReason.SEQ_CONFLICT:
         return f"event {stored_id} is stored with other content"
-    if reason in ("unknown_question", "question_not_in_session"):
+    if reason in (DeadLetterReason.UNKNOWN_QUESTION, DeadLetterReason.QUESTION_NOT_IN_SESSION):
         return f"question {row.columns.question_id.decode()}"
     return None
