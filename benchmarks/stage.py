@@ -119,7 +119,6 @@ class Stage:
             connection.execute(sql.SQL(statement).format(*map(sql.Identifier, names)))
 
     def topic(self) -> str:
-        """Make a topic."""
         name = f"bench-{next(self._numbers)}"
         asyncio.run(self._create(name))
         return name

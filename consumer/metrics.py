@@ -82,7 +82,6 @@ class Metrics:
         self.kafka_up = Gauge("attemptlog_consumer_kafka_up", "1 while Kafka answers.", registry=self.registry)
 
     def count_batch(self, stored: Stored, records: int, seconds: float, age_of_oldest: float | None) -> None:
-        """Count a batch that is committed."""
         for outcome, count in (
             (INSERTED, stored.inserted),
             (DUPLICATE, stored.duplicates),

@@ -112,7 +112,6 @@ class Selection:
 
     @property
     def parameters(self) -> TableRow:
-        """The parameters of MATCHES."""
         return {name: getattr(self, name) for name in self.__slots__} | {"ids": self.ids or None}
 
     def as_data(self) -> TableRow:

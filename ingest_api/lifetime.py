@@ -50,7 +50,6 @@ class BoundedConnection(UvicornConnection):
             self._end_with(Full())
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """End."""
         self._connections.open -= 1
         self._is_deaf = True
         self._stop_timer()
@@ -84,7 +83,6 @@ class BoundedConnection(UvicornConnection):
         self._untaken = self.loop.call_later(self._limits.head_deadline, self._give_up, "untaken")
 
     def resume_writing(self) -> None:
-        """Go on."""
         super().resume_writing()
         self._read_on()
         if self._untaken is not None:

@@ -124,7 +124,6 @@ class Metrics:
             self.request_seconds.observe(seconds)
 
     def count_key_fetch(self, outcome: str) -> None:
-        """Count a fetch of the key set."""
         self.key_fetches.labels(outcome).inc()
 
     def watch(

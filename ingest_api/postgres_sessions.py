@@ -75,7 +75,6 @@ class PostgresSessions:
 
     @property
     def cached(self) -> int:
-        """Sessions in the cache."""
         return len(self._sessions)
 
     async def find(self, ids: Collection[str], user_id: str) -> Mapping[str, Session | None]:

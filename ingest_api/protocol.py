@@ -76,7 +76,6 @@ class GatewayProtocol(BoundedConnection):
         return rest
 
     def on_message_begin(self) -> None:
-        """Begin a request."""
         if self._is_deaf:
             raise BadRequest("nothing is read after the last request of a connection")
         self._stage = Stage.HEAD

@@ -34,11 +34,9 @@ class Ports:
         return {name: port for name, port in asdict(self).items() if port is not None}
 
     def kafka_port(self, progress: Progress) -> int:
-        """Return Kafka's port."""
         return self.kafka or self._usual(KAFKA_PORT, "kafka", progress)
 
     def postgres_port(self, progress: Progress) -> int:
-        """Return PostgreSQL's port."""
         return self.postgres or self._usual(POSTGRES_PORT, "postgres", progress)
 
     def check(self) -> None:

@@ -85,7 +85,6 @@ class FixedKey:
     async def __aexit__(self, *exc_info: object) -> None: ...
 
     async def keys_for(self, token: str) -> Sequence[str]:
-        """Return the key."""
         return [self._key]
 
 

@@ -30,7 +30,6 @@ class JsonLines(logging.Formatter):
     """Formats a record as an object with time, level, logger, message and whatever `extra` held."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """Return the line."""
         line = {
             "time": datetime.fromtimestamp(record.created, UTC),
             "level": record.levelname.lower(),

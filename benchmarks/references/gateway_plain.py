@@ -17,8 +17,6 @@ from attemptlog.schemas import EventType, Source
 
 
 class PlainEvent(BaseModel):
-    """An event of the request."""
-
     event_type: EventType
     session_id: uuid.UUID
     client_ts: AwareDatetime | None = None
@@ -28,8 +26,6 @@ class PlainEvent(BaseModel):
 
 
 class PlainRequest(BaseModel):
-    """A batch."""
-
     source: Source | None = None
     stream_id: uuid.UUID | None = None
     sent_at: AwareDatetime | None = None
