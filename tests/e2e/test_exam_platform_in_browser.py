@@ -22,13 +22,12 @@ from tests.support.browser import chromium
 from tests.support.candidate import ITEMS, Candidate
 from tests.support.consumer import consumer, query
 from tests.support.documents import ROOT
-from tests.support.eventually import eventually
+from tests.support.eventually import PATIENCE, eventually
 from tests.support.front import Front, front
 from tests.support.http import JWT_SECRET, end, free_port, gateway
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-PATIENCE = 30.0  # seconds
 DESKTOP = ViewportSize(width=1280, height=900)
 WIDTHS = (DESKTOP["width"], 390, 320)  # a desktop, a phone, a small phone
 # The ids of streams, one for each load of a page, are in the order of the loads.
@@ -69,7 +68,7 @@ class Hall:
     async def has_stored(self, *tabs: Candidate, loads: int = 1) -> None:
         """Wait until what the tabs of one session tracked is stored, and nothing else, each load numbered by itself."""
         tracked = [event for tab in tabs for event in tab.tracked]
-        await eventually(lambda: len(self.events(tabs[0])) >= len(tracked), timeout=PATIENCE)
+        await eventually(lambda: len(self.events(tabs[0])) >= len(tracked))
         stored = self.events(tabs[0])
         streams = [[seq for _, seq, *_ in events] for _, events in groupby(stored, lambda event: event[0])]
         assert streams == [list(range(1, len(numbers) + 1)) for numbers in streams]
@@ -115,8 +114,8 @@ async def hall(kafka_bootstrap: str, database: str, module_topic: str) -> AsyncI
     ):
         async with front(gateway_url) as before_it, chromium() as browser:
             with platform(kafka_bootstrap, database, module_topic, port, before_it.url) as url:
-                await eventually(lambda: httpx.get(f"{url}/readyz").status_code == 200, timeout=PATIENCE)
-                await eventually(worker.is_ready, timeout=PATIENCE)
+                await eventually(lambda: httpx.get(f"{url}/readyz").status_code == 200)
+                await eventually(worker.is_ready)
                 yield Hall(browser, before_it, url, database)
         found = await take_audit(Cluster(kafka_bootstrap), database, module_topic)
         assert found.problems() == []
@@ -143,7 +142,7 @@ async def test_a_candidate_sits_an_exam(hall: Hall) -> None:
     await ada.submit()
 
     await hall.has_stored(ada)
-    await eventually(lambda: len(hall.events(ada, BY_THE_SERVICE)) >= 8, timeout=PATIENCE)
+    await eventually(lambda: len(hall.events(ada, BY_THE_SERVICE)) >= 8)
     assert [(kind, payload) for _, kind, payload in hall.events(ada, BY_THE_SERVICE)] == [
         ("SESSION_CREATED", {"items": ITEMS}),
         ("ANSWER_SELECTED", {"pos": 1, "choice": 1}),
@@ -183,7 +182,7 @@ async def test_each_opening_of_the_overview_and_the_result_is_told_once(hall: Ha
 
     opened = ["REVIEW_OPENED"]
     expected = ["SESSION_CREATED", *opened * 2, "SESSION_SUBMITTED", *opened]
-    await eventually(lambda: told() == expected, timeout=PATIENCE)
+    await eventually(lambda: told() == expected)
 
 
 async def test_each_load_of_the_page_counts_by_itself(hall: Hall) -> None:
@@ -296,7 +295,7 @@ async def test_the_end_of_the_time_ends_the_exam(hall: Hall) -> None:
     await ada.page.get_by_role("radio").first.check()
     await expect(ada.page.get_by_role("heading", name="The time is up")).to_be_visible()
 
-    await eventually(lambda: len(hall.events(ada, BY_THE_SERVICE)) == 3, timeout=PATIENCE)
+    await eventually(lambda: len(hall.events(ada, BY_THE_SERVICE)) == 3)
     assert [kind for _, kind, _ in hall.events(ada, BY_THE_SERVICE)] == [
         "SESSION_CREATED",
         "SESSION_EXPIRED",

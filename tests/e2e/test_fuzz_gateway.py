@@ -150,7 +150,7 @@ def module_account(caller: Caller, exam: Exam, database: str) -> Account:
 async def account(module_account: Account, worker: ConsumerProcess, database: str) -> AsyncIterator[Account]:
     """What a test had accepted is stored in the end, or clashes by its seq; and the gateway never answered 5xx."""
     yield module_account
-    await eventually(lambda: records(database) == module_account.accepted, timeout=20)
+    await eventually(lambda: records(database) == module_account.accepted)
     assert set(dead_letters(database).values()) <= {"seq_conflict"}
     assert 'requests_total{status="5' not in module_account.caller.client.get("/metrics").text
 

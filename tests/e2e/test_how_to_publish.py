@@ -201,7 +201,7 @@ async def test_the_celery_tasks_log_in_the_pools_processes(kafka_bootstrap: str,
     try:
         send = f"import exams; [exams.expire.delay(it, it) for it in {sessions}]"
         subprocess.run([sys.executable, "-c", send], cwd=tmp_path, env=environment, timeout=60, check=True)
-        await eventually(lambda: log.read_text().count("succeeded in") == len(sessions), timeout=60)
+        await eventually(lambda: log.read_text().count("succeeded in") == len(sessions))
         worker.terminate()
         assert worker.wait(30) == 0, log.read_text()
     finally:

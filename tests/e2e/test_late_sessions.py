@@ -8,8 +8,6 @@ from tests.support.eventually import eventually
 from tests.support.http import insert_exam
 from tests.support.letters import add_session
 
-PATIENCE = 30.0  # seconds
-
 
 async def test_an_event_whose_session_is_created_late_is_stored_without_anybody_acting(
     kafka_bootstrap: str, topic: str, database_url: str
@@ -19,11 +17,11 @@ async def test_an_event_whose_session_is_created_late_is_stored_without_anybody_
     settings = {"unknown_session_retry_interval": "0.1"}
     with consumer_role(database_url) as url, consumer(kafka_bootstrap, url, topic, **settings) as process:
         async with KafkaPublisher(kafka_bootstrap, topic=topic) as publisher:
-            await eventually(lambda: publisher.is_ready, timeout=PATIENCE)
+            await eventually(lambda: publisher.is_ready)
             await publisher.publish([*events, envelope(exam, 1)])
-        await eventually(lambda: len(dead_letters(database_url)) == len(events), timeout=PATIENCE)
+        await eventually(lambda: len(dead_letters(database_url)) == len(events))
         add_session(database_url, late, exam.user)
-        await eventually(lambda: len(stored_ids(database_url)) == len(events) + 1, timeout=PATIENCE)
+        await eventually(lambda: len(stored_ids(database_url)) == len(events) + 1)
         await eventually(lambda: process.metric("dead_letters_retried_total", outcome="inserted") == len(events))
         assert process.stop() == 0
 

@@ -40,7 +40,7 @@ class Pipeline:
         return sorted(query(self.database_url, "SELECT seq FROM attempt_events"))
 
     async def everything_is_stored(self) -> None:
-        await eventually(lambda: self.stored() == list(range(self.seq)), timeout=40)
+        await eventually(lambda: self.stored() == list(range(self.seq)))
 
 
 @pytest.fixture
@@ -102,7 +102,7 @@ async def test_with_kafka_away_the_answer_is_503_within_the_deadline_and_it_reco
     assert pipeline.caller.client.get("/readyz").status_code == 503
     assert pipeline.caller.client.get("/healthz").status_code == 200
     await asyncio.to_thread(pipeline.stack.kafka.start)
-    await eventually(lambda: pipeline.post() == 202, timeout=30)
+    await eventually(lambda: pipeline.post() == 202)
     await pipeline.everything_is_stored()
 
 
@@ -127,5 +127,5 @@ async def test_a_batch_sent_again_is_stored_once_and_counted(pipeline: Pipeline)
     def duplicates() -> int:
         return sum(int(row["duplicates"]) for row in ledger(pipeline.database_url).values())
 
-    await eventually(lambda: duplicates() == 40, timeout=20)
+    await eventually(lambda: duplicates() == 40)
     await pipeline.everything_is_stored()

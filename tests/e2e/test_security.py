@@ -75,7 +75,7 @@ def pipeline(stack: SecuredStack, database: str) -> Iterator[Pipeline]:
                 ("consume", login(database, "attemptlog_consumer", LOGIN_PASSWORD)),
             )
         )
-        asyncio.run(eventually(lambda: gateway.is_ready() and consumer.is_ready(), timeout=80))
+        asyncio.run(eventually(lambda: gateway.is_ready() and consumer.is_ready()))
         caller = Caller(gateway.url, exam.user)
         running.enter_context(caller.client)
         yield Pipeline(gateway, consumer, database, exam, caller)
@@ -151,7 +151,7 @@ async def test_services_that_kafka_refuses_say_503_and_why(stack: SecuredStack, 
         service("consume", tmp_path / "consumer.log", settings) as consumer,
     ):
         doctor = pool.submit(run_command, settings, "doctor")
-        await eventually(lambda: told in gateway.output and told in consumer.output, timeout=40)
+        await eventually(lambda: told in gateway.output and told in consumer.output)
         await eventually(gateway.answers)
         caller = Caller(gateway.url, exam.user)
         with caller.client:
@@ -180,7 +180,7 @@ async def test_who_is_refused_by_postgresql_is_told_why(database: str, change: t
 async def test_events_get_through_and_the_commands_work(stack: SecuredStack, pipeline: Pipeline) -> None:
     assert pipeline.caller.post_events(*[pipeline.exam.event(seq=seq) for seq in range(20)]).json()["accepted"] == 20
     stored = "SELECT count(*) FROM attempt_events WHERE session_id = %s"
-    await eventually(lambda: query(pipeline.database, stored, pipeline.exam.session) == [20], timeout=20)
+    await eventually(lambda: query(pipeline.database, stored, pipeline.exam.session) == [20])
     settings = stack.kafka_settings() | {"database_url": pipeline.database}
     for command in (["doctor"], ["audit", "--wait", "20"]):
         result = run_command(settings, *command)
@@ -294,7 +294,7 @@ async def a_row_is_rejected_and_a_record_is_no_event(stack: SecuredStack, pipeli
     assert pipeline.caller.post_events(event).status_code == 202
     await write_to_topic(stack, MARK.encode(), json.dumps({MARK: MARK}).encode())
     expected = Counter(rejected_by_database=1, undecodable=2)
-    await eventually(lambda: Counter(dead_letters(pipeline.database).values()) >= expected, timeout=20)
+    await eventually(lambda: Counter(dead_letters(pipeline.database).values()) >= expected)
 
 
 async def the_consumer_fails(pipeline: Pipeline) -> None:
@@ -305,9 +305,9 @@ async def the_consumer_fails(pipeline: Pipeline) -> None:
             "CREATE TRIGGER fail BEFORE INSERT ON attempt_events FOR EACH ROW EXECUTE FUNCTION fail_with_the_row()"
         )
     assert pipeline.caller.post_events(pipeline.exam.event(seq=8, payload={"a": MARK})).status_code == 202
-    await eventually(lambda: '"batch_waits"' in pipeline.consumer.output, timeout=20)
+    await eventually(lambda: '"batch_waits"' in pipeline.consumer.output)
     raise_on_insert(pipeline.database, "XX001")
-    await eventually(lambda: pipeline.consumer.process.poll() is not None, timeout=20)
+    await eventually(lambda: pipeline.consumer.process.poll() is not None)
     assert pipeline.consumer.process.returncode == 1
     [ending] = [line for line in pipeline.consumer.output.splitlines() if '"consumer_failed"' in line]
     assert json.loads(ending)["message"] == "the consumer stops: a fault"

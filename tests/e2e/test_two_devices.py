@@ -8,7 +8,6 @@ from tests.support.consumer import consumer, consumer_role, dead_letters, query
 from tests.support.eventually import eventually
 from tests.support.http import Caller, Exam, gateway, insert_exam
 
-PATIENCE = 30.0  # seconds
 FIRST_DEVICE, SECOND_DEVICE = "0192f3a1-52c4-4d21-9d3e-8a1f6c0b7e01", "0192f3a1-52c4-4d21-9d3e-8a1f6c0b7e02"
 OLD_PAGE = None
 
@@ -36,7 +35,7 @@ async def test_every_event_of_the_second_device_is_stored_though_nobody_knew_whe
     assert 'attemptlog_ingest_events_dropped_by_pages_total{reason="too_large"} 4.0' in metrics
 
     with consumer_role(database_url) as role_url, consumer(kafka_bootstrap, role_url, topic) as process:
-        await eventually(lambda: process.metric("records_total", outcome="duplicate") == 30, timeout=PATIENCE)
+        await eventually(lambda: process.metric("records_total", outcome="duplicate") == 30)
         assert process.stop() == 0
 
     everything = list(range(1, 31))

@@ -20,7 +20,6 @@ from tests.support.consumer import (
 from tests.support.eventually import eventually
 from tests.support.http import Exam, insert_exam
 from tests.support.kafka import (
-    PATIENCE,
     administration,
     column,
     end_offsets,
@@ -99,7 +98,7 @@ async def test_killing_the_consumer_again_and_again_loses_nothing_and_doubles_no
 async def progress(database_url: str, records: int) -> None:
     """Wait until more than `records` further records are accounted for, and not a moment longer."""
     goal = sum(column(database_url, "records").values()) + records
-    await eventually(lambda: sum(column(database_url, "records").values()) > goal, timeout=PATIENCE, interval=0.001)
+    await eventually(lambda: sum(column(database_url, "records").values()) > goal, interval=0.001)
 
 
 async def test_a_stop_finishes_what_is_in_hand_and_the_next_one_goes_on_from_there(
@@ -108,7 +107,7 @@ async def test_a_stop_finishes_what_is_in_hand_and_the_next_one_goes_on_from_the
     events = load(exams, 50)
     with consumer(kafka_bootstrap, database_url, topic, max_batch_records="50") as process:
         await publish(kafka_bootstrap, topic, events)
-        await eventually(lambda: stored_ids(database_url), timeout=PATIENCE, interval=0.001)
+        await eventually(lambda: stored_ids(database_url), interval=0.001)
         assert process.stop() == 0
         process.start()
         ends = await until_drained(kafka_bootstrap, topic, database_url)

@@ -53,7 +53,7 @@ async def test_events_logged_while_kafka_is_away_arrive_once_it_is_there(private
         async def is_there() -> bool:
             return len(await read(kafka.bootstrap_servers, topic)) >= 500
 
-        await eventually(is_there, timeout=30)
+        await eventually(is_there)
     arrived = await read(kafka.bootstrap_servers, topic)
     once = {it.id: it.seq for it in arrived}  # a batch may be there twice, an event not
     assert list(once.values()) == list(range(500))

@@ -120,7 +120,7 @@ async def test_the_process_starts_serves_and_ends_without_kafka(platform_url: st
             async def is_ready() -> bool:
                 return (await client.get("/readyz")).status_code == httpx.codes.OK
 
-            await eventually(is_ready, timeout=30)
+            await eventually(is_ready)
             assert (await client.post("/v1/login", json={"name": "Ada"})).status_code == httpx.codes.OK
         process.terminate()
         output, _ = process.communicate(timeout=10)

@@ -180,6 +180,6 @@ async def test_whatever_is_in_the_topic_the_consumer_goes_on_and_accounts_for_it
     await written.send_valid(around[0])
     await written.send(*wild)
     await written.send_valid(around[1])
-    await eventually(lambda: column(database_url, "next_offset") == written.ends, timeout=30, interval=0.02)
+    await eventually(lambda: column(database_url, "next_offset") == written.ends, interval=0.02)
     assert worker.process is not None
     assert worker.process.poll() is None

@@ -150,7 +150,7 @@ def test_down_stops_the_stack_and_says_so(directory: Path) -> None:
 )
 async def test_ctrl_c_at_any_moment_of_the_start_leaves_nothing_running(directory: Path, moment: str) -> None:
     with running("-m", "attemptlog.local_stack", str(directory)) as process:
-        await eventually((directory / moment).exists, interval=0.005, timeout=30)
+        await eventually((directory / moment).exists, interval=0.005)
         process.send_signal(signal.SIGINT)
         assert process.wait(30) == 130
     assert not list(servers_in(directory))

@@ -26,7 +26,6 @@ from tests.support.consumer import ConsumerProcess, consumer, consumer_role, dea
 from tests.support.eventually import eventually
 from tests.support.http import Exam, insert_exam
 from tests.support.kafka import (
-    PATIENCE,
     administration,
     column,
     end_offsets,
@@ -76,8 +75,8 @@ async def make_anew(bootstrap_servers: str, topic: str, partitions: int = 12) ->
             new = await find_log(connected, topic)
             return bool(old and new and new.topic_id != old.topic_id and len(new.ends) == partitions)
 
-        await eventually(is_created, timeout=PATIENCE)
-        await eventually(is_known, timeout=PATIENCE)
+        await eventually(is_created)
+        await eventually(is_known)
 
 
 async def store(bootstrap_servers: str, topic: str, database_url: str, events: Sequence[Envelope]) -> None:
@@ -191,7 +190,7 @@ async def test_neither_added_partitions_nor_records_that_expire_make_it_another_
     with consumer(kafka_bootstrap, database_url, topic) as process:
         await until(process.is_ready)
         await publish(kafka_bootstrap, topic, events(exam, 6, 8))
-        await eventually(lambda: len(stored_ids(database_url)) == 8, timeout=PATIENCE)
+        await eventually(lambda: len(stored_ids(database_url)) == 8)
         assert process.stop() == 0
     assert (await audit(kafka_bootstrap, topic, database_url)).problems() == []
 
@@ -203,7 +202,7 @@ async def test_partitions_that_are_added_are_read_within_seconds(
         await until(process.is_ready)
         async with administration(kafka_bootstrap) as admin:
             await admin.create_partitions({topic: NewPartitions(total_count=13)})
-        await eventually(lambda: process.metric("lag_records", partition="12") == 0, timeout=20)
+        await eventually(lambda: process.metric("lag_records", partition="12") == 0)
 
 
 async def test_expired_records_of_a_quiet_partition_are_counted_once_and_at_once(

@@ -165,7 +165,7 @@ async def test_without_kafka_it_refuses_within_the_deadline_and_recovers_by_itse
             await publisher.publish(sent)
             return True
 
-        await eventually(is_published, timeout=30)
+        await eventually(is_published)
         await eventually(lambda: publisher.buffered_bytes == 0)  # late batches of other partitions get through too
         read = [it.id for part in (await read_topic(kafka.bootstrap_servers, topic)).values() for it in part]
         assert {it.id for it in sent} <= set(read)
@@ -179,5 +179,5 @@ async def test_it_starts_without_kafka_and_connects_when_it_comes(private_stack:
         with pytest.raises(KafkaUnavailable):
             await publisher.publish(envelopes(1))
         await asyncio.to_thread(kafka.start)
-        await eventually(lambda: publisher.is_ready, timeout=30)
+        await eventually(lambda: publisher.is_ready)
         await publisher.publish(envelopes(1))

@@ -159,7 +159,7 @@ async def test_without_postgresql_known_sessions_are_answered_and_nobody_waits_l
             async def is_looked_up() -> bool:
                 return nobody in await sessions.find([nobody], exam.user)
 
-            await eventually(is_looked_up, timeout=20)
+            await eventually(is_looked_up)
             assert sessions.is_ready
 
 

@@ -97,7 +97,7 @@ async def publish_with_patience(publisher: KafkaPublisher, sent: list[Envelope])
         await publisher.publish(sent)
         return True
 
-    await eventually(is_published, timeout=30)
+    await eventually(is_published)
 
 
 async def test_batches_are_as_small_as_the_topic_wants_them(kafka_bootstrap: str, topic: str) -> None:
@@ -227,7 +227,7 @@ async def test_added_partitions_are_written_to(
 
 async def test_added_partitions_are_read(kafka_bootstrap: str, topic: str, database_url: str) -> None:
     with consumer(kafka_bootstrap, database_url, topic, program=QUICKLY_LOOKING_CONSUMER) as worker:
-        await eventually(worker.is_ready, timeout=30)
+        await eventually(worker.is_ready)
         async with admin_client(Cluster(kafka_bootstrap)) as client:
             await client.create_partitions({topic: NewPartitions(24)})
 
@@ -240,9 +240,7 @@ async def test_added_partitions_are_read(kafka_bootstrap: str, topic: str, datab
         await eventually(is_published)
         ends = {partition: it.end for partition, it in (await offsets(Cluster(kafka_bootstrap), topic)).items()}
         assert len(ends) == 24
-        await eventually(
-            lambda: {partition: it["records"] for partition, it in ledger(database_url).items()} == ends, timeout=30
-        )
+        await eventually(lambda: {partition: it["records"] for partition, it in ledger(database_url).items()} == ends)
 
 
 async def test_a_topic_that_is_deleted_is_missed_and_one_that_is_made_anew_is_found(
@@ -260,7 +258,7 @@ async def test_a_topic_that_is_deleted_is_missed_and_one_that_is_made_anew_is_fo
             return not publisher.is_ready
 
         await eventually(is_missed)
-        await eventually(lambda: f"there is no topic {topic}: run `attemptlog topics`" in caplog.text, timeout=20)
+        await eventually(lambda: f"there is no topic {topic}: run `attemptlog topics`" in caplog.text)
         assert not publisher.is_ready
         assert topic not in await topics_of(kafka_bootstrap)
         await create_topic(kafka_bootstrap, partitions=6, name=topic)
@@ -293,4 +291,4 @@ async def test_however_slow_kafka_is_an_answer_comes_within_the_deadline(
         assert max(waits) < DEADLINE.total_seconds() + 0.1 + max(lags)
         proxy.heal()
         await publish_with_patience(publisher, envelopes(3))
-        await eventually(lambda: publisher.buffered_bytes == 0, timeout=20)
+        await eventually(lambda: publisher.buffered_bytes == 0)

@@ -139,7 +139,7 @@ async def test_a_consumer_waits_and_says_why(
             log += capfd.readouterr().err
             return f"there is no topic {typo}: run `attemptlog topics`" in log
 
-        await eventually(is_said, timeout=30)
+        await eventually(is_said)
 
 
 @pytest.mark.usefixtures("nobody_made_it")

@@ -7,8 +7,9 @@ from typing import Any, Self
 from playwright.async_api import BrowserContext, Locator, Page, expect
 
 from tests.support.browser import Console
+from tests.support.eventually import PATIENCE
 
-PATIENCE_MS = 10_000
+PATIENCE_MS = PATIENCE * 1000
 ITEMS = 8
 
 Tracked = tuple[str, dict[str, Any]]

@@ -16,8 +16,9 @@ from tests.support.http import free_port
 
 ROOT = Path(__file__).parents[2]
 COMMAND = [sys.executable, "-m", "attemptlog.cli"]
-START_TIMEOUT = 60.0  # seconds
-STOP_TIMEOUT = 30.0  # seconds
+START_TIMEOUT = 180.0  # seconds; about ten
+RUN_TIMEOUT = 180.0  # seconds
+STOP_TIMEOUT = 90.0  # seconds; a pipeline promises 75
 
 
 @dataclass
@@ -47,7 +48,7 @@ class Folder:
             env=self.environment,
             capture_output=True,
             text=True,
-            timeout=90,
+            timeout=RUN_TIMEOUT,
             check=False,
         )
 

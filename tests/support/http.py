@@ -16,10 +16,12 @@ import httpx
 import jwt
 import psycopg
 
+from tests.support.eventually import PATIENCE
+
 JWT_SECRET = "a secret of the tests, long enough for every HMAC that a token may ask for: 64"
 PATH = "/v1/telemetry/events"
-STOP_DEADLINE = 20.0  # seconds; 10 for requests in flight, 5 for Kafka
-START_DEADLINE = 20.0  # seconds
+STOP_DEADLINE = 40.0  # seconds; it promises 10 for requests in flight and 5 for Kafka
+START_DEADLINE = 60.0  # seconds; about two
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,7 @@ class Caller:
     """Posts batches as one user."""
 
     def __init__(self, url: str, user: str, **settings: Any) -> None:
-        self.client = httpx.Client(base_url=url, timeout=30, **settings)
+        self.client = httpx.Client(base_url=url, timeout=PATIENCE, **settings)
         self.user = user
 
     def post(self, body: Any, headers: Mapping[str, str] | None = None) -> httpx.Response:
@@ -129,7 +131,7 @@ def _wait_until_serving(url: str, process: "subprocess.Popen[bytes]") -> None:
     deadline = time.monotonic() + START_DEADLINE
     while process.poll() is None and time.monotonic() < deadline:
         try:
-            if httpx.get(url).status_code == httpx.codes.OK:
+            if httpx.get(url, timeout=PATIENCE).status_code == httpx.codes.OK:
                 return
         except httpx.TransportError:
             continue

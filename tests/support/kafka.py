@@ -10,10 +10,8 @@ from aiokafka.admin import AIOKafkaAdminClient
 from attemptlog.publisher import KafkaPublisher
 from attemptlog.schemas import Envelope
 from tests.support.consumer import ConsumerProcess, envelope, ledger
-from tests.support.eventually import eventually
+from tests.support.eventually import PATIENCE, eventually
 from tests.support.http import Exam
-
-PATIENCE = 30.0  # seconds
 
 
 def load(exams: Sequence[Exam], per_session: int, first_seq: int = 1) -> list[Envelope]:
@@ -22,7 +20,7 @@ def load(exams: Sequence[Exam], per_session: int, first_seq: int = 1) -> list[En
 
 async def publish(bootstrap_servers: str, topic: str, envelopes: Sequence[Envelope]) -> None:
     async with KafkaPublisher(bootstrap_servers, topic=topic) as publisher:
-        await eventually(lambda: publisher.is_ready, timeout=PATIENCE)
+        await eventually(lambda: publisher.is_ready)
         for start in range(0, len(envelopes), 500):
             await publisher.publish(envelopes[start : start + 500])
 
@@ -56,12 +54,12 @@ def column(database_url: str, name: str) -> dict[int, int]:
 async def until_drained(bootstrap_servers: str, topic: str, database_url: str) -> Mapping[int, int]:
     """Wait until the ledger is where Kafka ends, and return that."""
     ends = await end_offsets(bootstrap_servers, topic)
-    await eventually(lambda: column(database_url, "next_offset") == ends, timeout=PATIENCE)
+    await eventually(lambda: column(database_url, "next_offset") == ends)
     return ends
 
 
 async def until(check: Callable[[], object]) -> None:
-    await eventually(check, timeout=PATIENCE)
+    await eventually(check)
 
 
 async def exit_status(process: ConsumerProcess) -> int:

@@ -17,6 +17,7 @@ from attemptlog.local_stack import KafkaBroker, PostgresServer
 from attemptlog.local_stack.ports import HOST
 from attemptlog.migrations import upgrade
 from tests.support.certificates import Authority
+from tests.support.eventually import PATIENCE
 from tests.support.http import JWT_SECRET, end, free_port
 from tests.support.services import with_database
 from tests.support.tls_front import TlsFront
@@ -141,7 +142,7 @@ class Service:
     def answers(self, path: str = "/healthz") -> bool:
         """Say whether it answers with 200; raise AssertionError when it has ended."""
         assert self.process.poll() is None, self.output
-        return httpx.get(f"{self.url}{path}", timeout=5).status_code == httpx.codes.OK
+        return httpx.get(f"{self.url}{path}", timeout=PATIENCE).status_code == httpx.codes.OK
 
     def is_ready(self) -> bool:
         return self.answers("/readyz")
@@ -182,6 +183,6 @@ def run_command(settings: Mapping[str, str], *arguments: str) -> "subprocess.Com
         env=environment(settings) | {"COLUMNS": "200"},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
         check=False,
     )

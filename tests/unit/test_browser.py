@@ -64,13 +64,15 @@ async def test_a_rejected_event_is_counted_and_not_expected_to_be_stored() -> No
     assert accepted(tally) == [1, 3]
 
 
-@pytest.mark.parametrize("first", [(503, b"", "retry-after: 1\r\n"), (429, b"", "retry-after: 1\r\n")])
-async def test_a_busy_gateway_is_left_alone_for_as_long_as_it_says(first: Answer) -> None:
-    began = asyncio.get_running_loop().time()
-    tally = await post(first, ACCEPTED)
+async def test_a_busy_gateway_is_left_alone_for_as_long_as_it_says() -> None:
+    async def post_and_time(first: Answer) -> float:
+        began = asyncio.get_running_loop().time()
+        tally = await post(first, ACCEPTED)
+        assert (tally.sent, tally.accepted, tally.retries) == (3, 3, 1)
+        return asyncio.get_running_loop().time() - began
 
-    assert asyncio.get_running_loop().time() - began >= 1
-    assert (tally.sent, tally.accepted, tally.retries) == (3, 3, 1)
+    busy = [(status, b"", "retry-after: 1\r\n") for status in (503, 429)]
+    assert min(await asyncio.gather(*map(post_and_time, busy))) >= 1
 
 
 async def test_a_connection_that_breaks_is_tried_again() -> None:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from tests.support.fuzz import fuzz
 from tests.support.http import PATH
+from tests.support.patient import PatientLoop
 from tests.support.wire import Side, Wire, batch, chunked, cut, head, turns, wire, with_length
 
 MAX_HEAD = 2048
@@ -208,4 +209,5 @@ def test_random_requests_in_random_pieces_at_random_times(
 
             await converse(gateway, sent, places, prepare)
 
-    asyncio.run(run())
+    with asyncio.Runner(loop_factory=PatientLoop) as runner:
+        runner.run(run())

@@ -35,7 +35,7 @@ ONE, TWO = (rsa.generate_private_key(public_exponent=65_537, key_size=2048) for 
 CURVE = ec.generate_private_key(ec.SECP256R1())
 LONG_CURVE = ec.generate_private_key(ec.SECP384R1())
 EDWARDS = ed25519.Ed25519PrivateKey.generate()
-SHORT = timedelta(milliseconds=50)
+SHORT, LONG = timedelta(milliseconds=50), timedelta(hours=1)
 
 
 @pytest.fixture
@@ -71,7 +71,7 @@ class Gateway:
             return False
 
 
-def be_patient_no_longer_than(moment: timedelta, monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
+def be_patient_for(moment: timedelta, monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
     for name in names:
         monkeypatch.setattr(f"attemptlog.runtime.key_set.JWKS_{name}", moment)
 
@@ -109,24 +109,26 @@ async def test_a_key_id_is_a_name_in_the_set_and_nothing_else(key_server: KeySer
 
 
 async def test_keys_come_and_go_while_the_gateway_runs(key_server: KeyServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    be_patient_no_longer_than(SHORT, monkeypatch, "TTL")
+    be_patient_for(SHORT, monkeypatch, "TTL")
     it = Gateway(key_server.url)
     assert await it.user_of() == USER
     key_server.keys |= {"two": TWO}
     assert await it.user_of("two", TWO) == USER
     del key_server.keys["one"]
-    await eventually(it.is_refused, timeout=5, interval=0.02)
+    await eventually(it.is_refused, interval=0.01)
 
 
-async def test_strangers_who_name_unknown_keys_cause_few_fetches_and_delay_nobody(key_server: KeyServer) -> None:
+async def test_strangers_who_name_unknown_keys_cause_few_fetches_and_delay_nobody(
+    key_server: KeyServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    be_patient_for(LONG, monkeypatch, "TIMEOUT")
     it = Gateway(key_server.url)
     assert await it.user_of() == USER
     key_server.answer = silence
     strangers = [asyncio.create_task(it.is_refused(f"key {n}")) for n in range(MAX_WAITING * 2)]
     await eventually(lambda: key_server.fetches == 2)
-    started = time.monotonic()
     assert await asyncio.gather(*(it.user_of() for _ in range(20))) == [USER] * 20
-    assert time.monotonic() - started < 1
+    assert sum(not stranger.done() for stranger in strangers) == MAX_WAITING, "they wait still"
     for stranger in strangers:
         stranger.cancel()
     await asyncio.gather(*strangers, return_exceptions=True)
@@ -134,8 +136,9 @@ async def test_strangers_who_name_unknown_keys_cause_few_fetches_and_delay_nobod
 
 
 async def test_an_unknown_key_is_refused_after_a_look_and_over_the_budget_it_cannot_be_said(
-    key_server: KeyServer,
+    key_server: KeyServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    be_patient_for(LONG, monkeypatch, "COOLDOWN")
     it = Gateway(key_server.url)
     assert await it.user_of() == USER
     for n in range(JWKS_BURST):
@@ -150,14 +153,14 @@ async def test_an_unknown_key_is_refused_after_a_look_and_over_the_budget_it_can
 async def test_without_a_key_server_a_token_cannot_be_checked_and_nobody_asks_again_at_once(
     key_server: KeyServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    be_patient_no_longer_than(timedelta(seconds=0.5), monkeypatch, "TIMEOUT")
+    be_patient_for(SHORT, monkeypatch, "TIMEOUT")
+    be_patient_for(LONG, monkeypatch, "RETRY")
     it, key_server.answer = Gateway(key_server.url), silence
     answers = await asyncio.gather(*(it.user_of() for _ in range(60)), return_exceptions=True)
     assert {type(answer) for answer in answers} == {KeysUnavailable}
-    started = time.monotonic()
+    be_patient_for(LONG, monkeypatch, "TIMEOUT")
     with pytest.raises(KeysUnavailable) as told:
-        await it.user_of()
-    assert time.monotonic() - started < 0.4
+        await asyncio.wait_for(it.user_of(), 1)
     assert told.value.retry_after
     assert (key_server.fetches, it.outcomes, it.keys.is_ready) == (1, {"failed": 1}, False)
 
@@ -207,8 +210,7 @@ WRONG: dict[str, Answer] = {
 async def test_a_wrong_answer_means_cannot_check_now_for_new_keys_nothing_for_known_ones_and_is_got_over(
     key_server: KeyServer, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    be_patient_no_longer_than(timedelta(seconds=0.5), monkeypatch, "TIMEOUT")
-    be_patient_no_longer_than(SHORT, monkeypatch, "RETRY", "TTL")
+    be_patient_for(SHORT, monkeypatch, "TIMEOUT", "RETRY", "TTL")
     new, running = Gateway(key_server.url), Gateway(key_server.url)
     assert await running.user_of() == USER
     key_server.answer = WRONG[name]
@@ -220,15 +222,15 @@ async def test_a_wrong_answer_means_cannot_check_now_for_new_keys_nothing_for_kn
         await running.user_of("two", TWO)
     assert await running.user_of() == USER
     key_server.answer, key_server.keys = None, {"one": ONE, "two": TWO}
-    await eventually(lambda: new.takes("two", TWO), timeout=5, interval=0.02)
-    await eventually(lambda: running.takes("two", TWO), timeout=5, interval=0.02)
+    await eventually(lambda: new.takes("two", TWO), interval=0.01)
+    await eventually(lambda: running.takes("two", TWO), interval=0.01)
     assert new.keys.is_ready
 
 
 async def test_known_keys_outlast_an_outage_but_not_for_ever(
     key_server: KeyServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    be_patient_no_longer_than(SHORT, monkeypatch, "TTL", "RETRY")
+    be_patient_for(SHORT, monkeypatch, "TTL", "RETRY")
     it = Gateway(key_server.url)
     assert await it.user_of() == USER
     key_server.answer = answering(b"", "503 Service Unavailable")
@@ -237,13 +239,13 @@ async def test_known_keys_outlast_an_outage_but_not_for_ever(
         assert await it.takes()
         return not it.keys.is_ready
 
-    await eventually(is_away, timeout=5, interval=0.02)
-    be_patient_no_longer_than(SHORT, monkeypatch, "KEPT")
+    await eventually(is_away, interval=0.01)
+    be_patient_for(SHORT, monkeypatch, "KEPT")
 
     async def is_forgotten() -> bool:
         return not await it.takes()
 
-    await eventually(is_forgotten, timeout=5, interval=0.02)
+    await eventually(is_forgotten, interval=0.01)
 
 
 async def test_one_key_that_is_of_no_use_leaves_the_others(key_server: KeyServer) -> None:

@@ -2,6 +2,7 @@
 
 import os
 import threading
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -10,7 +11,8 @@ from prometheus_client import CollectorRegistry
 
 from attemptlog.publisher import EventLogger, MemoryPublisher, ThreadedEventLogger
 from attemptlog.publisher.metrics import Metrics
-from tests.support.eventually import eventually
+from attemptlog.schemas import Envelope
+from tests.support.eventually import PATIENCE
 from tests.unit.test_event_logger import SESSION, USER, Failing, Hanging
 
 EVENT: dict[str, Any] = {"session_id": SESSION, "user_id": USER}
@@ -23,12 +25,25 @@ def values(registry: CollectorRegistry) -> dict[str, float]:
     return {name: it.value for name, it in zip(names, samples, strict=True) if it.value}
 
 
-async def test_it_publishes_without_an_event_loop_of_the_caller() -> None:
-    publisher, registry = MemoryPublisher(), CollectorRegistry()
+class Telling(MemoryPublisher):
+    """Sets `has_three` once that many are published."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.has_three = threading.Event()
+
+    async def publish(self, envelopes: Sequence[Envelope]) -> None:
+        await super().publish(envelopes)
+        if len(self.envelopes) == 3:
+            self.has_three.set()
+
+
+def test_it_publishes_without_an_event_loop_of_the_caller() -> None:
+    publisher, registry = Telling(), CollectorRegistry()
     events = ThreadedEventLogger(lambda: publisher, metrics=Metrics(registry))
     for seq in range(3):
         events.log_event("PAUSE_BLUR", seq=seq, payload={"state": "blur"}, **EVENT)
-    await eventually(lambda: len(publisher.envelopes) == 3)
+    assert publisher.has_three.wait(PATIENCE)
     assert [it.seq for it in publisher.envelopes] == [0, 1, 2]
     events.close()
     assert values(registry) == {"events_logged_total": 3, "events_published_total": 3}
