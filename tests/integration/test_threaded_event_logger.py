@@ -12,6 +12,7 @@ import pytest
 from attemptlog.schemas import Envelope
 from tests.integration.test_event_logger import read
 from tests.support.documents import ROOT
+from tests.support.eventually import PATIENCE
 
 SET_UP = """
 import logging, multiprocessing, os, sys, threading, time, uuid
@@ -32,7 +33,7 @@ def value(name, **labels):
     return registry.get_sample_value(f"attemptlog_logger_{name}", labels)
 
 def until_published(count):
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while value("events_published_total") < count:
         assert time.monotonic() < deadline, value("events_published_total")
         time.sleep(0.01)
@@ -51,7 +52,7 @@ def run(program: str, bootstrap_servers: str, topic: str, status: int = 0) -> Co
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=90,
+        timeout=180,
         check=False,
     )
     assert (done.returncode, done.stderr) == (status, "")
@@ -172,7 +173,7 @@ def test_without_kafka_a_script_ends_within_the_deadline_and_says_what_it_lost()
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=PATIENCE,
         check=False,
     )
     assert done.returncode == 0

@@ -18,7 +18,7 @@ from attemptlog.runtime.admin import Cluster, offsets
 from attemptlog.runtime.errors import OperatorError
 from attemptlog.runtime.settings import OperatorSettings
 from attemptlog.runtime.topics import check_topic
-from tests.integration.test_publisher import DEADLINE, envelopes
+from tests.integration.test_publisher import DEADLINE, LONG, envelopes
 from tests.support.command import Folder
 from tests.support.consumer import consumer
 from tests.support.eventually import eventually
@@ -85,7 +85,7 @@ async def test_a_publisher_says_so_until_somebody_creates_the_topic(
 
 async def test_a_publisher_goes_on_once_the_topic_is_there(creating_kafka: KafkaBroker) -> None:
     topic = f"late-{uuid4().hex[:12]}"
-    async with KafkaPublisher(creating_kafka.bootstrap_servers, topic=topic, delivery_deadline=DEADLINE) as publisher:
+    async with KafkaPublisher(creating_kafka.bootstrap_servers, topic=topic, delivery_deadline=LONG) as publisher:
         with pytest.raises(KafkaUnavailable):
             await publisher.publish(envelopes(1))
         await create(creating_kafka, topic)

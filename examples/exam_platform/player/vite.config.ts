@@ -7,5 +7,5 @@ export default defineConfig({
   plugins: [react()],
   server: { host: "127.0.0.1", proxy: { "/v1": PLATFORM } },
   build: { assetsInlineLimit: 0 }, // the platform's Content-Security-Policy allows no data: addresses
-  test: { environment: "happy-dom" },
+  test: { environment: "happy-dom", testTimeout: 60_000 },
 });

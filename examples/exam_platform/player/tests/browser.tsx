@@ -7,7 +7,7 @@ import { sessionHref } from "../src/route";
 import { App } from "../src/views/app";
 import { createFakePlatform, type FakePlatform } from "./fake-platform";
 
-const PATIENCE_MS = 3_000;
+const PATIENCE_MS = 30_000; // only what is broken takes as long, however busy the machine is
 
 let root: Root | undefined;
 export let platform: FakePlatform = createFakePlatform();
