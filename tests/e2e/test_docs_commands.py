@@ -15,7 +15,7 @@ from tests.support.documents import DOCUMENTS, ROOT, blocks
 from tests.support.http import free_port
 
 PYTHON = Path(sys.executable)
-TIMEOUT = 90  # seconds
+TIMEOUT = 180  # seconds
 END_OF_BLOCK = "== end of block =="
 
 WITH_COMMANDS = [document for document in DOCUMENTS if any(block.mark == "run" for block in blocks(document))]

@@ -20,7 +20,7 @@ from attemptlog.publisher.kafka import partition_for
 from attemptlog.schemas import ATTEMPT_EVENTS, Envelope, decode, new_event_id
 from tests.integration.test_event_logger import read
 from tests.support.documents import ROOT, blocks, rows, table
-from tests.support.eventually import eventually
+from tests.support.eventually import PATIENCE, eventually
 from tests.support.http import Exam
 
 PYTHON_PAGE = ROOT / "docs/how-to/publish-from-python.md"
@@ -41,7 +41,7 @@ def publish_from_node(bootstrap_servers: str, topic: str, session: str, user: st
         env=os.environ | settings | {"SESSION": session, "CANDIDATE": user},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=180,
         check=False,
     )
     assert done.returncode == 0, done.stderr
@@ -76,7 +76,7 @@ def test_the_keys_to_check_a_partitioner_with_lie_where_the_page_says(
 
 
 def test_node_says_how_it_is_used() -> None:
-    done = subprocess.run(["node", str(PROGRAM)], capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(["node", str(PROGRAM)], capture_output=True, text=True, timeout=180, check=False)
     assert (done.returncode, done.stdout) == (2, "")
     assert re.match(r"Usage: node publish\.mjs SESSION_ID USER_ID\n", done.stderr)
 
@@ -174,7 +174,7 @@ async def test_the_flask_service_logs_in_its_master_and_in_every_worker(
         env=surroundings(kafka_bootstrap, topic),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=180,
         check=False,
     )
     assert (done.returncode, done.stderr) == (0, "")
@@ -200,10 +200,10 @@ async def test_the_celery_tasks_log_in_the_pools_processes(kafka_bootstrap: str,
         worker = subprocess.Popen(command, cwd=tmp_path, env=environment, stdout=output, stderr=output)
     try:
         send = f"import exams; [exams.expire.delay(it, it) for it in {sessions}]"
-        subprocess.run([sys.executable, "-c", send], cwd=tmp_path, env=environment, timeout=60, check=True)
+        subprocess.run([sys.executable, "-c", send], cwd=tmp_path, env=environment, timeout=180, check=True)
         await eventually(lambda: log.read_text().count("succeeded in") == len(sessions))
         worker.terminate()
-        assert worker.wait(30) == 0, log.read_text()
+        assert worker.wait(PATIENCE) == 0, log.read_text()
     finally:
         worker.kill()
         worker.wait()

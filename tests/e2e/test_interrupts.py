@@ -14,6 +14,7 @@ import pytest
 
 from tests.support.eventually import PATIENCE
 from tests.support.http import free_port
+from tests.support.signals import HEEDING_SIGNALS
 
 PIPE_BYTES = 4096  # the least: a process that tells each import is never more than 40 of them ahead of who reads
 FIRST = {"cli": b"attemptlog.cli.interrupts", "consumer": b"signal"}  # the handler is there two imports later
@@ -39,7 +40,7 @@ Telling = tuple["subprocess.Popen[bytes]", BinaryIO]
 @contextmanager
 def telling_imports(name: str) -> Iterator[Telling]:
     """Run a command that writes a line to its standard error after each import; yield it and what it writes."""
-    command = [sys.executable, "-X", "importtime", *COMMANDS[name]]
+    command = [*HEEDING_SIGNALS, sys.executable, "-X", "importtime", *COMMANDS[name]]
     environment = os.environ | NOWHERE | {"ATTEMPTLOG_CONSUMER_PORT": str(free_port())}
     ours, theirs = os.pipe()
     fcntl.fcntl(ours, fcntl.F_SETPIPE_SZ, PIPE_BYTES)

@@ -18,6 +18,7 @@ import pytest
 
 from tests.support.eventually import PATIENCE
 from tests.support.http import JWT_SECRET, PATH, START_DEADLINE, Exam, end, free_port, token
+from tests.support.signals import HEEDING_SIGNALS
 from tests.support.wire import Answer, Answers, batch, chunked, cut, head, with_length
 
 KAFKA_WAIT = 1.0  # seconds for which a batch is in flight, as Kafka is away
@@ -65,7 +66,7 @@ class Gateway:
 def run(directory: Path, *prefix: str, **settings: str) -> Iterator[Gateway]:
     port, log = free_port(), directory / "log"
     environment = {f"ATTEMPTLOG_{name.upper()}": value for name, value in (SETTINGS | settings).items()}
-    command = [*prefix, sys.executable, "-m", "attemptlog.cli", "ingest", "--port", str(port)]
+    command = [*HEEDING_SIGNALS, *prefix, sys.executable, "-m", "attemptlog.cli", "ingest", "--port", str(port)]
     with log.open("wb") as file, subprocess.Popen(command, env=os.environ | environment, stderr=file) as process:
         gateway = Gateway(process, port, log)
         try:

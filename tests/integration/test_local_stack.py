@@ -18,6 +18,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from attemptlog.local_stack import LocalStack, LocalStackError, stop_leftovers
 from attemptlog.local_stack.processes import servers_in
 from tests.support.eventually import PATIENCE, eventually
+from tests.support.signals import HEEDING_SIGNALS
 
 OUTLIVING = """
 import signal, sys
@@ -39,7 +40,7 @@ def directory(stack_directory: Path) -> Iterator[Path]:
 
 @contextmanager
 def running(*command: str) -> Iterator[subprocess.Popen[str]]:
-    with subprocess.Popen([sys.executable, *command], stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen([*HEEDING_SIGNALS, sys.executable, *command], stdout=subprocess.PIPE, text=True) as process:
         try:
             yield process
         finally:

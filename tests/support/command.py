@@ -13,6 +13,7 @@ import psutil
 
 from tests.support.eventually import eventually
 from tests.support.http import free_port
+from tests.support.signals import HEEDING_SIGNALS
 
 ROOT = Path(__file__).parents[2]
 COMMAND = [sys.executable, "-m", "attemptlog.cli"]
@@ -58,7 +59,14 @@ class Folder:
         log = self.path / "up.log"
         with log.open("wb") as output:
             process = subprocess.Popen(
-                [*COMMAND, "up", *self.ports, f"--platform-port={self.platform.rpartition(':')[2]}", *options],
+                [
+                    *HEEDING_SIGNALS,
+                    *COMMAND,
+                    "up",
+                    *self.ports,
+                    f"--platform-port={self.platform.rpartition(':')[2]}",
+                    *options,
+                ],
                 cwd=self.path,
                 env=self.environment,
                 stdout=output,
