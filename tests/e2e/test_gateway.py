@@ -25,7 +25,7 @@ def url(kafka_bootstrap: str, database: str, module_topic: str) -> Iterator[str]
         database,
         module_topic,
         cors_origins="https://exam.example",
-        rate_limit_events_per_second="1",
+        rate_limit_events_per_second="0.1",
         rate_limit_burst="5000",
         body_deadline="3",
     ) as address:
@@ -262,7 +262,7 @@ def test_over_the_callers_rate_the_answer_is_429_with_retry_after(url: str, data
         replies = [busy.post_events(*[exam.event(seq=seq) for seq in range(50)]) for _ in range(101)]
     assert [it.status_code for it in replies[:100]] == [202] * 100
     assert is_problem(replies[100], 429)
-    assert 1 <= int(replies[100].headers["retry-after"]) <= 50
+    assert 1 <= int(replies[100].headers["retry-after"]) <= 500
 
 
 def test_a_page_of_an_allowed_origin_may_send_and_another_may_not(url: str) -> None:

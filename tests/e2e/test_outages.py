@@ -14,7 +14,7 @@ from tests.support.eventually import eventually
 from tests.support.http import Caller, Exam, gateway, insert_exam
 from tests.support.services import create_topic, temporary_database, with_database
 
-DEADLINE = 5.0  # seconds; the gateway's delivery deadline, the default
+DEADLINE = 5.0  # seconds; the gateway's delivery deadline here
 LOOKUPS = 1.0  # seconds; one takes 0.25 at most, one that waited for PostgreSQL would take 5
 BUSY = 10  # times what an answer usually takes, measured in the same test, is what a busy machine may add
 
@@ -70,7 +70,7 @@ async def pipeline(private_stack: LocalStack) -> AsyncIterator[Pipeline]:
 def _running(stack: LocalStack, url: str, topic: str, exam: Exam) -> Iterator[Pipeline]:
     servers = stack.kafka.bootstrap_servers
     with (
-        gateway(servers, url, topic) as address,
+        gateway(servers, url, topic, delivery_deadline=str(DEADLINE), session_lookup_timeout="0.25") as address,
         consumer(servers, url, topic) as worker,
     ):
         caller = Caller(address, exam.user)

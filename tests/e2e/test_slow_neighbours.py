@@ -21,7 +21,7 @@ from tests.support.key_server import Answer, KeyServer, dripping, key_server_on,
 from tests.support.slow import HANGING, SlowProxy, slow_proxy
 
 ONE, TWO = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
-LOOKUP_TIMEOUT = 0.25  # seconds; the default
+LOOKUP_TIMEOUT = 0.25  # seconds
 JWKS_TIMEOUT = 3.0  # seconds
 UNPOOLED = httpx.Limits(max_keepalive_connections=0)  # a connection that waited may be closed when it is used
 MARGIN = 2.0  # seconds, for Kafka; who has waited for one fetch of the keys is over it
@@ -54,7 +54,14 @@ async def here(kafka_bootstrap: str, database_url: str, topic: str) -> AsyncIter
     async with AsyncExitStack() as stack, slow_proxy(port) as postgres, key_server_on() as key_server:
         key_server.keys = {"one": ONE}
         url = database_url.replace(f":{port}/", f":{postgres.port}/")
-        running = gateway(kafka_bootstrap, url, topic, jwt_secret=None, jwt_jwks_url=key_server.url)
+        running = gateway(
+            kafka_bootstrap,
+            url,
+            topic,
+            jwt_secret=None,
+            jwt_jwks_url=key_server.url,
+            session_lookup_timeout=str(LOOKUP_TIMEOUT),
+        )
         processes = ExitStack()
         stack.push_async_callback(asyncio.to_thread, processes.close)
         address = await asyncio.to_thread(processes.enter_context, running)

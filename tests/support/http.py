@@ -95,7 +95,8 @@ def gateway(
 ) -> Iterator[str]:
     """Run a gateway process and yield its URL once it answers `serving` with 200.
 
-    `settings` are environment variables without prefix; one that is None is not set.
+    `settings` are environment variables without prefix; one that is None is not set. It is more patient with Kafka and
+    PostgreSQL than it is by default.
     """
     port = free_port()
     given: dict[str, str | None] = {
@@ -103,6 +104,8 @@ def gateway(
         "database_url": database_url,
         "topic": topic,
         "jwt_secret": JWT_SECRET,
+        "delivery_deadline": "30",
+        "session_lookup_timeout": "10",
     }
     environment = {
         f"ATTEMPTLOG_{name.upper()}": value for name, value in (given | settings).items() if value is not None

@@ -172,7 +172,10 @@ async def test_after_its_answer_a_connection_is_kept_for_as_long_as_it_says() ->
             await busy.send(HEALTH)
             return idle.is_over
 
+        clock = asyncio.get_running_loop().time
+        began = clock()
         await eventually(idle_is_over, interval=SHORT)
+        assert 4 * SHORT < clock() - began < 6 * SHORT
         assert not busy.is_over
         await trickle(busy)
 
