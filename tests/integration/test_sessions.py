@@ -21,8 +21,8 @@ TIMEOUT = timedelta(milliseconds=250)  # where PostgreSQL does not answer
 LONG = timedelta(seconds=60)  # where it does
 
 
-def directory(url: str, timeout: timedelta = LONG) -> PostgresSessions:
-    return PostgresSessions(url, lookup_timeout=timeout, cache_size=100, cache_ttl=LONG)
+def directory(url: str, timeout: timedelta = LONG, ttl: timedelta = LONG) -> PostgresSessions:
+    return PostgresSessions(url, lookup_timeout=timeout, cache_size=100, cache_ttl=ttl)
 
 
 def test_it_can_be_built_where_no_event_loop_runs() -> None:
