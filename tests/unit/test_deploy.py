@@ -161,7 +161,7 @@ def test_the_image_without_docker_says_what_is_missing(there: dict[str, str], sa
         (tmp_path / name).chmod(0o755)
 
     ended = subprocess.run(
-        [IMAGE_SCRIPT], env={"PATH": str(tmp_path)}, capture_output=True, text=True, timeout=10, check=False
+        [IMAGE_SCRIPT], env={"PATH": str(tmp_path)}, capture_output=True, text=True, timeout=60, check=False
     )
 
     assert (ended.returncode, ended.stderr.count("\n")) == (1, 1)
