@@ -14,6 +14,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "event_store": BASE,
     "ingest_api": BASE | {"publisher"},
     "consumer": BASE | {"event_store"},
+    "exporter": BASE | {"event_store"},
     "migrations": BASE,
     "local_stack": {"runtime"},
     "simulation": BASE | {"event_store"},

@@ -1,0 +1,1 @@
+"""Out of PostgreSQL into a warehouse: every stored event is in the target exactly once."""
