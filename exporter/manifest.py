@@ -9,7 +9,7 @@ import orjson
 
 from attemptlog.exporter.day_files import DayFile
 from attemptlog.exporter.rows import DayTotal
-from attemptlog.exporter.target import Receipt
+from attemptlog.exporter.target import Batch, Receipt
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,17 +30,18 @@ class Manifest:
     batch_id: UUID
     attempt: int
     fence: int
+    number: int
     rows: int
     checksum: int
     size: int
     files: tuple[ListedFile, ...]
 
     @classmethod
-    def of(cls, batch_id: UUID, attempt: int, fence: int, total: DayTotal, files: Iterable[DayFile]) -> "Manifest":
-        """Return the entry of a batch of so many rows, with the files that were written for it."""
+    def of(cls, batch: Batch, fence: int, number: int, total: DayTotal, files: Iterable[DayFile]) -> "Manifest":
+        """Return the entry of a batch of so many rows, the ledger's `number`th, with the files written for it."""
         listed = tuple(ListedFile(it.place, it.day, it.total.rows, it.total.sum, it.size) for it in files)
         size = sum(file.size for file in listed)
-        return cls(batch_id, attempt, fence, total.rows, total.sum, size, listed)
+        return cls(batch.id, batch.attempt, fence, number, total.rows, total.sum, size, listed)
 
     @property
     def receipt(self) -> Receipt:

@@ -60,6 +60,7 @@ class ParquetDirectory:
         self._fence_file = self._books / "fence"
         self._lock: IO[bytes] | None = None
         self._fence = 0
+        self._is_unfinished = False
 
     def __enter__(self) -> Self:
         return self
@@ -84,21 +85,28 @@ class ParquetDirectory:
         with _told(self._root):
             return self._receipt(batch_id)
 
+    def latest(self) -> UUID | None:
+        """See Target.latest."""
+        with _told(self._root):
+            names = self._names()
+            return self._manifest(names[-1]).batch_id if names else None
+
     def write(self, batch: Batch, chunks: Iterator[Chunk]) -> Receipt:
         """See Target.write."""
         with _told(self._root):
             self._refuse_if_fenced(self._fence)
             if (receipt := self._receipt(batch.id)) is not None:
                 return receipt
-            self._clear_away()
+            if self._is_unfinished:
+                self._clear_away()
+            self._is_unfinished = True
             total, files = self._stage(batch, chunks)
             for file in files:
                 self._publish(file)
             _sync(self._root)
-            manifest = Manifest.of(batch.id, batch.attempt, self._fence, total, files)
-            self._refuse_if_fenced(self._fence)
-            self._replace(self._manifest_of(batch.id), manifest.to_json())
-            return manifest.receipt
+            receipt = self._commit(batch, total, files)
+            self._is_unfinished = False
+            return receipt
 
     def days(self) -> Mapping[date, DayTotal]:
         """See Target.days."""
@@ -141,27 +149,39 @@ class ParquetDirectory:
         file.path.rename(place)
         _sync(place.parent)
 
+    def _commit(self, batch: Batch, total: DayTotal, files: list[DayFile]) -> Receipt:
+        names = self._names()
+        number = _number_of(names[-1]) + 1 if names else 1
+        manifest = Manifest.of(batch, self._fence, number, total, files)
+        self._refuse_if_fenced(self._fence)
+        self._replace(self._batches / f"{number:010}-{batch.id}-{batch.attempt}.json", manifest.to_json())
+        return manifest.receipt
+
     def _clear_away(self) -> None:
-        """Remove what no manifest lists: an interrupted writer left it."""
+        """Remove the files of batches that are not in the ledger: an interrupted writer left them."""
         shutil.rmtree(self._staged, ignore_errors=True)
-        listed = {path for _, path in self._listed()}
+        committed = {name.removesuffix(".json").partition("-")[2] for name in self._names()}
         for path in self._root.glob("day=*/*.parquet"):
-            if path not in listed:
+            if path.stem.rpartition("-")[0] not in committed:
                 path.unlink()
+        self._is_unfinished = False
+
+    def _names(self) -> list[str]:
+        """Return the names of the ledger's entries, NUMBER-BATCH-ATTEMPT.json, in their order."""
+        return sorted(path.name for path in self._batches.glob("*.json"))
 
     def _listed(self) -> Iterator[tuple[date, Path]]:
-        for path in sorted(self._batches.glob("*.json")):
-            for file in self._manifest(path).files:
+        for name in self._names():
+            for file in self._manifest(name).files:
                 yield file.day, self._root / file.path
 
     def _receipt(self, batch_id: UUID) -> Receipt | None:
-        path = self._manifest_of(batch_id)
-        return self._manifest(path).receipt if path.exists() else None
+        for path in self._batches.glob(f"*-{batch_id}-*.json"):
+            return self._manifest(path.name).receipt
+        return None
 
-    def _manifest_of(self, batch_id: UUID) -> Path:
-        return self._batches / f"{batch_id}.json"
-
-    def _manifest(self, path: Path) -> Manifest:
+    def _manifest(self, name: str) -> Manifest:
+        path = self._batches / name
         try:
             return Manifest.from_json(path.read_bytes())
         except (ValueError, KeyError, TypeError) as error:
@@ -189,6 +209,10 @@ class ParquetDirectory:
         _sync(temporary)
         temporary.rename(path)
         _sync(path.parent)
+
+
+def _number_of(name: str) -> int:
+    return int(name.partition("-")[0])
 
 
 class _Counted:

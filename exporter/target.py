@@ -56,6 +56,9 @@ class Target(Protocol):
     def committed(self, batch_id: UUID) -> Receipt | None:
         """Return the ledger's entry of a batch, None when there is none: then nothing of it is in the target."""
 
+    def latest(self) -> UUID | None:
+        """Return the batch that was committed last, None when there is none: does the database know of it?"""
+
     def write(self, batch: Batch, chunks: Iterator[Chunk]) -> Receipt:
         """Commit all rows and the ledger's entry together, or nothing, and return what `committed` will from then on.
 

@@ -90,9 +90,18 @@ def test_the_ledger_knows_nothing_of_a_batch_that_was_not_written(place: Place, 
     assert target.committed(uuid4()) is None
 
 
+def test_the_ledger_tells_the_batch_that_was_committed_last(place: Place, target: Target) -> None:
+    first, second = uuid4(), uuid4()
+    for batch in (first, second, first):
+        write(target, [event()], Batch(batch))
+    with place.open() as again:
+        assert again.latest() == target.latest() == second
+
+
 def test_a_place_that_nobody_has_claimed_can_be_asked(place: Place) -> None:
     with place.open() as target:
         assert target.committed(uuid4()) is None
+        assert target.latest() is None
         assert target.days() == {}
         assert list(target.rows_of(MONDAY.date())) == []
 
