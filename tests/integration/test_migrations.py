@@ -162,7 +162,7 @@ def test_an_empty_database_gets_every_table(empty_database_url: str) -> None:
         *("users", "exams", "questions", "exam_questions", "test_sessions"),
         *("attempt_events", "dead_letters", "partition_ledger", "attemptlog_version"),
         *("dead_letter_replays", "dead_letter_replay_outcomes", "event_sessions", "event_questions"),
-        *("topic_logs", "closed_ledgers"),
+        *("topic_logs", "closed_ledgers", "export_targets", "export_batches"),
     }
     assert migrations.current(empty_database_url) == migrations.head()
 
@@ -515,6 +515,7 @@ def test_the_indexes_are_those_of_the_contract(database_url: str) -> None:
             "UNIQUE INDEX (session_id, seq) WHERE (stream_id IS NULL)",
             "UNIQUE INDEX (session_id, stream_id, seq) WHERE (stream_id IS NOT NULL)",
             "INDEX (session_id, event_ts)",
+            "INDEX (export_xid)",
             "INDEX (user_id, event_ts)",
             "INDEX (event_type, event_ts)",
             "INDEX (event_type)",
@@ -770,6 +771,51 @@ def test_the_consumer_may_do_nothing_else(database_url: str, statement: LiteralS
         pytest.raises(psycopg.errors.InsufficientPrivilege),
     ):
         connection.execute(statement)
+
+
+def test_the_exporter_may_do_its_work(database_url: str) -> None:
+    with connected(database_url, role="attemptlog_exporter") as connection:
+        connection.execute("INSERT INTO export_targets (name, system_identifier) VALUES ('parquet', 7)")
+        connection.execute("UPDATE export_targets SET fence = fence + 1")
+        connection.execute(
+            "INSERT INTO export_batches (id, target, kind, upper, repeats, until_ts, planned_rows)"
+            " VALUES (gen_random_uuid(), 'parquet', 'window', '7', false, now(), 0)"
+        )
+        connection.execute("UPDATE export_batches SET state = 'abandoned'")
+        connection.execute("SELECT * FROM attempt_events, attemptlog_version, export_targets, export_batches")
+        assert connection.execute("SELECT system_identifier FROM pg_control_system()").fetchall()
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        *CHANGES,
+        "INSERT INTO attempt_events DEFAULT VALUES",
+        "DELETE FROM export_batches",
+        "DELETE FROM export_targets",
+        "SELECT * FROM users",
+        "SELECT * FROM dead_letters",
+        "SELECT * FROM partition_ledger",
+        "CREATE TABLE mine ()",
+    ],
+)
+def test_the_exporter_may_do_nothing_else(database_url: str, statement: LiteralString) -> None:
+    with (
+        connected(database_url, role="attemptlog_exporter") as connection,
+        pytest.raises(psycopg.errors.InsufficientPrivilege),
+    ):
+        connection.execute(statement)
+
+
+def test_an_event_knows_the_transaction_that_stored_it_and_older_ones_do_not(used_database_url: str) -> None:
+    migrations.upgrade(used_database_url)
+    with connected(used_database_url) as connection, connection.transaction():
+        store(connection, seq=2)
+        with connection.transaction():  # a savepoint
+            store(connection, seq=3)
+        [current] = connection.execute("SELECT pg_current_xact_id()::text AS id").fetchall()
+    found = values(used_database_url, "SELECT export_xid::text FROM attempt_events ORDER BY seq")
+    assert found == [None, current["id"], current["id"]]
 
 
 def test_the_gateway_reads_sessions_and_the_questions_of_exams(database_url: str) -> None:
