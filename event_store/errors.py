@@ -15,6 +15,10 @@ class CannotRun(StoreError):
     """Going on would be wrong until an operator acts; the message says what to do. Stop the process."""
 
 
+class Superseded(CannotRun):
+    """Another exporter has taken the target over."""
+
+
 class Hole(NamedTuple):
     """A batch of a partition begins at `first_offset`, but nothing from `next_offset` on is accounted for yet."""
 

@@ -23,3 +23,7 @@ class DataError(ExportError):
 
 class Fenced(ExportError):
     """Another exporter has taken the target over: send nothing more, and end."""
+
+
+class Stopped(ExportError):
+    """The process is to end: nothing of the batch in hand is committed, and it is sent by whoever comes next."""

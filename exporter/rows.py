@@ -77,6 +77,11 @@ def by_day(chunk: Chunk) -> Iterator[tuple[date, Chunk]]:
         yield day.as_py(), chunk if pc.all(same).as_py() else chunk.filter(same)
 
 
+def shaped(chunk: Chunk) -> Chunk:
+    """Return the columns of SCHEMA as a chunk of it, without copying them."""
+    return pa.RecordBatch.from_arrays([chunk.column(name) for name in SCHEMA.names], schema=SCHEMA)
+
+
 def check_times(chunk: Chunk) -> None:
     """Raise DataError, with the row's id, for a time out of the calendar, such as PostgreSQL's infinity."""
     for name in TIMES:

@@ -1,6 +1,6 @@
 -- One row per target: how far it is exported. `horizon` is the first transaction that is not; what is older than the
 -- column export_xid, and after a resync what is below `backfill_below`, is exported in the order of ids first, and
--- `backfill_after` is the last of them. The ids of transactions mean something on one server only, whence
+-- `backfill_after` is the last of them. A resync begins anew after batch number `began_after`. The ids of transactions mean something on one server only, whence
 -- `system_identifier`. `fence` counts those who have exported: only the last of them may go on.
 CREATE TABLE export_targets (
     name text PRIMARY KEY,
@@ -12,6 +12,7 @@ CREATE TABLE export_targets (
     system_identifier bigint NOT NULL,
     fence bigint NOT NULL DEFAULT 0,
     accepted_latest uuid,
+    began_after bigint NOT NULL DEFAULT 0,
     failures integer NOT NULL DEFAULT 0,
     error_class text,
     error text,

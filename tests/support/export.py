@@ -9,12 +9,18 @@ from typing import Any
 from uuid import uuid4
 
 import duckdb
+import psycopg
 import pyarrow as pa
+from psycopg import sql
+from psycopg.rows import dict_row
 
+from attemptlog.event_store.export_rows import COLUMNS
 from attemptlog.exporter.parquet import ParquetDirectory
+from attemptlog.exporter.passes import Hooks, open_pass
 from attemptlog.exporter.rows import SCHEMA, Chunk
-from attemptlog.exporter.target import Target
+from attemptlog.exporter.target import Receipt, Target
 from attemptlog.schemas import new_event_id
+from tests.support.http import Exam
 
 MONDAY = datetime(2026, 3, 2, 9, 14, 5, 123457, tzinfo=UTC)
 
@@ -72,3 +78,43 @@ def event(**fields: Any) -> dict[str, Any]:
 
 def chunk_of(rows: Sequence[dict[str, Any]], schema: Any = SCHEMA) -> Chunk:
     return pa.RecordBatch.from_pylist(rows, schema=schema)
+
+
+INSERT = """
+INSERT INTO attempt_events (
+    id, event_version, event_type, event_ts, client_ts, session_id, stream_id, seq, user_id, question_id, source,
+    payload_json, sent_at, dropped
+)
+SELECT
+    gen_random_uuid(), 1, 'ANSWER_SELECTED', %(event_ts)s::timestamptz + n * interval '1 millisecond', now(),
+    %(session)s, %(stream)s, n, %(user)s, %(question)s, 'web', jsonb_build_object('choice', n), now(), NULL
+FROM generate_series(1, %(rows)s::integer) AS n
+"""
+
+
+def store(
+    connection: "psycopg.Connection[Any]", exam: Exam, rows: int = 1, event_ts: datetime = MONDAY, stream: Any = None
+) -> None:
+    """Store events as a consumer does, of a stream of their own."""
+    names = {"session": exam.session, "user": exam.user, "question": exam.question, "stream": stream or uuid4()}
+    connection.execute(INSERT.encode(), {**names, "rows": rows, "event_ts": event_ts})
+
+
+def stored_rows(database_url: str) -> list[dict[str, Any]]:
+    """Return what is stored, as the target is to hold it but for the hash."""
+    columns = sql.SQL(", ").join(sql.SQL(f"{it} AS {name}") for name, it in COLUMNS.items() if name != "row_hash")
+    with psycopg.connect(database_url, row_factory=dict_row) as connection:
+        return connection.execute(sql.SQL("SELECT {} FROM attempt_events").format(columns)).fetchall()
+
+
+def export(database_url: str, target: Target, batch_rows: int = 1_000_000, hooks: Hooks | None = None) -> list[Receipt]:
+    """Export once to the target named `here`."""
+    with open_pass(database_url, "here", target, hooks, batch_rows) as one:
+        return list(one.export())
+
+
+def assert_equal(database_url: str, found: list[dict[str, Any]]) -> None:
+    """The target holds every stored row exactly once, to the last column."""
+    expected = {row["id"]: row for row in stored_rows(database_url)}
+    assert len(found) == len(expected)
+    assert {row["id"]: {k: v for k, v in row.items() if k != "row_hash"} for row in found} == expected

@@ -1,0 +1,89 @@
+"""`python -m tests.support.killed_exports URL DIRECTORY SEED TIMES NAMES`: exports that kill themselves at random steps.
+
+A step is a line of the exporter's or the event store's code, so that every instant between two of what they do has its
+turn. Every attempt is a process of its own, forked so that none has to import anything; after each kill one exports
+to the end. Prints how many were killed. DIRECTORY is a Parquet directory, or KIND:PLACE for another target.
+"""
+
+import os
+import random
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import psycopg
+
+from attemptlog.exporter.parquet import ParquetDirectory
+from attemptlog.exporter.target import Target
+from tests.support.export import export, store
+from tests.support.http import Exam
+
+FOLDERS = ("/exporter/", "/event_store/export")
+MAKERS: dict[str, Callable[[str], Target]] = {"parquet": lambda place: ParquetDirectory(Path(place))}
+BATCH_ROWS = 40
+
+
+def main(url: str, place: str, seed: str, times: str, *names: str) -> None:
+    """Run; `names` are the user, the session and the question of the events."""
+    user, session, question = names
+    dice, exam = random.Random(int(seed)), Exam(user, session, "", question)  # noqa: S311
+    kind, _, where = place.rpartition(":")
+    make = MAKERS[kind or "parquet"]
+    lines = exported(url, make(where), None)
+    killed = 0
+    for _ in range(int(times)):
+        with psycopg.connect(url) as connection:
+            for _ in range(dice.randint(1, 3)):
+                store(connection, exam, dice.randint(1, 50))
+                connection.commit()
+        while exported(url, make(where), dice.randint(1, lines)) == -1:
+            killed += 1
+            if dice.random() < 0.5:
+                break
+    exported(url, make(where), None)
+    sys.stdout.write(f"{killed}\n")
+
+
+def exported(url: str, target: Target, kill_at: int | None) -> int:
+    """Export in a process that kills itself at a line; return how many lines it ran, -1 where it was killed."""
+    reading, writing = os.pipe()
+    if (child := os.fork()) == 0:
+        steps = Steps(kill_at)
+        sys.settrace(steps.trace)
+        export(url, target, BATCH_ROWS)
+        sys.settrace(None)
+        os.write(writing, str(steps.count).encode())
+        os._exit(0)
+    os.close(writing)
+    with os.fdopen(reading) as pipe:
+        said = pipe.read()
+    _, status = os.waitpid(child, 0)
+    if os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL:
+        return -1
+    assert status == 0, "an export failed"
+    return int(said)
+
+
+class Steps:
+    """Counts lines, and kills the process at one of them."""
+
+    def __init__(self, kill_at: int | None) -> None:
+        self.count = 0
+        self._kill_at = kill_at
+
+    def trace(self, frame: FrameType, event: str, _: Any) -> Any:
+        """See sys.settrace."""
+        if not any(folder in frame.f_code.co_filename for folder in FOLDERS):
+            return None
+        if event == "line":
+            self.count += 1
+            if self.count == self._kill_at:
+                os.kill(os.getpid(), signal.SIGKILL)
+        return self.trace
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
