@@ -27,6 +27,7 @@ EXAMPLES = {
     "accept-log": "attemptlog accept-log --apply",
     "dead-letters": "attemptlog dead-letters list --reason unknown_session",
     "sessions": "attemptlog sessions gaps --since 24h",
+    "export": "attemptlog export run --target parquet --once",
     "simulate": "attemptlog simulate --candidates 200 --duplicates 3% --out-of-order",
     "schema": "attemptlog schema asyncapi > asyncapi.json",
     "doctor": "attemptlog doctor",

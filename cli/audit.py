@@ -20,9 +20,16 @@ def audit(
     allow_pending: Annotated[
         bool, typer.Option(help="Do not count records that are not stored yet as a fault.")
     ] = False,
+    target: Annotated[
+        str | None, typer.Option(help="Compare PostgreSQL with this target of `attemptlog export` instead.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Compare Kafka, the ledger and the tables, partition by partition; exit status 1 if anything disagrees."""
+    if target is not None:
+        from attemptlog.cli.audit_target import audit_warehouse  # noqa: PLC0415 - takes as long to import as the rest
+
+        audit_warehouse(target, as_json=as_json)
     settings = OperatorSettings()
     with working_on("Auditing"):
         found = asyncio.run(settled_audit(settings.kafka, settings.database, settings.topic, wait))

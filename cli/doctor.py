@@ -11,7 +11,7 @@ from rich.table import Table
 
 from attemptlog import migrations
 from attemptlog.cli.console import out, print_json, working_on
-from attemptlog.event_store import sql
+from attemptlog.event_store import export_sql, sql
 from attemptlog.event_store.references import find_references
 from attemptlog.runtime.errors import OperatorError
 from attemptlog.runtime.grants import GATEWAY_GRANTS
@@ -21,7 +21,11 @@ from attemptlog.runtime.settings import OperatorSettings
 from attemptlog.runtime.topics import check_topic
 from attemptlog.runtime.transactions import open_transaction
 
-NEEDED = {"attemptlog_gateway": GATEWAY_GRANTS, "attemptlog_consumer": sql.GRANTS}
+NEEDED = {
+    "attemptlog_gateway": GATEWAY_GRANTS,
+    "attemptlog_consumer": sql.GRANTS,
+    "attemptlog_exporter": export_sql.GRANTS,
+}
 HEALTH_TIMEOUT = 5.0  # seconds
 
 

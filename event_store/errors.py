@@ -15,6 +15,10 @@ class CannotRun(StoreError):
     """Going on would be wrong until an operator acts; the message says what to do. Stop the process."""
 
 
+class Occupied(StoreUnavailable):
+    """Another exporter is at work on the target: it is our turn when that is over."""
+
+
 class Superseded(CannotRun):
     """Another exporter has taken the target over."""
 

@@ -13,7 +13,7 @@ from psycopg import Connection, IsolationLevel
 
 from attemptlog.event_store import export_sql as sql
 from attemptlog.event_store.database import describe, is_operators, is_transient
-from attemptlog.event_store.errors import CannotRun, StoreUnavailable, Superseded
+from attemptlog.event_store.errors import CannotRun, Occupied, StoreUnavailable, Superseded
 from attemptlog.event_store.export_windows import (
     Keys,
     Selection,
@@ -24,8 +24,10 @@ from attemptlog.event_store.export_windows import (
     next_window,
     oldest_pending,
 )
+from attemptlog.runtime.errors import OperatorError
 from attemptlog.runtime.grants import EXAMINE, Finding, faults, needs, row_security
 from attemptlog.runtime.postgres import SURVEY, Survey, conninfo, pin, unfit, wrong_pooling
+from attemptlog.runtime.transactions import transaction
 from attemptlog.schemas import new_event_id
 
 # A network that drops everything without a word has to end as an error too. What the URL says goes first.
@@ -178,12 +180,6 @@ class Books:
             self._change(connection, sql.ADVANCE, kind=batch.kind, until=batch.until, **place)
             self._change(connection, sql.COMMIT_BATCH, id=batch.id, rows=rows, checksum=checksum, size=size)
 
-    def fail(self, kind: str, error: str) -> None:
-        """Write down why it does not go on."""
-        with self._transaction() as connection:
-            for statement in (sql.FAIL_TARGET, sql.FAIL_BATCH):
-                connection.execute(statement.encode(), self._names(kind=kind, error=error))
-
     def resync(self, latest: UUID | None) -> None:
         """Begin anew: every row is sent once more, and the target keeps one of each; `latest` is accepted as its last.
 
@@ -251,15 +247,24 @@ class Books:
     def _claim(self) -> None:
         with self._transaction() as connection:
             if connection.execute(sql.TRY_LOCK, self._names()).fetchall() != [(True,)]:
-                raise StoreUnavailable(f"another exporter is at work on {self._target}")
+                raise Occupied(f"another exporter is at work on {self._target}")
             connection.execute(sql.ENTER_TARGET, self._names())
             [(self.fence,)] = connection.execute(sql.CLAIM, self._names()).fetchall()
+
+
+def note_failure(database_url: str, target: str, kind: str, error: str) -> None:
+    """Write down why a target does not go on, also where its lock was not to be had; raises as Books does."""
+    with _told(), transaction(database_url) as connection:
+        for statement in (sql.FAIL_TARGET, sql.FAIL_BATCH):
+            connection.execute(statement.encode(), {"target": target, "kind": kind, "error": error})
 
 
 @contextmanager
 def _told() -> Iterator[None]:
     try:
         yield
+    except OperatorError as error:
+        raise CannotRun(str(error)) from error
     except psycopg.Error as error:
         if fault := wrong_pooling(error):
             raise CannotRun(fault) from error

@@ -130,19 +130,16 @@ SET backfill_done_at = now()
 WHERE name = %(target)s AND fence = %(fence)s
 """
 
-# Whoever cannot even begin has no fence.
 FAIL_TARGET = """
 UPDATE export_targets
 SET failures = failures + 1, error_class = %(kind)s, error = %(error)s, failed_at = now()
-WHERE name = %(target)s AND (fence = %(fence)s OR %(fence)s = 0)
+WHERE name = %(target)s
 """
 
 FAIL_BATCH = """
 UPDATE export_batches
 SET error_class = %(kind)s, error = %(error)s, failed_at = now()
-WHERE target = %(target)s
-    AND state IN ('planned', 'sent')
-    AND EXISTS (SELECT FROM export_targets WHERE name = %(target)s AND fence = %(fence)s)
+WHERE target = %(target)s AND state IN ('planned', 'sent')
 """
 
 ABANDON = """

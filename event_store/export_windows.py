@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from psycopg import Connection, sql
+from psycopg.rows import tuple_row
 
 # The row that fills a batch ends it, and its whole transaction goes with it.
 NEXT_WINDOW = """
@@ -155,6 +156,7 @@ def oldest_pending(connection: Connection[Any], upper: int) -> datetime | None:
 
 def holder(connection: Connection[Any]) -> Holder | None:
     """Return who holds the horizon back; None when nobody does."""
-    for row in connection.execute(HOLDER).fetchall():
-        return Holder(*row)
+    with connection.cursor(row_factory=tuple_row) as cursor:
+        for row in cursor.execute(HOLDER).fetchall():
+            return Holder(*row)
     return None

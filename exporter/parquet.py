@@ -41,7 +41,9 @@ class ParquetSettings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="ATTEMPTLOG_EXPORT_PARQUET_", extra="ignore")
 
-    directory: Annotated[Path, Field(description="Folder for the Parquet files; made when it is not there.")]
+    directory: Annotated[Path, Field(description="Folder for the Parquet files; made when it is not there.")] = Path(
+        "attemptlog-export"
+    )
 
 
 def from_environment() -> "ParquetDirectory":

@@ -68,6 +68,8 @@ SENTENCES: dict[str, Callable[[Any], str | None]] = {
     "attemptlog.runtime.errors.OperatorError": str,
     "attemptlog.local_stack.errors.LocalStackError": str,
     "attemptlog.migrations.database.MigrationError": str,
+    "attemptlog.exporter.errors.ExportError": str,
+    "attemptlog.event_store.errors.StoreError": str,
     "pydantic_core._pydantic_core.ValidationError": _invalid,
     "psycopg.Error": _postgres,
     "aiokafka.errors.KafkaError": _kafka,

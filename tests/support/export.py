@@ -15,6 +15,7 @@ from psycopg import sql
 from psycopg.rows import dict_row
 
 from attemptlog.event_store.export_rows import COLUMNS
+from attemptlog.exporter.audit import audit_target
 from attemptlog.exporter.parquet import ParquetDirectory
 from attemptlog.exporter.passes import Hooks, open_pass
 from attemptlog.exporter.rows import SCHEMA, Chunk
@@ -118,3 +119,10 @@ def assert_equal(database_url: str, found: list[dict[str, Any]]) -> None:
     expected = {row["id"]: row for row in stored_rows(database_url)}
     assert len(found) == len(expected)
     assert {row["id"]: {k: v for k, v in row.items() if k != "row_hash"} for row in found} == expected
+
+
+def difference(database_url: str, target: Target) -> dict[str, int]:
+    """Return how many rows an audit finds fault with, by kind."""
+    found = audit_target(database_url, "here", target)
+    kinds = ("missing", "doubled", "foreign", "changed")
+    return {kind: n for kind in kinds if (n := sum(getattr(day, kind) for day in found.differences))}

@@ -1,4 +1,4 @@
-"""`python -m tests.support.killed_exports URL DIRECTORY SEED TIMES NAMES`: exports that kill themselves at random steps.
+"""`python -m tests.support.killed_exports URL DIRECTORY SEED TIMES NAMES`: exports that kill themselves at any step.
 
 A step is a line of the exporter's or the event store's code, so that every instant between two of what they do has its
 turn. Every attempt is a process of its own, forked so that none has to import anything; after each kill one exports

@@ -21,6 +21,9 @@ from pydantic_settings import BaseSettings
 from attemptlog.cli.app import app
 from attemptlog.consumer.metrics import Metrics as ConsumerMetrics
 from attemptlog.consumer.settings import ConsumerSettings
+from attemptlog.exporter.metrics import Metrics as ExporterMetrics
+from attemptlog.exporter.parquet import ParquetSettings
+from attemptlog.exporter.settings import ExporterSettings
 from attemptlog.ingest_api.metrics import Metrics as GatewayMetrics
 from attemptlog.ingest_api.openapi import ProblemDocument
 from attemptlog.ingest_api.problems import PROBLEMS
@@ -198,6 +201,7 @@ REGISTRIES = {
     "Gateway": GatewayMetrics().registry,
     "Consumer": ConsumerMetrics().registry,
     "Event logger": LoggerMetrics().registry,
+    "Exporter": ExporterMetrics().registry,
 }
 
 
@@ -222,7 +226,10 @@ def known_metrics() -> set[str]:
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
 def test_a_metric_in_the_docs_exists(document: Any) -> None:
-    assert set(re.findall(r"\battemptlog_(?:ingest|consumer|logger)_\w+", document.read_text())) <= known_metrics()
+    assert (
+        set(re.findall(r"\battemptlog_(?:ingest|consumer|logger|exporter)_\w+", document.read_text()))
+        <= known_metrics()
+    )
 
 
 def test_the_suggested_alerts_are_rules_that_prometheus_can_load() -> None:
@@ -276,6 +283,8 @@ def settings_table(settings: type[BaseSettings]) -> str:
     [
         ("Gateway", IngestSettings),
         ("Consumer", ConsumerSettings),
+        ("Exporter", ExporterSettings),
+        ("Parquet directory", ParquetSettings),
         ("Command", OperatorSettings),
         ("Kafka", KafkaSecurity),
     ],
@@ -287,8 +296,8 @@ def test_every_setting_is_described(heading: str, settings: type[BaseSettings]) 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
 def test_a_setting_in_the_docs_exists(document: Any) -> None:
     known = {
-        f"ATTEMPTLOG_{name.upper()}"
-        for settings in (IngestSettings, ConsumerSettings, OperatorSettings)
+        f"{settings.model_config['env_prefix']}{name.upper()}"
+        for settings in (IngestSettings, ConsumerSettings, OperatorSettings, ExporterSettings, ParquetSettings)
         for name in settings.model_fields
     }
     assert set(re.findall(r"\bATTEMPTLOG_[A-Z_]+", document.read_text())) <= known

@@ -1,0 +1,74 @@
+"""The composition root of the exporter, and what Python programs call."""
+
+import signal
+import threading
+from collections.abc import Callable
+from datetime import datetime
+from functools import partial
+
+from attemptlog.event_store.export_books import Books
+from attemptlog.event_store.export_status import ExportStatus, read_status
+from attemptlog.exporter.errors import DataError
+from attemptlog.exporter.front import serving
+from attemptlog.exporter.service import Exporter
+from attemptlog.exporter.settings import ExporterSettings
+from attemptlog.exporter.targets import DEFAULT, target_from_environment
+from attemptlog.runtime.errors import OperatorError
+from attemptlog.runtime.logs import log_json_lines
+
+
+def run(target: str, settings: ExporterSettings | None = None) -> int:
+    """Export until SIGTERM or SIGINT and return the exit status: 0, or 1 when an event keeps it from going on."""
+    settings = settings or ExporterSettings()
+    log_json_lines(settings.log_level)
+    target_from_environment(target)  # what is wrong with its settings is told now
+    stopping = threading.Event()
+    exporter = Exporter(settings, target, partial(target_from_environment, target), stopping=stopping)
+    for asked_to_end in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(asked_to_end, lambda *_: stopping.set())
+    try:
+        with serving(
+            settings.exporter_host, settings.exporter_port, exporter.metrics.registry, lambda: exporter.is_ready
+        ):
+            exporter.run()
+    except DataError:
+        return 1
+    except OSError as error:
+        raise OperatorError(
+            f"Port {settings.exporter_port} cannot be listened on ({error.strerror}): set ATTEMPTLOG_EXPORTER_PORT."
+        ) from error
+    return 0
+
+
+def export_attempt_events_to_warehouse(
+    since_ts: datetime | None = None,
+    *,
+    target: str = DEFAULT,
+    settings: ExporterSettings | None = None,
+    progress: Callable[[int], None] = lambda _: None,
+) -> int:
+    """Export once what is not exported yet, and return how many rows the target has committed.
+
+    With `since_ts`, an aware datetime, send what is exported already and whose event_ts is not before it, once more:
+    the target adds what it lacks, and nothing is moved on. `progress` is called with the number of rows of every chunk.
+    Raises ExportError, and event_store.errors.StoreUnavailable or CannotRun; what was committed stays so, and the
+    next call goes on from there.
+    """
+    settings = settings or ExporterSettings()
+    make_target = partial(target_from_environment, target)
+    exporter = Exporter(settings, target, make_target, stopping=threading.Event(), progress=progress)
+    return exporter.once() if since_ts is None else exporter.send_again(since_ts)
+
+
+def get_export_status(target: str | None = None, settings: ExporterSettings | None = None) -> list[ExportStatus]:
+    """Return how far each target is; raises psycopg.Error when PostgreSQL cannot be asked."""
+    settings = settings or ExporterSettings()
+    return read_status(settings.database_url.get_secret_value(), target)
+
+
+def resync(target: str, settings: ExporterSettings | None = None) -> None:
+    """Have everything sent once more, for a database or a target that was restored: the target keeps one of each."""
+    settings = settings or ExporterSettings()
+    with Books(settings.database_url.get_secret_value(), target) as books, target_from_environment(target) as place:
+        place.claim(books.fence)
+        books.resync(place.latest())

@@ -1,0 +1,17 @@
+"""The targets by name. Each is a module of that name, imported when it is asked for, because some bring much along."""
+
+from importlib import import_module
+from typing import cast
+
+from attemptlog.exporter.target import Target
+from attemptlog.runtime.errors import OperatorError
+
+TARGETS = ("parquet",)
+DEFAULT = "parquet"
+
+
+def target_from_environment(name: str) -> Target:
+    """Return a target as the environment describes it; raise OperatorError for a name that is none."""
+    if name not in TARGETS:
+        raise OperatorError(f"There is no target {name}: it is one of {', '.join(TARGETS)}.")
+    return cast("Target", import_module(f"attemptlog.exporter.{name}").from_environment())
