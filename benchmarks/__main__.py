@@ -13,7 +13,7 @@ import typer
 from rich.console import Console
 
 from attemptlog.local_stack import LocalStack
-from benchmarks import backlog, consumer, freshness, gateway, table_size
+from benchmarks import backlog, consumer, export, freshness, gateway, table_size
 from benchmarks.figures import OK, Figure, failed, table_of
 from benchmarks.stage import FULL, QUICK, Stage
 
@@ -26,6 +26,7 @@ class Subject(StrEnum):
     MEMORY = "memory"
     TABLE_SIZE = "table-size"
     FRESHNESS = "freshness"
+    EXPORT = "export"
 
 
 MEASURES: dict[Subject, Callable[[Stage], list[Figure]]] = {
@@ -34,6 +35,7 @@ MEASURES: dict[Subject, Callable[[Stage], list[Figure]]] = {
     Subject.MEMORY: backlog.measure,
     Subject.TABLE_SIZE: table_size.measure,
     Subject.FRESHNESS: freshness.measure,
+    Subject.EXPORT: export.measure,
 }
 WIDTH = 132  # columns, where there is no terminal
 
@@ -52,7 +54,7 @@ def main(
         typer.Option(metavar="FILE", exists=True, dir_okay=False, help="A recorded log, not the simulator."),
     ] = None,
 ) -> None:
-    """Compare gateway and consumer with references, in turns; exit status 1 when a row misses its target.
+    """Compare gateway, consumer and exporter with references, in turns; exit status 1 when a row misses its target.
 
     Absolute figures drift with the machine: the ratios are what counts.
     """

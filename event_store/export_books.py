@@ -204,8 +204,7 @@ class Books:
 
     def _plan_window(self, connection: Connection[Any], at: Position, rows: int) -> Entry | None:
         now = datetime.now(UTC)
-        window = next_window(connection, at.horizon, rows)
-        number = count(connection, window)
+        window, number = next_window(connection, at.horizon, rows)
         until = oldest_pending(connection, window.upper) or now
         if number == 0:
             self._change(connection, sql.REST, until=until)

@@ -14,16 +14,14 @@ from psycopg.rows import tuple_row
 
 # The row that fills a batch ends it, and its whole transaction goes with it.
 NEXT_WINDOW = """
-SELECT
-    pg_snapshot_xmin(pg_current_snapshot())::text::numeric,
-    (
-        SELECT export_xid::text::numeric
-        FROM attempt_events
-        WHERE export_xid >= %(lower)s::text::xid8 AND export_xid < pg_snapshot_xmin(pg_current_snapshot())
-        ORDER BY export_xid
-        OFFSET %(rows)s - 1
-        LIMIT 1
-    )
+SELECT pg_snapshot_xmin(pg_current_snapshot())::text::numeric, count(*), max(export_xid)::text::numeric
+FROM (
+    SELECT export_xid
+    FROM attempt_events
+    WHERE export_xid >= %(lower)s::text::xid8 AND export_xid < pg_snapshot_xmin(pg_current_snapshot())
+    ORDER BY export_xid
+    LIMIT %(rows)s
+) AS next
 """
 
 COUNT = "SELECT count(*) FROM attempt_events WHERE {which}"
@@ -82,7 +80,7 @@ class Window:
     @property
     def condition(self) -> sql.Composable:
         """The rows, as SQL."""
-        pattern = "export_xid >= {}::text::xid8 AND export_xid < {}::text::xid8"
+        pattern = "export_xid >= {}::xid8 AND export_xid < {}::xid8"
         return sql.SQL(pattern).format(str(self.lower), str(self.upper))
 
 
@@ -98,7 +96,7 @@ class Keys:
     @property
     def condition(self) -> sql.Composable:
         """The rows, as SQL."""
-        parts = [sql.SQL("(export_xid IS NULL OR export_xid < {}::text::xid8)").format(str(self.below))]
+        parts = [sql.SQL("(export_xid IS NULL OR export_xid < {}::xid8)").format(str(self.below))]
         for pattern, bound in (("id > {}", self.after), ("id <= {}", self.last), ("event_ts >= {}", self.since)):
             if bound is not None:
                 parts.append(sql.SQL(pattern).format(bound))
@@ -122,10 +120,13 @@ class Holder(NamedTuple):
     age: float | None
 
 
-def next_window(connection: Connection[Any], lower: int, rows: int) -> Window:
-    """Return the transactions from `lower` on that have about so many rows, as far as all of them have ended."""
-    [(ended, full)] = connection.execute(NEXT_WINDOW, {"lower": str(lower), "rows": rows}).fetchall()
-    return Window(lower, max(lower, int(ended) if full is None else int(full) + 1))
+def next_window(connection: Connection[Any], lower: int, rows: int) -> tuple[Window, int]:
+    """Return the transactions from `lower` on that have about so many rows, as far as all have ended; and the rows."""
+    [(ended, found, last)] = connection.execute(NEXT_WINDOW, {"lower": str(lower), "rows": rows}).fetchall()
+    if found < rows:
+        return Window(lower, max(lower, int(ended))), found
+    window = Window(lower, int(last) + 1)
+    return window, count(connection, window)
 
 
 def next_keys(connection: Connection[Any], keys: Keys, rows: int) -> tuple[Keys, int] | None:

@@ -9,11 +9,12 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from attemptlog.exporter.rows import Chunk, DayTotal, by_day, total_of
+from attemptlog.exporter.rows import TIME, Chunk, DayTotal, by_day, total_of
 
 ROW_GROUP = 128 * 1024  # rows; what a reader skips or takes as a whole
 MAX_OPEN = 64  # files; each holds a row group in memory, and a batch's rows are rarely of more than two days
 COMPRESSION = "zstd"
+NUMBERS = "DELTA_BINARY_PACKED"  # of numbers that are near each other
 
 # Few values, many times. Every id is another, and a dictionary of them would be thrown away again.
 REPEATED = ["event_version", "event_type", "session_id", "stream_id", "user_id", "question_id", "source", "dropped"]
@@ -68,7 +69,10 @@ class DayFiles:
             self._close(next(iter(self._open)))
         path = self._folder / f"{self._name}-{len(self._finished) + len(self._open) + 1}.parquet"
         dictionary = [name for name in REPEATED if name in schema.names]
-        writer = pq.ParquetWriter(path, schema, compression=COMPRESSION, use_dictionary=dictionary)
+        encodings = {field.name: NUMBERS for field in schema if field.type == TIME or field.name == "seq"}
+        writer = pq.ParquetWriter(
+            path, schema, compression=COMPRESSION, use_dictionary=dictionary, column_encoding=encodings
+        )
         self._open[day] = writer, DayFile(day, path, DayTotal())
 
     def _close_all(self) -> None:

