@@ -1,6 +1,13 @@
 """Which extra a subcommand needs."""
 
-BESIDE_CLI = {"ingest": "gateway", "consume": "consumer", "up": "local", "demo": "local", "down": "local"}
+BESIDE_CLI = {
+    "ingest": "gateway",
+    "consume": "consumer",
+    "export": "export",
+    "up": "local",
+    "demo": "local",
+    "down": "local",
+}
 
 
 def extra_of(command: str) -> str:

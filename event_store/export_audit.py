@@ -1,15 +1,13 @@
 """What a target ought to hold, by day: counts and sums of row hashes, and the rows of a day."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
 
 from psycopg import sql
 
-from attemptlog.event_store.export_rows import ROW_HASH, stream
+from attemptlog.event_store.export_rows import ROW_HASH
 from attemptlog.runtime.errors import OperatorError
-from attemptlog.runtime.postgres import conninfo
 from attemptlog.runtime.transactions import transaction
 
 READ_POSITION = """
@@ -37,8 +35,6 @@ WHERE event_ts >= {day}::date::timestamp AT TIME ZONE 'UTC'
     AND event_ts < ({day}::date + 1)::timestamp AT TIME ZONE 'UTC'
 """
 
-PIN_ZONE = "SELECT set_config('TimeZone', 'UTC', true)"
-
 
 @dataclass(frozen=True, slots=True)
 class Expected:
@@ -64,7 +60,6 @@ def read_expected(database_url: str, target: str) -> Expected:
     return Expected(horizon, days)
 
 
-def read_rows(database_url: str, horizon: str, day: date) -> Iterator[Any]:
-    """Yield id, row_hash and is_exported of every event of a day as pyarrow.RecordBatch; raises as export_rows.read."""
-    statement = sql.SQL(SELECT_ROWS).format(row_hash=sql.SQL(ROW_HASH), horizon=horizon, day=str(day))
-    return stream(conninfo(database_url), PIN_ZONE, statement.as_string())
+def select_day(horizon: str, day: date) -> str:
+    """Return the query for id, row_hash and is_exported of every event of a day."""
+    return sql.SQL(SELECT_ROWS).format(row_hash=sql.SQL(ROW_HASH), horizon=horizon, day=str(day)).as_string()

@@ -1,20 +1,10 @@
-"""Events as Arrow record batches, streamed out of PostgreSQL's binary COPY."""
+"""The columns of an event that is exported, as SQL."""
 
-from collections.abc import Iterator
-from contextlib import closing
-from typing import Any, LiteralString
+from typing import LiteralString
 
-import adbc_driver_postgresql.dbapi as adbc
-from adbc_driver_manager import Error
-from adbc_driver_postgresql import StatementOptions
 from psycopg import sql
 
-from attemptlog.event_store.database import OPERATORS, TRANSIENT
-from attemptlog.event_store.errors import CannotRun, StoreUnavailable
 from attemptlog.event_store.export_windows import Selection
-from attemptlog.runtime.logs import first_line
-
-CHUNK_BYTES = 4 * 1024 * 1024  # about 10,000 rows; memory stays small, and larger ones are no faster
 
 # Of what says which event it is and what it says; the other columns would cost as much again.
 # PostgreSQL's own hash of a record, by which tables are parted, too: hence it stays what it is from version to version.
@@ -42,36 +32,7 @@ COLUMNS: dict[LiteralString, LiteralString] = {
 SELECT_ROWS = sql.SQL("SELECT {columns} FROM attempt_events WHERE {which}")
 
 
-def read(conninfo: str, pin: str, selection: Selection) -> Iterator[Any]:
-    """Yield the rows of a selection with the columns of COLUMNS as pyarrow.RecordBatch, of about CHUNK_BYTES each.
-
-    `pin` is the statement that the transaction begins with. Raises StoreUnavailable or CannotRun.
-    """
+def select_rows(selection: Selection) -> str:
+    """Return the query for the rows of a selection, with the columns of COLUMNS."""
     columns = sql.SQL(", ").join(sql.SQL(f"{it} AS {name}") for name, it in COLUMNS.items())
-    return stream(conninfo, pin, SELECT_ROWS.format(columns=columns, which=selection.condition).as_string())
-
-
-def stream(conninfo: str, pin: str, query: str) -> Iterator[Any]:
-    """Yield what a query returns; see `read`."""
-    try:
-        with closing(adbc.connect(conninfo)) as connection, connection.cursor() as cursor:
-            cursor.execute(pin)
-            cursor.fetchall()
-            cursor.adbc_statement.set_options(**{StatementOptions.BATCH_SIZE_HINT_BYTES.value: str(CHUNK_BYTES)})
-            cursor.execute(query)
-            with cursor.fetch_record_batch() as reader:
-                yield from reader
-    except Error as error:
-        raise _told(error) from error
-    except OSError as error:  # as which Arrow tells whatever ends a COPY half way
-        raise StoreUnavailable(first_line(error)) from error
-
-
-def _told(error: Error) -> Exception:
-    state = error.sqlstate
-    why = f"{state or type(error).__name__}: {first_line(error)}"
-    if state is not None and state.startswith(OPERATORS):
-        return CannotRun(f"PostgreSQL refuses: {why}; `attemptlog doctor` looks why")
-    if state is None or state.startswith(TRANSIENT):
-        return StoreUnavailable(why)
-    return error
+    return SELECT_ROWS.format(columns=columns, which=selection.condition).as_string()

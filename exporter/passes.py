@@ -8,13 +8,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import partial
 from uuid import UUID
 
-from attemptlog.event_store import export_rows
 from attemptlog.event_store.export_books import Books, Entry
+from attemptlog.event_store.export_rows import select_rows
 from attemptlog.event_store.export_windows import Keys, Selection
 from attemptlog.exporter.errors import DataError, SetUpError, Stopped, TransientError
+from attemptlog.exporter.reading import stream
 from attemptlog.exporter.rows import Chunk, DayTotal, check_times, shaped, total_of
 from attemptlog.exporter.target import Batch, Receipt, Target
 
@@ -90,7 +90,11 @@ def open_pass(
 ) -> Iterator[Pass]:
     """Open the books and the target, and begin; one exporter of a target at a time has this open."""
     with Books(database_url, name) as books, target:
-        one = Pass(books, target, partial(export_rows.read, books.conninfo, books.pin), hooks, batch_rows)
+
+        def read(selection: Selection) -> Iterator[Chunk]:
+            return stream(books.conninfo, books.pin, select_rows(selection))
+
+        one = Pass(books, target, read, hooks, batch_rows)
         one.begin()
         yield one
 

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 import psycopg
 
-from attemptlog.event_store.errors import CannotRun, StoreError, Occupied, Superseded
+from attemptlog.event_store.errors import CannotRun, Occupied, StoreError, Superseded
 from attemptlog.event_store.export_books import note_failure
 from attemptlog.event_store.export_status import read_status
 from attemptlog.exporter.errors import DataError, ExportError, Fenced, SetUpError, Stopped

