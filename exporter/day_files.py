@@ -1,23 +1,15 @@
-"""A stream of rows as Parquet files, each of them of one day."""
+"""A stream of rows as files, each of them of one day."""
 
 from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
-import pyarrow.parquet as pq
+from attemptlog.exporter.rows import Chunk, DayTotal, by_day, total_of
 
-from attemptlog.exporter.rows import TIME, Chunk, DayTotal, by_day, total_of
-
-ROW_GROUP = 128 * 1024  # rows; what a reader skips or takes as a whole
 MAX_OPEN = 64  # files; each holds a row group in memory, and a batch's rows are rarely of more than two days
-COMPRESSION = "zstd"
-NUMBERS = "DELTA_BINARY_PACKED"  # of numbers that are near each other
-
-# Few values, many times. Every id is another, and a dictionary of them would be thrown away again.
-REPEATED = ["event_version", "event_type", "session_id", "stream_id", "user_id", "question_id", "source", "dropped"]
 
 
 @dataclass(slots=True)
@@ -35,13 +27,33 @@ class DayFile:
         return f"day={self.day}/{self.path.name}"
 
 
-class DayFiles:
-    """Writes files into a folder, named `NAME-PART.parquet`; parts are numbered from 1."""
+class Writer(Protocol):
+    """A file that is being written."""
 
-    def __init__(self, folder: Path, name: str) -> None:
+    def write(self, chunk: Chunk) -> None:
+        """Add rows."""
+
+    def close(self) -> None:
+        """Write what is left; a second time does nothing."""
+
+
+class Opens(Protocol):
+    """How files are made; `suffix` is what their names end with."""
+
+    suffix: str
+
+    def open(self, path: Path, schema: Any) -> Writer:
+        """Begin a new file for chunks of this schema."""
+
+
+class DayFiles:
+    """Writes files into a folder, named `NAME-PART` and a suffix; parts are numbered from 1."""
+
+    def __init__(self, folder: Path, name: str, form: Opens) -> None:
         self._folder = folder
         self._name = name
-        self._open: OrderedDict[date, tuple[Any, DayFile]] = OrderedDict()
+        self._form = form
+        self._open: OrderedDict[date, tuple[Writer, DayFile]] = OrderedDict()
         self._finished: list[DayFile] = []
 
     def write(self, chunks: Iterator[Chunk]) -> list[DayFile]:
@@ -61,19 +73,15 @@ class DayFiles:
             self._make(day, rows.schema)
         self._open.move_to_end(day)
         writer, file = self._open[day]
-        writer.write_batch(rows, row_group_size=ROW_GROUP)
+        writer.write(rows)
         file.total += total_of(rows)
 
     def _make(self, day: date, schema: Any) -> None:
         if len(self._open) == MAX_OPEN:
             self._close(next(iter(self._open)))
-        path = self._folder / f"{self._name}-{len(self._finished) + len(self._open) + 1}.parquet"
-        dictionary = [name for name in REPEATED if name in schema.names]
-        encodings = {field.name: NUMBERS for field in schema if field.type == TIME or field.name == "seq"}
-        writer = pq.ParquetWriter(
-            path, schema, compression=COMPRESSION, use_dictionary=dictionary, column_encoding=encodings
-        )
-        self._open[day] = writer, DayFile(day, path, DayTotal())
+        number = len(self._finished) + len(self._open) + 1
+        path = self._folder / f"{self._name}-{number}{self._form.suffix}"
+        self._open[day] = self._form.open(path, schema), DayFile(day, path, DayTotal())
 
     def _close_all(self) -> None:
         while self._open:

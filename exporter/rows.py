@@ -68,6 +68,31 @@ def total_of(chunk: Chunk) -> DayTotal:
     return DayTotal(chunk.num_rows, signed(pc.sum(chunk.column("row_hash")).as_py() or 0))  # which wraps by itself
 
 
+class Counted:
+    """Chunks on their way, counted."""
+
+    def __init__(self, chunks: Iterator[Chunk]) -> None:
+        self._chunks = chunks
+        self.total = DayTotal()
+
+    def __iter__(self) -> Iterator[Chunk]:
+        for chunk in self._chunks:
+            self.total += total_of(chunk)
+            yield chunk
+
+
+def gathered(chunks: Iterator[Chunk], rows: int) -> Iterator[Chunk]:
+    """Yield the same rows in chunks of at least so many, but for the last."""
+    held: list[Chunk] = []
+    for chunk in chunks:
+        held.append(chunk)
+        if sum(each.num_rows for each in held) >= rows:
+            yield pa.concat_batches(held)
+            held = []
+    if held:
+        yield pa.concat_batches(held)
+
+
 def by_day(chunk: Chunk) -> Iterator[tuple[date, Chunk]]:
     """Yield the rows of every day (of event_ts, in UTC), in the order of the days."""
     naive = pc.cast(chunk.column("event_ts"), pa.timestamp("us"))  # no time zones are needed, which images may lack

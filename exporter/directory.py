@@ -1,0 +1,147 @@
+"""A directory of files, a folder a day, as Hive names partitions.
+
+A batch's files are written under a temporary name, synced and renamed; its manifest comes last and is what commits it.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import date
+from pathlib import Path
+from typing import Protocol, Self
+from uuid import UUID
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from attemptlog.exporter.day_files import DayFile, DayFiles, Opens
+from attemptlog.exporter.errors import DataError
+from attemptlog.exporter.ledger import Ledger, sync, told
+from attemptlog.exporter.rows import IDENTITY, Chunk, Counted, DayTotal, gathered, total_of
+from attemptlog.exporter.target import Batch, Receipt
+
+LOOKED_FOR = 64 * 1024  # rows; about 30 MB, for which all files are looked through once
+
+
+class Format(Opens, Protocol):
+    """What the files are."""
+
+    name: str
+
+    def read(self, path: Path, columns: list[str]) -> Iterator[Chunk]:
+        """Yield some columns of rows.IDENTITY of every row; raises pyarrow.ArrowInvalid for what is no such file."""
+
+    def ids_between(self, path: Path, low: str, high: str) -> Iterator[Chunk]:
+        """Yield the ids that are neither below `low` nor above `high`."""
+
+
+class Directory:
+    """The target. One exporter at a time has a lock on the directory, from `claim` until `with` is left."""
+
+    def __init__(self, directory: Path, form: Format) -> None:
+        self._root = directory
+        self._form = form
+        self._ledger = Ledger(directory)
+        self._is_unfinished = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self._ledger.close()
+
+    def claim(self, fence: int) -> None:
+        """See Target.claim."""
+        with self._told():
+            self._ledger.claim(fence)
+            self._clear_away()
+
+    def committed(self, batch_id: UUID) -> Receipt | None:
+        """See Target.committed."""
+        with self._told():
+            return self._ledger.receipt(batch_id)
+
+    def latest(self) -> UUID | None:
+        """See Target.latest."""
+        with self._told():
+            return self._ledger.latest()
+
+    def write(self, batch: Batch, chunks: Iterator[Chunk]) -> Receipt:
+        """See Target.write."""
+        with self._told():
+            self._ledger.check_fence()
+            if (receipt := self._ledger.receipt(batch.id)) is not None:
+                return receipt
+            if self._is_unfinished:
+                self._clear_away()
+            self._is_unfinished = True
+            total, files = self._stage(batch, chunks)
+            for file in files:
+                self._publish(file)
+            sync(self._root)
+            receipt = self._ledger.commit(batch, total, files)
+            self._is_unfinished = False
+            return receipt
+
+    def days(self) -> Mapping[date, DayTotal]:
+        """See Target.days."""
+        found: dict[date, DayTotal] = {}
+        with self._told():
+            for day, path in self._listed():
+                for chunk in self._form.read(path, ["row_hash"]):
+                    found[day] = found.get(day, DayTotal()) + total_of(chunk)
+        return found
+
+    def rows_of(self, day: date) -> Iterator[Chunk]:
+        """See Target.rows_of."""
+        with self._told():
+            for of_day, path in self._listed():
+                if of_day == day:
+                    yield from self._form.read(path, IDENTITY.names)
+
+    def _stage(self, batch: Batch, chunks: Iterator[Chunk]) -> tuple[DayTotal, list[DayFile]]:
+        """Write what is new under temporary names; return what came, and the files."""
+        folder = self._ledger.new_stage(batch)
+        came = Counted(chunks)
+        rows = map(self._new_ones, gathered(iter(came), LOOKED_FOR)) if batch.repeats else came
+        files = DayFiles(folder, f"{batch.id}-{batch.attempt}", self._form).write(iter(rows))
+        return came.total, files
+
+    def _new_ones(self, chunk: Chunk) -> Chunk:
+        """Leave out the rows whose id is there."""
+        ids = chunk.column("id")
+        bounds = pc.min_max(ids)
+        low, high = bounds["min"].as_py(), bounds["max"].as_py()
+        known = [found.column("id") for _, path in self._listed() for found in self._form.ids_between(path, low, high)]
+        if not known:
+            return chunk
+        return chunk.filter(pc.invert(pc.is_in(ids, value_set=pa.chunked_array(known))))
+
+    def _publish(self, file: DayFile) -> None:
+        place = self._root / file.place
+        place.parent.mkdir(exist_ok=True)
+        sync(file.path)
+        file.path.rename(place)
+        sync(place.parent)
+
+    def _clear_away(self) -> None:
+        """Remove the files of batches that are not in the ledger: an interrupted writer left them."""
+        self._ledger.clear_stage()
+        committed = self._ledger.attempts()
+        for path in self._root.glob(f"day=*/*{self._form.suffix}"):
+            if path.stem.rpartition("-")[0] not in committed:
+                path.unlink()
+        self._is_unfinished = False
+
+    def _listed(self) -> Iterator[tuple[date, Path]]:
+        for file in self._ledger.files():
+            yield file.day, self._root / file.path
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        try:
+            with told(self._root):
+                yield
+        except pa.ArrowInvalid as error:
+            raise DataError(
+                f"a file in {self._root} cannot be read as {self._form.name}: put it back as it was"
+            ) from error
