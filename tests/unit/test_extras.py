@@ -6,6 +6,7 @@ import sys
 import tomllib
 from collections import defaultdict
 from importlib.metadata import packages_distributions
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -32,8 +33,9 @@ EXTRA_OF = {
     "simulation": "cli",
     "local_pipeline": "local",
 }
+TARGETS = {"duckdb": "export-duckdb", "s3": "export-s3", "snowflake": "export-snowflake"}
 # What these bring is imported by their names, too.
-BROUGHT = {"fastapi": {"starlette"}, "pydantic": {"pydantic_core"}}
+BROUGHT = {"boto3": {"botocore"}, "fastapi": {"starlette"}, "pydantic": {"pydantic_core"}}
 SERVERS = {"fastapi", "starlette", "uvicorn", "uvloop", "httptools", "rich", "typer"}
 
 runner = CliRunner()
@@ -90,7 +92,14 @@ def test_every_extra_is_one_of_the_projects() -> None:
 
 @pytest.mark.parametrize(("package", "extra"), EXTRA_OF.items())
 def test_a_package_imports_what_it_has_by_its_extra(package: str, extra: str | None) -> None:
-    assert foreign(set(imported_packages(package))) <= available(extra)
+    of_targets = {"exporter": set().union(*(available(extra) for extra in TARGETS.values()))}
+    assert foreign(set(imported_packages(package))) <= available(extra) | of_targets.get(package, set())
+
+
+@pytest.mark.parametrize("file", sorted((ROOT / "exporter").glob("*.py")), ids=lambda file: file.stem)
+def test_a_target_imports_what_it_has_by_its_extra(file: Path) -> None:
+    extra = TARGETS.get(file.stem.partition("_")[0], "export")
+    assert foreign(set(packages_imported_by(file))) <= available(extra)
 
 
 def test_runtime_imports_what_its_users_have_by_their_extras() -> None:
