@@ -16,6 +16,7 @@ from psycopg.rows import dict_row
 
 from attemptlog.event_store.export_rows import COLUMNS
 from attemptlog.exporter.audit import audit_target
+from attemptlog.exporter.duckdb import DuckDBFile
 from attemptlog.exporter.parquet import ParquetDirectory
 from attemptlog.exporter.passes import Hooks, open_pass
 from attemptlog.exporter.rows import SCHEMA, Chunk
@@ -42,6 +43,22 @@ class Place:
 def parquet_place(directory: Path) -> Iterator[Place]:
     root = directory / "events"
     yield Place(lambda: ParquetDirectory(root), lambda: read_with_duckdb(f"{root}/day=*/*.parquet"))
+
+
+@contextmanager
+def duckdb_place(directory: Path) -> Iterator[Place]:
+    file = duckdb_file(directory)
+    yield Place(lambda: DuckDBFile(file), lambda: read_duckdb_file(file))
+
+
+def duckdb_file(directory: Path) -> Path:
+    return directory / "exams" / "events.duckdb"
+
+
+def read_duckdb_file(file: Path) -> list[dict[str, Any]]:
+    with duckdb.connect(file) as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        return list(connection.sql("SELECT * EXCLUDE export_batch FROM attempt_events").to_arrow_table().to_pylist())
 
 
 def read_with_duckdb(pattern: str) -> list[dict[str, Any]]:
