@@ -1,0 +1,168 @@
+"""A bucket of S3, or of what speaks its protocol, laid out as the Parquet directory is.
+
+There is no renaming: a batch's files are there before its manifest, and `_attemptlog/head.json` commits it. That has
+the fence and the latest manifest, and can be replaced only by who has seen what is in it (a conditional PUT), so of two
+writers one is refused. Every manifest is in `_attemptlog/batches` as well, as in the directory.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import date
+from pathlib import Path, PurePosixPath
+from tempfile import TemporaryDirectory
+from typing import Annotated, Any, Self
+from uuid import UUID
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from attemptlog.exporter.day_files import DayFile, DayFiles
+from attemptlog.exporter.directory import LOOKED_FOR
+from attemptlog.exporter.errors import DataError, Fenced
+from attemptlog.exporter.manifest import ListedFile
+from attemptlog.exporter.parquet import ParquetFormat
+from attemptlog.exporter.rows import IDENTITY, Chunk, Counted, DayTotal, gathered, total_of
+from attemptlog.exporter.s3_bucket import Bucket
+from attemptlog.exporter.s3_ledger import Ledger
+from attemptlog.exporter.target import Batch, Receipt
+
+
+class S3Settings(BaseSettings):
+    """Settings of the bucket, `ATTEMPTLOG_` in front; who it logs in as is found as in every AWS tool."""
+
+    model_config = SettingsConfigDict(env_prefix="ATTEMPTLOG_EXPORT_S3_", extra="ignore", hide_input_in_errors=True)
+
+    bucket: Annotated[str, Field(description="Bucket for the Parquet files; it has to be there.")]
+    prefix: Annotated[str, Field(description="What their names begin with, such as `exams/events`.")] = ""
+    endpoint_url: Annotated[str | None, Field(description="Where it is not AWS: URL of the service.")] = None
+    region: Annotated[str | None, Field(description="Region, where the AWS configuration names none.")] = None
+
+
+def from_environment() -> "S3":
+    """Return the target as the environment describes it; raises pydantic's ValidationError."""
+    return S3(S3Settings())
+
+
+class S3:
+    """The target."""
+
+    def __init__(self, settings: S3Settings) -> None:
+        self._bucket = Bucket(settings.bucket, settings.prefix, settings.endpoint_url, settings.region)
+        self._ledger = Ledger(self._bucket)
+        self._form = ParquetFormat()
+        self._bounds: dict[str, tuple[str, str]] = {}  # the least and the greatest id of a file, by its path
+        self._is_unfinished = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self._bucket.close()
+
+    def claim(self, fence: int) -> None:
+        """See Target.claim."""
+        self._ledger.claim(fence)
+        self._clear_away()
+
+    def committed(self, batch_id: UUID) -> Receipt | None:
+        """See Target.committed."""
+        return self._ledger.receipt(batch_id)
+
+    def latest(self) -> UUID | None:
+        """See Target.latest."""
+        return self._ledger.latest()
+
+    def write(self, batch: Batch, chunks: Iterator[Chunk]) -> Receipt:
+        """See Target.write."""
+        self._ledger.check_fence()
+        if (receipt := self._ledger.receipt(batch.id)) is not None:
+            return receipt
+        if self._is_unfinished:
+            self._clear_away()
+        self._is_unfinished = True
+        with TemporaryDirectory(prefix="attemptlog-export-") as folder:
+            came = Counted(chunks)
+            rows = self._new_ones(iter(came)) if batch.repeats else iter(came)
+            files = DayFiles(Path(folder), f"{batch.id}-{batch.attempt}", self._form).write(rows)
+            receipt = self._publish(batch, came.total, files)
+        self._is_unfinished = False
+        return receipt
+
+    def days(self) -> Mapping[date, DayTotal]:
+        """See Target.days."""
+        found: dict[date, DayTotal] = {}
+        for file in self._ledger.files():
+            for chunk in self._read(file, ["row_hash"]):
+                found[file.day] = found.get(file.day, DayTotal()) + total_of(chunk)
+        return found
+
+    def rows_of(self, day: date) -> Iterator[Chunk]:
+        """See Target.rows_of."""
+        for file in self._ledger.files():
+            if file.day == day:
+                yield from self._read(file, IDENTITY.names)
+
+    def _publish(self, batch: Batch, total: DayTotal, files: list[DayFile]) -> Receipt:
+        for file in files:
+            self._bucket.upload(file.path, file.place)
+        try:
+            return self._ledger.commit(batch, total, files)
+        except Fenced:
+            self._bucket.remove(file.place for file in files)  # nobody else knows of them before the next claim
+            raise
+
+    def _clear_away(self) -> None:
+        """Remove the files of batches that are not in the ledger: an interrupted writer left them."""
+        committed = self._ledger.attempts()
+        files = (name for name in self._bucket.names("day=") if name.endswith(".parquet"))
+        self._bucket.remove(name for name in files if PurePosixPath(name).stem.rpartition("-")[0] not in committed)
+        self._is_unfinished = False
+
+    def _new_ones(self, chunks: Iterator[Chunk]) -> Iterator[Chunk]:
+        """Leave out the rows whose id is there."""
+        files = list(self._ledger.files())
+        for chunk in gathered(chunks, LOOKED_FOR):
+            ids = chunk.column("id")
+            bounds = pc.min_max(ids)
+            known = list(self._ids_between(files, bounds["min"].as_py(), bounds["max"].as_py()))
+            is_known = pc.is_in(ids, value_set=pa.chunked_array(known, pa.string()))
+            yield chunk.filter(pc.invert(is_known))
+
+    def _ids_between(self, files: list[ListedFile], low: str, high: str) -> Iterator[Any]:
+        for file in files:
+            least, greatest = self._bounds_of(file)
+            if least <= high and greatest >= low:
+                with self._opened(file) as source:
+                    yield from (found.column("id") for found in self._form.ids_between(source, low, high))
+
+    def _bounds_of(self, file: ListedFile) -> tuple[str, str]:
+        """Return them from the file's end, which is read once."""
+        if file.path not in self._bounds:
+            with self._opened(file) as source:
+                self._bounds[file.path] = id_bounds(source)
+        return self._bounds[file.path]
+
+    def _read(self, file: ListedFile, columns: list[str]) -> Iterator[Chunk]:
+        with self._opened(file) as source:
+            yield from self._form.read(source, columns)
+
+    @contextmanager
+    def _opened(self, file: ListedFile) -> Iterator[Any]:
+        try:
+            with self._bucket.open(file.path, file.size) as source:
+                yield source
+        except pa.ArrowInvalid as error:
+            raise DataError(f"{self._bucket}{file.path} cannot be read as Parquet: put it back as it was") from error
+
+
+def id_bounds(source: Any) -> tuple[str, str]:
+    """Return the least and the greatest id of a Parquet file, or what may lie between if it does not say."""
+    with pq.ParquetFile(source) as file:
+        column = file.schema_arrow.get_field_index("id")
+        groups = [file.metadata.row_group(number).column(column) for number in range(file.num_row_groups)]
+        if not all(group.is_stats_set for group in groups):
+            return "", "\U0010ffff"
+        return min(group.statistics.min for group in groups), max(group.statistics.max for group in groups)
