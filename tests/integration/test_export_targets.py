@@ -15,11 +15,13 @@ from attemptlog.exporter.rows import SCHEMA, Chunk, DayTotal, signed
 from attemptlog.exporter.target import Batch, Receipt, Target
 from tests.support.export import MONDAY, Place, chunk_of, duckdb_place, event, parquet_place
 from tests.support.fake_s3 import s3_place
+from tests.support.fake_snowflake import snowflake_place
 
 PLACES: dict[str, Callable[[Path], AbstractContextManager[Place]]] = {
     "parquet": parquet_place,
     "duckdb": duckdb_place,
     "s3": s3_place,
+    "snowflake": snowflake_place,
 }
 
 NULLABLE = [field.name for field in SCHEMA if field.nullable]

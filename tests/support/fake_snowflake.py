@@ -1,0 +1,115 @@
+"""A stand-in for Snowflake: fakesnow's server in a process of its own, spoken to with the real connector."""
+
+import json
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import snowflake.connector
+from snowflake.connector.cursor import DictCursor
+
+from attemptlog.exporter.rows import TIMES
+from attemptlog.exporter.snowflake import Snowflake
+from attemptlog.exporter.snowflake_session import Session, SnowflakeSettings
+from tests.support.export import Place
+from tests.support.served import port_of
+
+# fakesnow's server answers 1970 for a time that is NULL.
+MICROSECONDS = ", ".join(f"DATE_PART(EPOCH_MICROSECOND, {name}) AS at_{name}" for name in TIMES)
+
+
+@dataclass(frozen=True)
+class FakeSnowflake:
+    """A server and a schema in it."""
+
+    port: int
+    schema: str
+
+    def settings(self, **changes: Any) -> SnowflakeSettings:
+        usual: dict[str, Any] = {
+            "account": "fakesnow",
+            "user": "exporter",
+            "role": "attemptlog_exporter",
+            "warehouse": "loading",
+            "database": "exams",
+            "db_schema": self.schema,
+            "programmatic_access_token": "secret",
+            "host": "127.0.0.1",
+            "port": self.port,
+            "protocol": "http",
+            "network_timeout": timedelta(seconds=1),
+        }
+        return SnowflakeSettings(**usual | changes)
+
+    def session(self) -> Session:
+        """Log in as an exporter does."""
+        return Session.connect(self.settings())
+
+    def query(self, statement: str) -> list[dict[str, Any]]:
+        """Return rows by name, read with a connection of its own."""
+        with closing(
+            snowflake.connector.connect(
+                account="fakesnow",
+                user="analyst",
+                password="secret",
+                host="127.0.0.1",
+                port=self.port,
+                protocol="http",
+                database="exams",
+                schema=self.schema,
+                session_parameters={"CLIENT_TELEMETRY_ENABLED": False},
+            )
+        ) as connection:
+            cursor = connection.cursor(DictCursor)
+            cursor.execute(statement)
+            return [dict(row) for row in cursor.fetchall()]
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Return every event as it was sent: JSON has lost its spaces and the order of its keys, which it may."""
+        return [as_sent(row) for row in self.query(f"SELECT *, {MICROSECONDS} FROM attempt_events")]  # noqa: S608
+
+    def fail(self, *faults: dict[str, Any]) -> None:
+        """Have statements that `match` fail from now on, see fake_snowflake_server."""
+        httpx.post(f"http://127.0.0.1:{self.port}/faults", json=faults).raise_for_status()
+
+    def heard(self) -> list[dict[str, Any]]:
+        """Return what was said to the server since the last time: logins and statements."""
+        return list(httpx.get(f"http://127.0.0.1:{self.port}/heard").raise_for_status().json())
+
+    def abort_detached(self) -> None:
+        """End what processes that were killed have begun."""
+        httpx.post(f"http://127.0.0.1:{self.port}/abort-detached").raise_for_status()
+
+
+@contextmanager
+def fake_snowflake() -> Iterator[FakeSnowflake]:
+    server = FakeSnowflake(port_of("tests.support.fake_snowflake_server"), f"telemetry_{uuid4().hex[:8]}")
+    try:
+        yield server
+    finally:
+        server.fail()
+
+
+@contextmanager
+def snowflake_place(_: Path) -> Iterator[Place]:
+    with fake_snowflake() as server:
+        yield Place(lambda: Snowflake(server.settings()), server.rows)
+
+
+def as_sent(row: dict[str, Any]) -> dict[str, Any]:
+    times = {name: moment(row.pop(f"AT_{name.upper()}")) for name in TIMES}
+    texts = {name: spaced(row[name.upper()]) for name in ("payload", "dropped")}
+    return {name.lower(): value for name, value in row.items() if name != "EXPORT_BATCH"} | times | texts
+
+
+def moment(microseconds: int | None) -> datetime | None:
+    return None if microseconds is None else datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=microseconds)
+
+
+def spaced(text: str | None) -> str | None:
+    return None if text is None else json.dumps(json.loads(text), ensure_ascii=False)

@@ -1,0 +1,119 @@
+"""fakesnow's server as a process of its own, which can be told to fail as Snowflake does.
+
+`python -m tests.support.fake_snowflake_server` prints its port and ends with its standard input. POST /faults puts a
+list of faults in place of the one before; GET /heard tells the logins and statements since the last time; POST
+/abort-detached ends every session, as Snowflake does with those whose client is gone.
+"""
+
+import gzip
+import json
+import re
+import socket
+import sys
+import threading
+from typing import Any
+
+import uvicorn
+from fakesnow.server import app as fakesnow_app
+from fakesnow.server import sessions
+from starlette.types import Message, Receive, Scope, Send
+
+faults: list[dict[str, Any]] = []
+heard: list[dict[str, Any]] = []
+
+
+async def app(scope: Scope, receive: Receive, send: Send) -> None:
+    """Everything but the two paths goes to fakesnow, changed or unanswered where a fault says so."""
+    if scope["type"] != "http":
+        await fakesnow_app(scope, receive, send)
+        return
+    body = await read(receive)
+    match scope["path"]:
+        case "/faults":
+            faults[:] = json.loads(body)
+            await answer(send, 200)
+        case "/heard":
+            await answer(send, 200, heard)
+            heard.clear()
+        case "/abort-detached":
+            for connection in sessions.values():
+                connection.close()
+            sessions.clear()
+            await answer(send, 200)
+        case "/queries/v1/query-request":
+            await query(scope, body, send)
+        case "/session/v1/login-request":
+            heard.append(content_of(scope, body)["data"] | {"QUERY": scope["query_string"].decode()})
+            await fakesnow_app(scope, replay(body), send)
+        case _:
+            await fakesnow_app(scope, replay(body), send)
+
+
+async def query(scope: Scope, body: bytes, send: Send) -> None:
+    request = content_of(scope, body)
+    heard.append({"STATEMENT": request["sqlText"].strip()})
+    fault = next((it for it in faults if re.search(it["match"], request["sqlText"].strip())), None)
+    if fault is None:
+        await fakesnow_app(scope, replay(body), send)
+    elif "error" in fault:
+        await answer(send, 200, {"success": False, "data": {"sqlState": fault["state"]}, **fault["error"]})
+    elif "replace" in fault:
+        request["sqlText"] = re.sub(fault["replace"], fault["by"], request["sqlText"])
+        changed = json.dumps(request).encode()
+        await fakesnow_app(scope, replay(gzip.compress(changed) if is_zipped(scope) else changed), send)
+    else:
+        if fault.pop("is_done", False):
+            await fakesnow_app(scope, replay(body), nobody)
+        await answer(send, 503)
+
+
+def content_of(scope: Scope, body: bytes) -> Any:
+    return json.loads(gzip.decompress(body) if is_zipped(scope) else body)
+
+
+def is_zipped(scope: Scope) -> bool:
+    return (b"content-encoding", b"gzip") in scope["headers"]
+
+
+async def read(receive: Receive) -> bytes:
+    body = b""
+    while True:
+        message = await receive()
+        body += bytes(message.get("body", b""))
+        if not message.get("more_body"):
+            return body
+
+
+def replay(body: bytes) -> Receive:
+    async def receive() -> Message:
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return receive
+
+
+async def nobody(message: Message) -> None:
+    """An answer that gets lost."""
+
+
+async def answer(send: Send, status: int, content: Any = None) -> None:
+    headers = [(b"content-type", b"application/json")]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": json.dumps({} if content is None else content).encode()})
+
+
+def main() -> None:
+    listener = socket.create_server(("127.0.0.1", 0))
+    server = uvicorn.Server(uvicorn.Config(app, log_level="warning"))
+
+    def end_with_input() -> None:
+        sys.stdin.read()
+        server.should_exit = True
+
+    threading.Thread(target=end_with_input, daemon=True).start()
+    sys.stdout.write(f"{listener.getsockname()[1]}\n")
+    sys.stdout.flush()
+    server.run(sockets=[listener])
+
+
+if __name__ == "__main__":
+    main()
