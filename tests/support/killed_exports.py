@@ -16,13 +16,33 @@ from typing import Any
 
 import psycopg
 
+from attemptlog.exporter.duckdb import DuckDBFile
 from attemptlog.exporter.parquet import ParquetDirectory
+from attemptlog.exporter.s3 import S3
+from attemptlog.exporter.snowflake import Snowflake
 from attemptlog.exporter.target import Target
 from tests.support.export import export, store
+from tests.support.fake_s3 import FakeS3
+from tests.support.fake_snowflake import FakeSnowflake
 from tests.support.http import Exam
 
 FOLDERS = ("/exporter/", "/event_store/export")
-MAKERS: dict[str, Callable[[str], Target]] = {"parquet": lambda place: ParquetDirectory(Path(place))}
+
+
+def snowflake(place: str) -> Target:
+    """PORT/SCHEMA. What was killed leaves a session, which Snowflake ends by itself after a while."""
+    port, _, schema = place.partition("/")
+    server = FakeSnowflake(int(port), schema)
+    server.abort_detached()
+    return Snowflake(server.settings())
+
+
+MAKERS: dict[str, Callable[[str], Target]] = {
+    "parquet": lambda place: ParquetDirectory(Path(place)),
+    "duckdb": lambda place: DuckDBFile(Path(place)),
+    "s3": lambda place: S3(FakeS3(f"http://127.0.0.1:{place.partition('/')[0]}", place.partition("/")[2]).settings()),
+    "snowflake": snowflake,
+}
 BATCH_ROWS = 40
 
 
