@@ -96,16 +96,16 @@ ROWS_OF_DAY = "SELECT id, row_hash FROM attempt_events WHERE event_ts >= ? AND e
 class DuckDBSettings(BaseSettings):
     """Settings of the DuckDB file, `ATTEMPTLOG_` in front."""
 
-    model_config = SettingsConfigDict(env_prefix="ATTEMPTLOG_EXPORT_DUCKDB_", extra="ignore", hide_input_in_errors=True)
+    model_config = SettingsConfigDict(env_prefix="ATTEMPTLOG_", extra="ignore", hide_input_in_errors=True)
 
-    file: Annotated[Path, Field(description="DuckDB file for the events; made when it is not there.")]
-    memory_mb: Annotated[int, Field(description="What DuckDB may use of memory, in MB.", ge=64)] = 128
+    export_duckdb_file: Annotated[Path, Field(description="DuckDB file for the events; made when it is not there.")]
+    export_duckdb_memory_mb: Annotated[int, Field(description="What DuckDB may use of memory.", ge=64)] = 128
 
 
 def from_environment() -> "DuckDBFile":
     """Return the target as the environment describes it; raises pydantic's ValidationError."""
     settings = DuckDBSettings()
-    return DuckDBFile(settings.file, settings.memory_mb)
+    return DuckDBFile(settings.export_duckdb_file, settings.export_duckdb_memory_mb)
 
 
 class DuckDBFile:

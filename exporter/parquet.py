@@ -24,16 +24,16 @@ REPEATED = ["event_version", "event_type", "session_id", "stream_id", "user_id",
 class ParquetSettings(BaseSettings):
     """Settings of the Parquet directory, `ATTEMPTLOG_` in front."""
 
-    model_config = SettingsConfigDict(env_prefix="ATTEMPTLOG_EXPORT_PARQUET_", extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="ATTEMPTLOG_", extra="ignore")
 
-    directory: Annotated[Path, Field(description="Folder for the Parquet files; made when it is not there.")] = Path(
-        "attemptlog-export"
-    )
+    export_parquet_directory: Annotated[
+        Path, Field(description="Folder for the Parquet files; made when it is not there.")
+    ] = Path("attemptlog-export")
 
 
 def from_environment() -> "ParquetDirectory":
     """Return the target as the environment describes it; raises pydantic's ValidationError."""
-    return ParquetDirectory(ParquetSettings().directory)
+    return ParquetDirectory(ParquetSettings().export_parquet_directory)
 
 
 class ParquetWriter:

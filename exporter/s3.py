@@ -33,12 +33,12 @@ from attemptlog.exporter.target import Batch, Receipt
 class S3Settings(BaseSettings):
     """Settings of the bucket, `ATTEMPTLOG_` in front; who it logs in as is found as in every AWS tool."""
 
-    model_config = SettingsConfigDict(env_prefix="ATTEMPTLOG_EXPORT_S3_", extra="ignore", hide_input_in_errors=True)
+    model_config = SettingsConfigDict(env_prefix="ATTEMPTLOG_", extra="ignore", hide_input_in_errors=True)
 
-    bucket: Annotated[str, Field(description="Bucket for the Parquet files; it has to be there.")]
-    prefix: Annotated[str, Field(description="What their names begin with, such as `exams/events`.")] = ""
-    endpoint_url: Annotated[str | None, Field(description="Where it is not AWS: URL of the service.")] = None
-    region: Annotated[str | None, Field(description="Region, where the AWS configuration names none.")] = None
+    export_s3_bucket: Annotated[str, Field(description="Bucket for the Parquet files; it has to be there.")]
+    export_s3_prefix: Annotated[str | None, Field(description="What their names begin with: `exams/events`.")] = None
+    export_s3_endpoint_url: Annotated[str | None, Field(description="Where it is not AWS: URL of the service.")] = None
+    export_s3_region: Annotated[str | None, Field(description="Region, where the AWS configuration names none.")] = None
 
 
 def from_environment() -> "S3":
@@ -50,7 +50,12 @@ class S3:
     """The target."""
 
     def __init__(self, settings: S3Settings) -> None:
-        self._bucket = Bucket(settings.bucket, settings.prefix, settings.endpoint_url, settings.region)
+        self._bucket = Bucket(
+            settings.export_s3_bucket,
+            settings.export_s3_prefix,
+            settings.export_s3_endpoint_url,
+            settings.export_s3_region,
+        )
         self._ledger = Ledger(self._bucket)
         self._form = ParquetFormat()
         self._bounds: dict[str, tuple[str, str]] = {}  # the least and the greatest id of a file, by its path

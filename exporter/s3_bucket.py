@@ -34,9 +34,11 @@ class Taken(Exception):
 class Bucket:
     """Objects by their names below a prefix. Every method may raise SetUpError and TransientError."""
 
-    def __init__(self, name: str, prefix: str = "", endpoint_url: str | None = None, region: str | None = None) -> None:
+    def __init__(
+        self, name: str, prefix: str | None = None, endpoint_url: str | None = None, region: str | None = None
+    ) -> None:
         self._name = name
-        self._prefix = prefix.strip("/") + "/" if prefix.strip("/") else ""
+        self._prefix = f"{prefix.strip('/')}/" if prefix and prefix.strip("/") else ""
         self._where = {"endpoint_url": endpoint_url, "region_name": region}
         self._client: Any = None
 

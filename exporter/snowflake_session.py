@@ -30,43 +30,49 @@ OF_A_VALUE = range(100_000, 101_000)
 PASSING_STATES = ("08", "40", "57")  # connection, serialization, operator intervention and time-outs
 DATA_STATES = ("21", "22", "23")
 
+WAYS = [f"export_snowflake_{it}" for it in ("private_key_path", "oauth_token_path", "programmatic_access_token")]
+
 
 class SnowflakeSettings(BaseSettings):
     """Settings of Snowflake, `ATTEMPTLOG_` in front. One of the three ways to log in is needed."""
 
-    model_config = SettingsConfigDict(
-        env_prefix="ATTEMPTLOG_EXPORT_SNOWFLAKE_",
-        extra="ignore",
-        hide_input_in_errors=True,
-        populate_by_name=True,
-    )
+    model_config = SettingsConfigDict(env_prefix="ATTEMPTLOG_", extra="ignore", hide_input_in_errors=True)
 
-    account: Annotated[str, Field(description="Account identifier, such as `myorg-myaccount`.")]
-    user: Annotated[str, Field(description="User to log in as.")]
-    role: Annotated[str, Field(description="Role to act as.")]
-    warehouse: Annotated[str, Field(description="Warehouse to load with; X-Small will do.")]
-    database: Annotated[str, Field(description="Database of the events.")]
-    db_schema: Annotated[
-        str, Field(description="Schema of the events.", validation_alias="ATTEMPTLOG_EXPORT_SNOWFLAKE_SCHEMA")
-    ]
-    private_key_path: Annotated[Path | None, Field(description="Private key (PEM), to log in by key pair.")] = None
-    private_key_passphrase: Annotated[SecretStr | None, Field(description="Passphrase of that key.")] = None
-    oauth_token_path: Annotated[
+    export_snowflake_account: Annotated[str, Field(description="Account identifier, such as `myorg-myaccount`.")]
+    export_snowflake_user: Annotated[str, Field(description="User to log in as.")]
+    export_snowflake_role: Annotated[str, Field(description="Role to act as.")]
+    export_snowflake_warehouse: Annotated[str, Field(description="Warehouse to load with; X-Small will do.")]
+    export_snowflake_database: Annotated[str, Field(description="Database of the events.")]
+    export_snowflake_schema: Annotated[str, Field(description="Schema of the events.")]
+    export_snowflake_private_key_path: Annotated[
+        Path | None, Field(description="Private key (PEM), to log in by key pair.")
+    ] = None
+    export_snowflake_private_key_passphrase: Annotated[
+        SecretStr | None, Field(description="Passphrase of that key.")
+    ] = None
+    export_snowflake_oauth_token_path: Annotated[
         Path | None, Field(description="File with an OAuth access token; read at every login, as they are short-lived.")
     ] = None
-    programmatic_access_token: Annotated[SecretStr | None, Field(description="Programmatic access token.")] = None
-    host: Annotated[str | None, Field(description="Host, where it is not the account's: a private link.")] = None
-    port: Annotated[int, Field(description="Port of that host.")] = 443
-    protocol: Annotated[Literal["https", "http"], Field(description="`http` is for a stand-in.")] = "https"
-    network_timeout: Annotated[
+    export_snowflake_programmatic_access_token: Annotated[
+        SecretStr | None, Field(description="Programmatic access token.")
+    ] = None
+    export_snowflake_host: Annotated[
+        str | None, Field(description="Host, where it is not the account's: a private link.")
+    ] = None
+    export_snowflake_port: Annotated[int, Field(description="Port of that host.")] = 443
+    export_snowflake_protocol: Annotated[Literal["https", "http"], Field(description="`http` is for a stand-in.")] = (
+        "https"
+    )
+    export_snowflake_network_timeout: Annotated[
         Seconds, Field(description="After this a request is not tried again; the batch is, then.", ge=SECOND)
     ] = timedelta(seconds=60)
 
     @model_validator(mode="after")
     def _one_way_to_log_in(self) -> "SnowflakeSettings":
-        ways = (self.private_key_path, self.oauth_token_path, self.programmatic_access_token)
-        if sum(way is not None for way in ways) != 1:
-            raise ValueError("one of private_key_path, oauth_token_path and programmatic_access_token is needed")
+        if sum(getattr(self, way) is not None for way in WAYS) != 1:
+            raise ValueError(
+                f"one of {' and '.join(f'ATTEMPTLOG_{way.upper()}' for way in WAYS)} is needed, and no other"
+            )
         return self
 
 
@@ -82,7 +88,9 @@ class Session:
         try:
             return cls(snowflake.connector.connect(**parameters(settings), **login(settings)))
         except (OSError, ValueError, TypeError) as error:  # from reading the key
-            raise SetUpError(f"the private key {settings.private_key_path} cannot be used: {error}") from error
+            raise SetUpError(
+                f"the private key {settings.export_snowflake_private_key_path} cannot be used: {error}"
+            ) from error
 
     def run(self, statement: str, *values: Any) -> int:
         """Run a statement; return the number of rows it changed."""
@@ -130,15 +138,23 @@ def parameters(settings: SnowflakeSettings) -> dict[str, Any]:
         "QUERY_TAG": "attemptlog",
         "CLIENT_TELEMETRY_ENABLED": False,
     }
-    timeout = int(settings.network_timeout.total_seconds())
-    here = {"host": settings.host, "port": settings.port, "protocol": settings.protocol} if settings.host else {}
+    timeout = int(settings.export_snowflake_network_timeout.total_seconds())
+    here = (
+        {
+            "host": settings.export_snowflake_host,
+            "port": settings.export_snowflake_port,
+            "protocol": settings.export_snowflake_protocol,
+        }
+        if settings.export_snowflake_host
+        else {}
+    )
     return here | {
-        "account": settings.account,
-        "user": settings.user,
-        "role": settings.role,
-        "warehouse": settings.warehouse,
-        "database": settings.database,
-        "schema": settings.db_schema,
+        "account": settings.export_snowflake_account,
+        "user": settings.export_snowflake_user,
+        "role": settings.export_snowflake_role,
+        "warehouse": settings.export_snowflake_warehouse,
+        "database": settings.export_snowflake_database,
+        "schema": settings.export_snowflake_schema,
         "paramstyle": "qmark",
         "network_timeout": timeout,
         "login_timeout": timeout,
@@ -149,15 +165,15 @@ def parameters(settings: SnowflakeSettings) -> dict[str, Any]:
 
 def login(settings: SnowflakeSettings) -> dict[str, Any]:
     """Return what the connector wants for the chosen way to log in; raises SetUpError for a file that is not there."""
-    if settings.programmatic_access_token:
-        token = settings.programmatic_access_token.get_secret_value()
+    if settings.export_snowflake_programmatic_access_token:
+        token = settings.export_snowflake_programmatic_access_token.get_secret_value()
         return {"authenticator": "PROGRAMMATIC_ACCESS_TOKEN", "token": token}
-    if settings.oauth_token_path:
-        return {"authenticator": "OAUTH", "token": token_in(settings.oauth_token_path)}
-    passphrase = settings.private_key_passphrase
+    if settings.export_snowflake_oauth_token_path:
+        return {"authenticator": "OAUTH", "token": token_in(settings.export_snowflake_oauth_token_path)}
+    passphrase = settings.export_snowflake_private_key_passphrase
     return {
         "authenticator": "SNOWFLAKE_JWT",
-        "private_key_file": str(settings.private_key_path),  # which dbt and others call a path
+        "private_key_file": str(settings.export_snowflake_private_key_path),  # which dbt and others call a path
         "private_key_file_pwd": passphrase.get_secret_value() if passphrase else None,
     }
 

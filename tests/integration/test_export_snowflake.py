@@ -2,15 +2,13 @@
 test_export_targets.py."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import pytest
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
 from pydantic import SecretStr, ValidationError
 from snowflake.connector import errors
 
@@ -21,7 +19,7 @@ from attemptlog.exporter.snowflake_session import SnowflakeSettings, told
 from attemptlog.exporter.snowflake_sql import HOLD
 from attemptlog.exporter.target import Batch
 from tests.support.export import chunk_of, event
-from tests.support.fake_snowflake import FakeSnowflake, fake_snowflake
+from tests.support.fake_snowflake import FakeSnowflake, fake_snowflake, private_key
 
 PREFIX = "ATTEMPTLOG_EXPORT_SNOWFLAKE_"
 
@@ -255,15 +253,6 @@ def test_a_session_is_in_utc_and_waits_no_longer_than_it_has_to(server: FakeSnow
         assert part in login["QUERY"]
 
 
-def private_key(path: Path, passphrase: str | None) -> Path:
-    encryption: Callable[[], Any] = serialization.NoEncryption
-    if passphrase:
-        encryption = lambda: serialization.BestAvailableEncryption(passphrase.encode())  # noqa: E731
-    key = rsa.generate_private_key(65537, 2048)
-    path.write_bytes(key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, encryption()))
-    return path
-
-
 @pytest.mark.parametrize("passphrase", [None, "open sesame"])
 def test_a_key_pair_logs_in(server: FakeSnowflake, tmp_path: Path, passphrase: str | None) -> None:
     settings = server.settings(
@@ -317,13 +306,13 @@ def test_a_programmatic_access_token_logs_in(server: FakeSnowflake) -> None:
 def test_the_environment_describes_it(monkeypatch: pytest.MonkeyPatch, server: FakeSnowflake) -> None:
     usual = server.settings()
     for name in ("account", "user", "role", "warehouse", "database", "host", "port", "protocol"):
-        monkeypatch.setenv(PREFIX + name.upper(), str(getattr(usual, name)))
+        monkeypatch.setenv(PREFIX + name.upper(), str(getattr(usual, f"export_snowflake_{name}")))
     monkeypatch.setenv(f"{PREFIX}SCHEMA", server.schema)
-    with pytest.raises(ValidationError, match="one of private_key_path, oauth_token_path and"):
+    with pytest.raises(ValidationError, match=f"one of {PREFIX}PRIVATE_KEY_PATH and {PREFIX}OAUTH_TOKEN_PATH and"):
         SnowflakeSettings()
     monkeypatch.setenv(f"{PREFIX}PROGRAMMATIC_ACCESS_TOKEN", "secret")
     monkeypatch.setenv(f"{PREFIX}NETWORK_TIMEOUT", "2")
-    assert SnowflakeSettings() == usual.model_copy(update={"network_timeout": timedelta(seconds=2)})
+    assert SnowflakeSettings() == usual.model_copy(update={"export_snowflake_network_timeout": timedelta(seconds=2)})
     with from_environment() as target:
         assert target.latest() is None
     monkeypatch.setenv(f"{PREFIX}PRIVATE_KEY_PATH", "key.p8")

@@ -26,7 +26,8 @@ class FakeS3:
     bucket: str
 
     def settings(self, **changes: Any) -> S3Settings:
-        return S3Settings(**{"bucket": self.bucket, "prefix": PREFIX, "endpoint_url": self.url} | changes)
+        usual = {"bucket": self.bucket, "prefix": PREFIX, "endpoint_url": self.url}
+        return S3Settings(**{f"export_s3_{name}": value for name, value in (usual | changes).items()})
 
     @property
     def client(self) -> Any:

@@ -11,6 +11,8 @@ from uuid import uuid4
 
 import httpx
 import snowflake.connector
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
 from snowflake.connector.cursor import DictCursor
 
 from attemptlog.exporter.rows import TIMES
@@ -37,14 +39,14 @@ class FakeSnowflake:
             "role": "attemptlog_exporter",
             "warehouse": "loading",
             "database": "exams",
-            "db_schema": self.schema,
+            "schema": self.schema,
             "programmatic_access_token": "secret",
             "host": "127.0.0.1",
             "port": self.port,
             "protocol": "http",
             "network_timeout": timedelta(seconds=1),
         }
-        return SnowflakeSettings(**usual | changes)
+        return SnowflakeSettings(**{f"export_snowflake_{name}": value for name, value in (usual | changes).items()})
 
     def session(self) -> Session:
         """Log in as an exporter does."""
@@ -113,3 +115,13 @@ def moment(microseconds: int | None) -> datetime | None:
 
 def spaced(text: str | None) -> str | None:
     return None if text is None else json.dumps(json.loads(text), ensure_ascii=False)
+
+
+def private_key(path: Path, passphrase: str | None) -> Path:
+    """Write a key to log in with, as openssl makes it."""
+    key = rsa.generate_private_key(65537, 2048)
+    encryption: serialization.KeySerializationEncryption = serialization.NoEncryption()
+    if passphrase:
+        encryption = serialization.BestAvailableEncryption(passphrase.encode())
+    path.write_bytes(key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, encryption))
+    return path

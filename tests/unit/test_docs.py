@@ -21,9 +21,12 @@ from pydantic_settings import BaseSettings
 from attemptlog.cli.app import app
 from attemptlog.consumer.metrics import Metrics as ConsumerMetrics
 from attemptlog.consumer.settings import ConsumerSettings
+from attemptlog.exporter.duckdb import DuckDBSettings
 from attemptlog.exporter.metrics import Metrics as ExporterMetrics
 from attemptlog.exporter.parquet import ParquetSettings
+from attemptlog.exporter.s3 import S3Settings
 from attemptlog.exporter.settings import ExporterSettings
+from attemptlog.exporter.snowflake_session import SnowflakeSettings
 from attemptlog.ingest_api.metrics import Metrics as GatewayMetrics
 from attemptlog.ingest_api.openapi import ProblemDocument
 from attemptlog.ingest_api.problems import PROBLEMS
@@ -134,9 +137,12 @@ def test_a_variable_given_to_make_in_the_docs_exists() -> None:
     assert given <= ports | settings | set(re.findall(r"\$\(([A-Z]+)\)", makefile))
 
 
+MARKS = {"run", "try", "duckdb", "s3", "snowflake"}  # each has a test that runs what is marked so
+
+
 @pytest.mark.parametrize("block", all_blocks("sh"), ids=lambda block: f"{block.document.name}:{lines_of(block)[0]:.40}")
 def test_a_shell_block_is_run_by_a_test_or_known_not_to_be(block: Block) -> None:
-    assert block.mark in {"run", "try"} or all(line.startswith(RUN_ELSEWHERE) for line in lines_of(block))
+    assert block.mark in MARKS or all(line.startswith(RUN_ELSEWHERE) for line in lines_of(block))
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
@@ -241,7 +247,15 @@ def test_the_suggested_alerts_are_rules_that_prometheus_can_load() -> None:
         assert rule["annotations"]["summary"].endswith(".")
 
 
-UNITS = {"bytes": "bytes", "records": "records", "burst": "events", "size": "sessions", "second": "events/s"}
+OF_TARGETS = (ParquetSettings, DuckDBSettings, S3Settings, SnowflakeSettings)
+UNITS = {
+    "mb": "MB",
+    "bytes": "bytes",
+    "records": "records",
+    "burst": "events",
+    "size": "sessions",
+    "second": "events/s",
+}
 
 
 def unit_of(name: str, field: FieldInfo) -> str:
@@ -285,6 +299,9 @@ def settings_table(settings: type[BaseSettings]) -> str:
         ("Consumer", ConsumerSettings),
         ("Exporter", ExporterSettings),
         ("Parquet directory", ParquetSettings),
+        ("DuckDB file", DuckDBSettings),
+        ("S3", S3Settings),
+        ("Snowflake", SnowflakeSettings),
         ("Command", OperatorSettings),
         ("Kafka", KafkaSecurity),
     ],
@@ -297,10 +314,10 @@ def test_every_setting_is_described(heading: str, settings: type[BaseSettings]) 
 def test_a_setting_in_the_docs_exists(document: Any) -> None:
     known = {
         f"{settings.model_config['env_prefix']}{name.upper()}"
-        for settings in (IngestSettings, ConsumerSettings, OperatorSettings, ExporterSettings, ParquetSettings)
+        for settings in (IngestSettings, ConsumerSettings, OperatorSettings, ExporterSettings, *OF_TARGETS)
         for name in settings.model_fields
     }
-    assert set(re.findall(r"\bATTEMPTLOG_[A-Z_]+", document.read_text())) <= known
+    assert set(re.findall(r"\bATTEMPTLOG_[A-Z0-9_]+", document.read_text())) <= known
 
 
 @pytest.mark.parametrize("duration", ["12", "12.0", "PT12S"])
