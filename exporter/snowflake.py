@@ -158,7 +158,7 @@ def write_file(folder: Path, batch: Batch, chunks: Iterator[Chunk]) -> Staged:
 def put(session: Session, file: Staged) -> None:
     """Upload a file, unless it has no rows."""
     if file.total.rows:
-        require_uploaded(session.rows(f"PUT file://{file.path} {file.place} {sql.PUT_OPTIONS}"))
+        require_uploaded(session.rows(f"PUT 'file://{file.path}' {file.place} {sql.PUT_OPTIONS}"))
 
 
 def require_uploaded(rows: list[dict[str, Any]]) -> None:

@@ -86,6 +86,25 @@ def test_a_writer_that_is_replaced_before_its_commit_is_refused_and_takes_its_fi
     newer.__exit__()
 
 
+def test_a_commit_that_goes_through_while_its_batch_is_sent_again_is_found(service: FakeS3, target: S3) -> None:
+    row, batch = event(), uuid4()
+
+    def sent_again() -> Iterator[Chunk]:
+        with S3(service.settings()) as earlier:
+            earlier.claim(1)
+            write(earlier, row, batch=Batch(batch))
+        yield chunk_of([row])
+
+    with pytest.raises(TransientError, match="at work"):
+        target.write(Batch(batch, attempt=2), sent_again())
+    assert write(target, row, batch=Batch(batch, attempt=3)) == target.committed(batch)
+    assert [manifest for manifest in service.names() if manifest.startswith(BATCHES)] == [
+        f"{BATCHES}{1:010}-{batch}-1.json"
+    ]
+    target.claim(2)
+    assert len(service.rows()) == 1
+
+
 def test_an_answer_that_got_lost_and_a_second_request_are_one_commit(
     service: FakeS3, target: S3, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -72,6 +72,23 @@ def test_a_transaction_whose_client_is_gone_is_waited_for(server: FakeSnowflake,
     lost.close()
 
 
+def test_a_commit_that_goes_through_while_its_batch_is_sent_again_is_found(
+    server: FakeSnowflake, target: Snowflake
+) -> None:
+    rows, batch = [event(), event()], uuid4()
+
+    def sent_again() -> Iterator[Any]:
+        with Snowflake(server.settings()) as earlier:
+            earlier.claim(1)
+            write(earlier, rows, Batch(batch))
+        yield chunk_of(rows)
+
+    receipt = target.write(Batch(batch, attempt=2), sent_again())
+    assert receipt == target.committed(batch)
+    assert server.query("SELECT attempt FROM attemptlog_export_batches") == [{"ATTEMPT": 1}]
+    assert len(server.rows()) == 2
+
+
 def test_rows_that_get_lost_on_the_way_in_are_noticed_before_the_commit(
     server: FakeSnowflake, target: Snowflake
 ) -> None:

@@ -8,6 +8,7 @@ list of faults in place of the one before; GET /heard tells the logins and state
 import gzip
 import json
 import re
+import shutil
 import socket
 import sys
 import threading
@@ -16,6 +17,7 @@ from typing import Any
 import uvicorn
 from fakesnow.server import app as fakesnow_app
 from fakesnow.server import sessions
+from fakesnow.transforms.stage import LOCAL_BUCKET_PATH
 from starlette.types import Message, Receive, Scope, Send
 
 faults: list[dict[str, Any]] = []
@@ -112,7 +114,10 @@ def main() -> None:
     threading.Thread(target=end_with_input, daemon=True).start()
     sys.stdout.write(f"{listener.getsockname()[1]}\n")
     sys.stdout.flush()
-    server.run(sockets=[listener])
+    try:
+        server.run(sockets=[listener])
+    finally:
+        shutil.rmtree(LOCAL_BUCKET_PATH)
 
 
 if __name__ == "__main__":
