@@ -14,11 +14,12 @@ from tempfile import TemporaryDirectory
 from typing import Any, Self
 from uuid import UUID
 
+import pyarrow.parquet as pq
 from snowflake.connector.errors import Error
 
 from attemptlog.exporter import snowflake_sql as sql
 from attemptlog.exporter.errors import DataError, Fenced, TransientError
-from attemptlog.exporter.parquet import ParquetWriter
+from attemptlog.exporter.parquet import COMPRESSION, ROW_GROUP
 from attemptlog.exporter.rows import IDENTITY, SCHEMA, Chunk, DayTotal, signed, total_of
 from attemptlog.exporter.snowflake_session import Session, SnowflakeSettings, told
 from attemptlog.exporter.target import Batch, Receipt
@@ -140,14 +141,14 @@ def write_file(folder: Path, batch: Batch, chunks: Iterator[Chunk]) -> Staged:
     """Write all rows into one Parquet file, whose place has the batch and the attempt in it."""
     name = f"{batch.id}-{batch.attempt}.parquet"
     file = Staged(folder / name, f"@{sql.STAGE}/{batch.id}/{batch.attempt}")
-    writer: ParquetWriter | None = None
+    writer: Any = None  # encodings are the plain ones: what else Snowflake reads, nothing that we run can show
     try:
         for chunk in chunks:
             file.total += total_of(chunk)
             if writer is None:
                 file.schema = chunk.schema
-                writer = ParquetWriter(file.path, chunk.schema)
-            writer.write(chunk)
+                writer = pq.ParquetWriter(file.path, chunk.schema, compression=COMPRESSION)
+            writer.write_batch(chunk, row_group_size=ROW_GROUP)
     finally:
         if writer is not None:
             writer.close()

@@ -5,6 +5,7 @@ from typing import cast
 
 from attemptlog.exporter.target import Target
 from attemptlog.runtime.errors import OperatorError
+from attemptlog.runtime.extras import EXTRAS, require
 
 TARGETS = ("parquet", "duckdb", "s3", "snowflake")
 DEFAULT = "parquet"
@@ -14,10 +15,6 @@ def target_from_environment(name: str) -> Target:
     """Return a target as the environment describes it; raise OperatorError for a name that is none."""
     if name not in TARGETS:
         raise OperatorError(f"There is no target {name}: it is one of {', '.join(TARGETS)}.")
-    try:
-        module = import_module(f"attemptlog.exporter.{name}")
-    except ModuleNotFoundError as error:
-        raise OperatorError(
-            f"The target {name} needs {error.name}: run pip install 'attemptlog[export-{name}]'."
-        ) from error
-    return cast("Target", module.from_environment())
+    if (extra := f"export-{name}") in EXTRAS:
+        require(extra, f"The target {name}")
+    return cast("Target", import_module(f"attemptlog.exporter.{name}").from_environment())
