@@ -73,6 +73,8 @@ lock: $(READY) $(NODE) ## resolve the requirements.lock files and package-lock.j
 		--no-header -q -o requirements.lock
 	$(UV) pip compile --group bench --universal --python-version 3.11 --generate-hashes \
 		--no-header -q -o benchmarks/requirements.lock
+	$(UV) pip compile --group lrs --universal --python-version 3.11 --generate-hashes \
+		--no-header -q -o tests/record_store/requirements.lock
 	$(WITH_NODE) npm install --package-lock-only
 
 .PHONY: image

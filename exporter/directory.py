@@ -4,7 +4,6 @@ A batch's files are written under a temporary name, synced and renamed; its mani
 """
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 from typing import Protocol, Self
@@ -28,10 +27,13 @@ class Format(Opens, Protocol):
     name: str
 
     def read(self, path: Path, columns: list[str]) -> Iterator[Chunk]:
-        """Yield some columns of rows.IDENTITY of every row; raises pyarrow.ArrowInvalid for what is no such file."""
+        """Yield some columns of rows.IDENTITY of every row.
+
+        Raises ValueError (as which Arrow and orjson tell it), KeyError or TypeError for what is no such file.
+        """
 
     def ids_between(self, path: Path, low: str, high: str) -> Iterator[Chunk]:
-        """Yield the ids that are neither below `low` nor above `high`."""
+        """Yield the ids that are neither below `low` nor above `high`; raises what `read` does."""
 
 
 class Directory:
@@ -51,23 +53,23 @@ class Directory:
 
     def claim(self, fence: int) -> None:
         """See Target.claim."""
-        with self._told():
+        with told(self._root):
             self._ledger.claim(fence)
             self._clear_away()
 
     def committed(self, batch_id: UUID) -> Receipt | None:
         """See Target.committed."""
-        with self._told():
+        with told(self._root):
             return self._ledger.receipt(batch_id)
 
     def latest(self) -> UUID | None:
         """See Target.latest."""
-        with self._told():
+        with told(self._root):
             return self._ledger.latest()
 
     def write(self, batch: Batch, chunks: Iterator[Chunk]) -> Receipt:
         """See Target.write."""
-        with self._told():
+        with told(self._root):
             self._ledger.check_fence()
             if (receipt := self._ledger.receipt(batch.id)) is not None:
                 return receipt
@@ -85,18 +87,18 @@ class Directory:
     def days(self) -> Mapping[date, DayTotal]:
         """See Target.days."""
         found: dict[date, DayTotal] = {}
-        with self._told():
+        with told(self._root):
             for day, path in self._listed():
-                for chunk in self._form.read(path, ["row_hash"]):
+                for chunk in self._readable(path, self._form.read(path, ["row_hash"])):
                     found[day] = found.get(day, DayTotal()) + total_of(chunk)
         return found
 
     def rows_of(self, day: date) -> Iterator[Chunk]:
         """See Target.rows_of."""
-        with self._told():
+        with told(self._root):
             for of_day, path in self._listed():
                 if of_day == day:
-                    yield from self._form.read(path, IDENTITY.names)
+                    yield from self._readable(path, self._form.read(path, IDENTITY.names))
 
     def _stage(self, batch: Batch, chunks: Iterator[Chunk]) -> tuple[DayTotal, list[DayFile]]:
         """Write what is new under temporary names; return what came, and the files."""
@@ -111,7 +113,11 @@ class Directory:
         ids = chunk.column("id")
         bounds = pc.min_max(ids)
         low, high = bounds["min"].as_py(), bounds["max"].as_py()
-        known = [found.column("id") for _, path in self._listed() for found in self._form.ids_between(path, low, high)]
+        known = [
+            found.column("id")
+            for _, path in self._listed()
+            for found in self._readable(path, self._form.ids_between(path, low, high))
+        ]
         if not known:
             return chunk
         return chunk.filter(pc.invert(pc.is_in(ids, value_set=pa.chunked_array(known))))
@@ -136,12 +142,8 @@ class Directory:
         for file in self._ledger.files():
             yield file.day, self._root / file.path
 
-    @contextmanager
-    def _told(self) -> Iterator[None]:
+    def _readable(self, path: Path, chunks: Iterator[Chunk]) -> Iterator[Chunk]:
         try:
-            with told(self._root):
-                yield
-        except pa.ArrowInvalid as error:
-            raise DataError(
-                f"a file in {self._root} cannot be read as {self._form.name}: put it back as it was"
-            ) from error
+            yield from chunks
+        except (ValueError, KeyError, TypeError) as error:
+            raise DataError(f"{path} cannot be read as {self._form.name}: put it back as it was") from error

@@ -21,6 +21,10 @@ class DataError(ExportError):
         self.row = row
 
 
+class NotAvailable(ExportError):
+    """The target has no way to tell what was asked: say so; it is no proof of anything, and no fault either."""
+
+
 class Fenced(ExportError):
     """Another exporter has taken the target over: send nothing more, and end."""
 

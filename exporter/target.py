@@ -68,7 +68,10 @@ class Target(Protocol):
         """
 
     def days(self) -> Mapping[date, DayTotal]:
-        """Return what is there by day of event_ts in UTC, counted anew from the rows and not from the ledger."""
+        """Return what is there by day of event_ts in UTC, counted anew from the rows and not from the ledger.
+
+        Raises NotAvailable where the target has no way to tell, and so does `rows_of`: then there is no audit of it.
+        """
 
     def rows_of(self, day: date) -> Iterator[Chunk]:
         """Yield rows.IDENTITY of every row of a day, in any order."""

@@ -13,6 +13,7 @@ from testcontainers.community.postgres import PostgresContainer
 from attemptlog.local_stack import LocalStack
 from attemptlog.migrations import upgrade
 from tests.support.oldest_postgres import OLDEST, OldestPostgres
+from tests.support.record_store import RunningStore, running_store
 from tests.support.services import create_topic, docker_answers, temporary_database, with_database
 
 # For all property tests: a machine that is busy is no fault of theirs.
@@ -40,6 +41,13 @@ def shared_stack(stack_directory: Path) -> Iterator[LocalStack]:
     stack = LocalStack(stack_directory / "shared", durable=False)
     yield stack
     stack.stop()
+
+
+@pytest.fixture(scope="session")
+def record_store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStore]:
+    """A learning record store that the tests share; each empties it first."""
+    with running_store(tmp_path_factory.mktemp("record_store")) as store:
+        yield store
 
 
 @pytest.fixture(scope="session")

@@ -32,11 +32,13 @@ class Place:
     """A target's place for one test.
 
     `open` makes a new target there, as another process would; `rows` reads what is there, with a reader that people
-    use, as dictionaries by the names of SCHEMA, times as aware datetimes and JSON as text.
+    use, as dictionaries by the names of SCHEMA, times as aware datetimes and JSON as text. Where
+    `can_be_counted` is false, the target has to say that it cannot tell.
     """
 
     open: Callable[[], Target]
     rows: Callable[[], list[dict[str, Any]]]
+    can_be_counted: bool = True
 
 
 @contextmanager

@@ -27,6 +27,7 @@ from attemptlog.exporter.parquet import ParquetSettings
 from attemptlog.exporter.s3 import S3Settings
 from attemptlog.exporter.settings import ExporterSettings
 from attemptlog.exporter.snowflake_session import SnowflakeSettings
+from attemptlog.exporter.xapi import XapiSettings
 from attemptlog.ingest_api.metrics import Metrics as GatewayMetrics
 from attemptlog.ingest_api.openapi import ProblemDocument
 from attemptlog.ingest_api.problems import PROBLEMS
@@ -50,6 +51,7 @@ from tests.support.documents import (
     rows,
     table,
 )
+from tests.support.statements import EXAM, example_row, statement
 
 API = ROOT / "docs/api-contracts.md"
 OBSERVABILITY = ROOT / "docs/observability.md"
@@ -164,6 +166,8 @@ def test_a_json_example_is_what_it_claims_to_be(block: Block) -> None:
         assert decode(block.text.encode()).event_type in EVENT_TYPES
     elif "status" in document:
         ProblemDocument.model_validate(document)
+    elif "actor" in document:
+        assert document == statement(example_row("ANSWER_CHANGED", exam_id=EXAM))
     else:
         IngestReply.model_validate(document)
 
@@ -247,7 +251,7 @@ def test_the_suggested_alerts_are_rules_that_prometheus_can_load() -> None:
         assert rule["annotations"]["summary"].endswith(".")
 
 
-OF_TARGETS = (ParquetSettings, DuckDBSettings, S3Settings, SnowflakeSettings)
+OF_TARGETS = (ParquetSettings, DuckDBSettings, S3Settings, SnowflakeSettings, XapiSettings)
 UNITS = {
     "mb": "MB",
     "bytes": "bytes",
@@ -304,6 +308,7 @@ def settings_table(settings: type[BaseSettings]) -> str:
         ("Snowflake", SnowflakeSettings),
         ("Command", OperatorSettings),
         ("Kafka", KafkaSecurity),
+        ("xAPI", XapiSettings),
     ],
 )
 def test_every_setting_is_described(heading: str, settings: type[BaseSettings]) -> None:
