@@ -29,10 +29,20 @@ COLUMNS: dict[LiteralString, LiteralString] = {
     "row_hash": ROW_HASH,
 }
 
+# The exam is the platform's to know; what it says is no part of a row, and of no hash.
+WITH_EXAM: dict[LiteralString, LiteralString] = {
+    **COLUMNS,
+    "exam_id": "(SELECT exam_id::text FROM test_sessions WHERE test_sessions.id = attempt_events.session_id)",
+}
+
 SELECT_ROWS = sql.SQL("SELECT {columns} FROM attempt_events WHERE {which}")
 
 
-def select_rows(selection: Selection) -> str:
-    """Return the query for the rows of a selection, with the columns of COLUMNS."""
-    columns = sql.SQL(", ").join(sql.SQL(f"{it} AS {name}") for name, it in COLUMNS.items())
+def select_rows(selection: Selection, *, with_exam: bool = False) -> str:
+    """Return the query for the rows of a selection, with the columns of COLUMNS.
+
+    With the exam, its id is one more, null where the platform does not say it.
+    """
+    chosen = WITH_EXAM if with_exam else COLUMNS
+    columns = sql.SQL(", ").join(sql.SQL(f"{it} AS {name}") for name, it in chosen.items())
     return SELECT_ROWS.format(columns=columns, which=selection.condition).as_string()

@@ -16,7 +16,7 @@ from attemptlog.event_store.export_windows import Keys, Selection
 from attemptlog.exporter.errors import DataError, SetUpError, Stopped, TransientError
 from attemptlog.exporter.reading import stream
 from attemptlog.exporter.rows import Chunk, DayTotal, check_times, shaped, total_of
-from attemptlog.exporter.target import Batch, Receipt, Target
+from attemptlog.exporter.target import Batch, Receipt, Target, WantsExams
 
 BATCH_ROWS = 1_000_000  # 20 to 40 MB of Parquet, and seconds of work; the transaction that fills it goes with it whole
 
@@ -89,10 +89,11 @@ def open_pass(
     database_url: str, name: str, target: Target, hooks: Hooks | None = None, batch_rows: int = BATCH_ROWS
 ) -> Iterator[Pass]:
     """Open the books and the target, and begin; one exporter of a target at a time has this open."""
+    with_exam = isinstance(target, WantsExams) and target.wants_exams
     with Books(database_url, name) as books, target:
 
         def read(selection: Selection) -> Iterator[Chunk]:
-            return stream(books.conninfo, books.pin, select_rows(selection))
+            return stream(books.conninfo, books.pin, select_rows(selection, with_exam=with_exam))
 
         one = Pass(books, target, read, hooks, batch_rows)
         one.begin()

@@ -33,6 +33,8 @@ class RecordStore:
     in it. One that breaks off while it is sent is there in part, until it is sent again.
     """
 
+    wants_exams = True
+
     def __init__(self, books: Path, statements: Statements, requests: StatementRequests) -> None:
         # a store of another address has books of its own: what one holds says nothing of the other
         self._root = books / f"lrs-{sha256(requests.url.encode()).hexdigest()[:12]}"

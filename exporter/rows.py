@@ -103,8 +103,9 @@ def by_day(chunk: Chunk) -> Iterator[tuple[date, Chunk]]:
 
 
 def shaped(chunk: Chunk) -> Chunk:
-    """Return the columns of SCHEMA as a chunk of it, without copying them."""
-    return pa.RecordBatch.from_arrays([chunk.column(name) for name in SCHEMA.names], schema=SCHEMA)
+    """Return the columns of SCHEMA as a chunk of it, and whatever else there is after these, without copying them."""
+    schema = pa.schema([*SCHEMA, *(field for field in chunk.schema if field.name not in SCHEMA.names)])
+    return pa.RecordBatch.from_arrays([chunk.column(name) for name in schema.names], schema=schema)
 
 
 def check_times(chunk: Chunk) -> None:

@@ -26,8 +26,8 @@ SERVER_ERRORS = 500  # and what is above
 
 WHY = {
     INVALID: "the record store refuses its statement as not valid (400)",
-    OTHER_CONTENT: "the record store holds another statement under its id (409): were home page, base or mapping "
-    "changed since it was sent, or was it sent by somebody else?",
+    OTHER_CONTENT: "the record store holds another statement under its id (409): were the home page, the base, the "
+    "mapping or the session's exam changed since it was sent, or was it sent by somebody else?",
 }
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
-from typing import Protocol, Self
+from typing import Protocol, Self, runtime_checkable
 from uuid import UUID
 
 from attemptlog.exporter.rows import Chunk, DayTotal
@@ -75,3 +75,10 @@ class Target(Protocol):
 
     def rows_of(self, day: date) -> Iterator[Chunk]:
         """Yield rows.IDENTITY of every row of a day, in any order."""
+
+
+@runtime_checkable
+class WantsExams(Protocol):
+    """A target whose chunks are to have the session's `exam_id` (text, null where unknown) after rows.SCHEMA."""
+
+    wants_exams: bool

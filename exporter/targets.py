@@ -7,7 +7,7 @@ from attemptlog.exporter.target import Target
 from attemptlog.runtime.errors import OperatorError
 from attemptlog.runtime.extras import EXTRAS, require
 
-TARGETS = ("parquet", "duckdb", "s3", "snowflake")
+TARGETS = ("parquet", "duckdb", "s3", "snowflake", "xapi")
 DEFAULT = "parquet"
 
 

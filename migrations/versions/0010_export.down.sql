@@ -2,6 +2,7 @@
 DROP TABLE export_batches, export_targets;
 
 REVOKE ALL ON attempt_events, attemptlog_version FROM attemptlog_exporter;
+REVOKE SELECT (id, exam_id) ON test_sessions FROM attemptlog_exporter;
 
 DO $$
 BEGIN

@@ -69,6 +69,7 @@ $$;
 
 REVOKE ALL ON export_targets, export_batches FROM PUBLIC;
 GRANT SELECT ON attempt_events, attemptlog_version TO attemptlog_exporter;
+GRANT SELECT (id, exam_id) ON test_sessions TO attemptlog_exporter;
 GRANT SELECT, INSERT, UPDATE ON export_targets, export_batches TO attemptlog_exporter;
 
 DO $$

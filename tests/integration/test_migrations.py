@@ -783,6 +783,7 @@ def test_the_exporter_may_do_its_work(database_url: str) -> None:
         )
         connection.execute("UPDATE export_batches SET state = 'abandoned'")
         connection.execute("SELECT * FROM attempt_events, attemptlog_version, export_targets, export_batches")
+        connection.execute("SELECT id, exam_id FROM test_sessions")
         assert connection.execute("SELECT system_identifier FROM pg_control_system()").fetchall()
 
 
@@ -794,6 +795,7 @@ def test_the_exporter_may_do_its_work(database_url: str) -> None:
         "DELETE FROM export_batches",
         "DELETE FROM export_targets",
         "SELECT * FROM users",
+        "SELECT user_id FROM test_sessions",
         "SELECT * FROM dead_letters",
         "SELECT * FROM partition_ledger",
         "CREATE TABLE mine ()",

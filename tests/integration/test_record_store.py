@@ -381,9 +381,11 @@ async def test_an_export_that_is_killed_while_it_sends_is_finished_by_the_next(
     ("given", "told"),
     [
         ({}, "ATTEMPTLOG_EXPORT_XAPI_DIRECTORY is not set; ATTEMPTLOG_EXPORT_XAPI_HOME_PAGE is not set."),
-        ({"home_page": "exam.example"}, "ATTEMPTLOG_EXPORT_XAPI_HOME_PAGE"),
-        ({"base": "https://exam example"}, "ATTEMPTLOG_EXPORT_XAPI_BASE"),
-        ({"endpoint": "lrs.example"}, "ATTEMPTLOG_EXPORT_XAPI_ENDPOINT"),
+        ({"home_page": "exam.example"}, "ATTEMPTLOG_EXPORT_XAPI_HOME_PAGE: must be an address with its scheme"),
+        ({"base": "https://exam example"}, "ATTEMPTLOG_EXPORT_XAPI_BASE: must be an address"),
+        ({"endpoint": "lrs.example"}, "ATTEMPTLOG_EXPORT_XAPI_ENDPOINT: must be an address"),
+        ({"endpoint": "https://lrs.example/xAPI/statements/"}, "without /statements"),
+        ({"endpoint": "https://me:secret@lrs.example"}, "without a login in it"),
         ({"endpoint": "https://lrs.example", "username": "a"}, "needs ATTEMPTLOG_EXPORT_XAPI_USERNAME"),
     ],
 )
@@ -395,4 +397,6 @@ def test_a_wrong_setting_is_told_in_a_sentence(
         monkeypatch.setenv(f"ATTEMPTLOG_EXPORT_XAPI_{name.upper()}", value)
     with pytest.raises(ValidationError) as caught:
         from_environment()
-    assert told in (sentence(caught.value) or "")
+    found = sentence(caught.value) or ""
+    assert told in found
+    assert "secret" not in found

@@ -2,7 +2,8 @@
 
 A step is a line of the exporter's or the event store's code, so that every instant between two of what they do has its
 turn. Every attempt is a process of its own, forked so that none has to import anything; after each kill one exports
-to the end. Prints how many were killed. DIRECTORY is a Parquet directory, or KIND:PLACE for another target.
+to the end. Prints how many were killed. DIRECTORY is a Parquet directory, or KIND:PLACE for another target; the
+environment says which place is meant by `xapi:`.
 """
 
 import os
@@ -21,6 +22,7 @@ from attemptlog.exporter.parquet import ParquetDirectory
 from attemptlog.exporter.s3 import S3
 from attemptlog.exporter.snowflake import Snowflake
 from attemptlog.exporter.target import Target
+from attemptlog.exporter.xapi import from_environment
 from tests.support.export import export, store
 from tests.support.fake_s3 import FakeS3
 from tests.support.fake_snowflake import FakeSnowflake
@@ -42,6 +44,7 @@ MAKERS: dict[str, Callable[[str], Target]] = {
     "duckdb": lambda place: DuckDBFile(Path(place)),
     "s3": lambda place: S3(FakeS3(f"http://127.0.0.1:{place.partition('/')[0]}", place.partition("/")[2]).settings()),
     "snowflake": snowflake,
+    "xapi": lambda _: from_environment(),
 }
 BATCH_ROWS = 40
 

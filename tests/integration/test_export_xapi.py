@@ -1,0 +1,129 @@
+"""From PostgreSQL to xAPI statements, as the exporter does it."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import psycopg
+import pytest
+
+from attemptlog.exporter.audit import audit_target
+from attemptlog.exporter.xapi import target_of
+from tests.support.command import Folder
+from tests.support.export import assert_equal, export, store
+from tests.support.http import Exam, insert_exam
+from tests.support.record_store import PASSWORD, USER, RunningStore
+from tests.support.secured import login
+from tests.support.statements import BASE, HOME_PAGE, read_lines, rows_of, settings_for, settings_of
+
+
+@pytest.fixture
+def exam(database_url: str) -> Exam:
+    exam = insert_exam(database_url)
+    with psycopg.connect(database_url) as connection:
+        store(connection, exam, 12)
+    return exam
+
+
+@pytest.fixture
+def exporter_url(database_url: str) -> str:
+    return login(database_url, "attemptlog_exporter", "secret")
+
+
+def exams_of(statements: list[Any]) -> set[str]:
+    return {each["context"]["contextActivities"]["parent"][0]["id"] for each in statements}
+
+
+def test_a_directory_holds_every_stored_event_and_the_audit_agrees(
+    database_url: str, exporter_url: str, exam: Exam, tmp_path: Path
+) -> None:
+    export(exporter_url, target_of(settings_of(tmp_path)), batch_rows=5)
+    with psycopg.connect(database_url) as connection:
+        store(connection, exam, 3)
+    export(exporter_url, target_of(settings_of(tmp_path)))
+    assert_equal(database_url, rows_of(read_lines(tmp_path)))
+    found = audit_target(exporter_url, "here", target_of(settings_of(tmp_path)))
+    assert (found.rows, found.differences) == (15, [])
+
+
+def test_the_audit_names_a_statement_that_is_gone(exporter_url: str, exam: Exam, tmp_path: Path) -> None:
+    export(exporter_url, target_of(settings_of(tmp_path)))
+    [path] = tmp_path.glob("day=*/*.jsonl")
+    first, *others = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join(others))
+    [difference] = audit_target(exporter_url, "here", target_of(settings_of(tmp_path))).differences
+    assert (difference.missing, difference.sample) == (1, {"missing": [first[7:43].decode()]})
+
+
+def test_a_session_has_its_exam_and_one_without_is_an_attempt(
+    database_url: str, exporter_url: str, exam: Exam, tmp_path: Path
+) -> None:
+    alone = str(uuid4())
+    with psycopg.connect(database_url) as connection:
+        connection.execute("INSERT INTO test_sessions (id, user_id) VALUES (%s, %s)", [alone, exam.user])
+        store(connection, Exam(exam.user, alone, "", exam.question), 2)
+    export(exporter_url, target_of(settings_of(tmp_path)))
+    assert exams_of(read_lines(tmp_path)) == {f"{BASE}/exams/{exam.exam}", f"{BASE}/sessions/{alone}"}
+
+
+def test_a_record_store_holds_every_stored_event_once_also_after_a_resync(
+    database_url: str, exporter_url: str, exam: Exam, tmp_path: Path, record_store: RunningStore
+) -> None:
+    record_store.empty()
+    for place in ("here", "after the folder was lost"):
+        export(exporter_url, target_of(settings_for(tmp_path / place, record_store)))
+        with psycopg.connect(database_url) as connection:
+            connection.execute("TRUNCATE export_batches, export_targets")
+    assert_equal(database_url, rows_of(record_store.statements()))
+
+
+def test_the_commands_export_and_the_audit_says_what_it_cannot_tell(
+    exporter_url: str, exam: Exam, tmp_path: Path, record_store: RunningStore
+) -> None:
+    record_store.empty()
+    usual = {"database_url": exporter_url, "export_xapi_directory": "xapi", "export_xapi_home_page": HOME_PAGE}
+    folder = Folder(tmp_path / "folder", usual)
+    done = folder.run("export", "run", "--target", "xapi", "--once")
+    assert (done.returncode, done.stdout) == (0, "exported: 12 rows to xapi\n"), done.stderr
+    done = folder.run("audit", "--target", "xapi")
+    assert (done.returncode, done.stdout) == (0, "agrees: 12 rows of 1 day are in xapi once each\n"), done.stderr
+
+    login_there = {"endpoint": record_store.endpoint, "username": USER, "password": PASSWORD}
+    folder.settings |= {f"export_xapi_{name}": value for name, value in login_there.items()}
+    done = folder.run("export", "run", "--target", "xapi", "--once")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "run `attemptlog export resync`" in done.stderr  # the store is another place than the directory
+    folder.run("export", "resync", "--target", "xapi", "--apply")
+    done = folder.run("export", "run", "--target", "xapi", "--once")
+    assert (done.returncode, done.stdout) == (0, "exported: 12 rows to xapi\n"), done.stderr
+    assert len(record_store.statements()) == 12
+    done = folder.run("audit", "--target", "xapi")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "cannot be counted" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("kind", ["directory", "record store"])
+def test_an_exporter_that_is_killed_at_any_step_loses_nothing_and_doubles_nothing(
+    database_url: str, exam: Exam, tmp_path: Path, record_store: RunningStore, kind: str
+) -> None:
+    record_store.empty()
+    settings = {"directory": str(tmp_path / "xapi"), "home_page": HOME_PAGE}
+    if kind == "record store":
+        settings |= {"endpoint": record_store.endpoint, "username": USER, "password": PASSWORD}
+    environment = {f"ATTEMPTLOG_EXPORT_XAPI_{name.upper()}": value for name, value in settings.items()}
+    arguments = [database_url, "xapi:", "3", "12", exam.user, exam.session, exam.question]
+    found = subprocess.run(
+        [sys.executable, "-W", "error", "-m", "tests.support.killed_exports", *arguments],
+        env=os.environ | environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert found.returncode == 0, found.stderr
+    assert int(found.stdout) >= 6
+    held = record_store.statements() if kind == "record store" else read_lines(tmp_path / "xapi")
+    assert_equal(database_url, rows_of(held))
