@@ -11,7 +11,7 @@ import pyarrow as pa
 from attemptlog.exporter.rows import IDENTITY, Chunk
 from attemptlog.exporter.statements import Statements
 
-LINES_AT_A_TIME = 16 * 1024  # of about 1.5 kB
+LINES_AT_A_TIME = 2000  # of about 1.5 kB, and some 10 kB each once they are parsed
 ONLY_ID = pa.schema([IDENTITY.field("id")])
 ID_COMES_FIRST = b'{"id":"'
 ID = slice(len(ID_COMES_FIRST), len(ID_COMES_FIRST) + 36)

@@ -77,6 +77,8 @@ PLACED = frozenset({"id", "event_ts", "session_id", "user_id", "question_id", "e
 AS_JSON = frozenset({"payload", "dropped"})
 EXTENSIONS = "xapi/extensions/"
 
+ROWS_AT_A_TIME = 2000  # of some 3 kB each as Python's objects
+
 
 @dataclass(frozen=True, slots=True)
 class Statements:
@@ -91,8 +93,9 @@ class Statements:
 
         Raises DataError, with the row's id, for an event type that has no meaning here.
         """
-        for row in chunk.to_pylist():
-            yield orjson.dumps(self.statement(row), option=orjson.OPT_UTC_Z)
+        for start in range(0, chunk.num_rows, ROWS_AT_A_TIME):
+            for row in chunk.slice(start, ROWS_AT_A_TIME).to_pylist():
+                yield orjson.dumps(self.statement(row), option=orjson.OPT_UTC_Z)
 
     def statement(self, row: Json) -> Json:
         """Return the statement of a row of rows.SCHEMA, or of one with more columns; `exam_id` is the exam's."""
