@@ -20,7 +20,7 @@ EXTRAS = {
         "uvloop",
     ),
     "consumer": ("faststream", "psycopg", "rich", "typer", "uvicorn"),
-    "export": ("adbc_driver_manager", "adbc_driver_postgresql", "psycopg", "pyarrow", "rich", "typer"),
+    "export": ("adbc_driver_manager", "adbc_driver_postgresql", "httpx", "psycopg", "pyarrow", "rich", "typer"),
     "export-duckdb": ("adbc_driver_duckdb", "duckdb"),
     "export-s3": ("boto3",),
     "export-snowflake": ("snowflake",),
