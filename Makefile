@@ -29,7 +29,7 @@ demo: $(READY) ## the same, then stop; fails if one event is unaccounted for
 	@exec $(BIN)/attemptlog demo $(PORTS)
 
 # The tests wait more than they compute; a file's tests stay together, because they share a gateway or a stack.
-WORKERS ?= 3
+WORKERS ?= 4
 
 .PHONY: test
 test: $(READY) $(PLAYER) chromium ## every test

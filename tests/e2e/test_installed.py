@@ -53,6 +53,7 @@ OF_A_USER = """
 EXTRA_OF = {
     "consumer": "consumer",
     "event_store": "cli",
+    "exporter": "export",
     "ingest_api": "gateway",
     "local_pipeline": "local",
     "local_stack": "local",

@@ -15,7 +15,7 @@ from tests.support.fake_s3 import fake_s3
 from tests.support.fake_snowflake import fake_snowflake
 from tests.support.http import insert_exam
 
-TIMES = 12
+TIMES = 6
 
 Rows = Callable[[], list[dict[str, Any]]]
 
