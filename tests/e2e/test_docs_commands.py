@@ -27,7 +27,7 @@ def folder(stack_directory: Path) -> Path:
     folder = stack_directory / "docs"
     (folder / "bin").mkdir(parents=True)
     command = folder / "bin" / "attemptlog"
-    command.write_text(f'#!/bin/sh\nexec "{PYTHON}" -m cli "$@"\n')
+    command.write_text(f'#!/bin/sh\nexec "{PYTHON}" -m attemptlog.cli "$@"\n')
     command.chmod(0o755)
     return folder
 

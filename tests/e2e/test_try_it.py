@@ -1,7 +1,9 @@
 """The pages for those who write pages: their "Try it", word for word but for ports, in a real Chromium."""
 
+import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
@@ -70,10 +72,13 @@ class Reader:
         """Run the block that serves, on our port, until the end of the with block."""
         command = f"exec {self.serve.strip()} --port {self.port} --strictPort"
         with (self.clone.path / "vite.log").open("wb") as log:
-            process = subprocess.Popen(["sh", "-c", command], cwd=self.clone.path, stdout=log, stderr=log)
+            process = subprocess.Popen(
+                ["sh", "-c", command], cwd=self.clone.path, stdout=log, stderr=log, start_new_session=True
+            )
         try:
             yield
         finally:
+            os.killpg(process.pid, signal.SIGTERM)  # npx does not hand it on to what it has started
             end(process)
 
 
@@ -96,7 +101,7 @@ def _write_venv(folder: Path) -> None:
     folder.mkdir(parents=True)
     (folder / "activate").write_text(f'PATH="{folder}:$PATH"\n')
     command = folder / "attemptlog"
-    command.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m cli "$@"\n')
+    command.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m attemptlog.cli "$@"\n')
     command.chmod(0o755)
 
 
