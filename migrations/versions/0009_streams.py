@@ -1,17 +1,14 @@
 """Events of pages count within a stream: one load of a page, or one device."""
 
-from contextlib import nullcontext
 from pathlib import Path
 
-import sqlalchemy as sa
-from alembic import context, op
+from alembic import op
 
-from attemptlog.migrations.database import EVERY_TRANSACTION
+from attemptlog.migrations.online import make_indexes
 
 revision = "0009"
 down_revision = "0008"
 
-HAS_EVENTS = sa.text("SELECT EXISTS (SELECT FROM attempt_events)")
 
 # Each event is in one of them only, so that it costs what it cost in the one there was.
 INDEXES = (
@@ -34,12 +31,7 @@ def upgrade() -> None:
     What is interrupted between two of them can be run again.
     """
     op.execute(_read("columns"))
-    is_used = context.is_offline_mode() or op.get_bind().scalar(HAS_EVENTS)
-    with op.get_context().autocommit_block() if is_used else nullcontext():
-        for index in INDEXES:
-            op.execute(index.format(concurrently="CONCURRENTLY" if is_used else ""))
-    for statement in EVERY_TRANSACTION:  # what they set has ended with the first one
-        op.execute(statement)
+    make_indexes(INDEXES)
     op.execute(_read("up"))
 
 

@@ -1,17 +1,14 @@
 """Events carry the transaction that stored them, and what is exported is kept account of."""
 
-from contextlib import nullcontext
 from pathlib import Path
 
-import sqlalchemy as sa
-from alembic import context, op
+from alembic import op
 
-from attemptlog.migrations.database import EVERY_TRANSACTION
+from attemptlog.migrations.online import make_indexes
 
 revision = "0010"
 down_revision = "0009"
 
-HAS_EVENTS = sa.text("SELECT EXISTS (SELECT FROM attempt_events)")
 INDEX = "CREATE INDEX {concurrently} IF NOT EXISTS attempt_events_export_xid_idx ON attempt_events (export_xid)"
 
 
@@ -21,11 +18,7 @@ def upgrade() -> None:
     What is interrupted between two of them can be run again.
     """
     op.execute(_read("columns"))
-    is_used = context.is_offline_mode() or op.get_bind().scalar(HAS_EVENTS)
-    with op.get_context().autocommit_block() if is_used else nullcontext():
-        op.execute(INDEX.format(concurrently="CONCURRENTLY" if is_used else ""))
-    for statement in EVERY_TRANSACTION:  # what they set has ended with the first one
-        op.execute(statement)
+    make_indexes([INDEX])
     op.execute(_read("up"))
 
 
