@@ -7,6 +7,7 @@ from pydantic import Field
 
 from attemptlog.runtime.kafka import BootstrapServers, KafkaSecurity
 from attemptlog.runtime.postgres import DatabaseUrl
+from attemptlog.runtime.pseudonyms import PseudonymKey
 from attemptlog.schemas import ATTEMPT_EVENTS
 from attemptlog.schemas.fields import Seconds
 from attemptlog.schemas.topics import TopicName
@@ -68,6 +69,7 @@ class ConsumerSettings(KafkaSecurity):
             ge=timedelta(seconds=1),
         ),
     ] = timedelta(seconds=60)
+    pseudonym_key: PseudonymKey = None
     unknown_session_retry_for: Annotated[
         Seconds,
         Field(

@@ -8,6 +8,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from attemptlog.exporter.passes import BATCH_ROWS
 from attemptlog.runtime.postgres import DatabaseUrl
+from attemptlog.runtime.pseudonyms import PseudonymKey
 from attemptlog.runtime.settings import ENVIRONMENT_FILE
 from attemptlog.schemas.fields import Seconds
 
@@ -22,6 +23,7 @@ class ExporterSettings(BaseSettings):
     database_url: Annotated[
         DatabaseUrl, Field(description="PostgreSQL, as a role in attemptlog_exporter, and not through a pooler.")
     ]
+    pseudonym_key: PseudonymKey = None
     export_interval: Annotated[
         Seconds,
         Field(

@@ -11,6 +11,7 @@ from pydantic_settings import NoDecode
 from attemptlog.runtime.kafka import BootstrapServers, KafkaSecurity
 from attemptlog.runtime.keys import TokenSettings
 from attemptlog.runtime.postgres import DatabaseUrl
+from attemptlog.runtime.pseudonyms import PseudonymKey
 from attemptlog.schemas import ATTEMPT_EVENTS, MAX_EVENTS_PER_BATCH
 from attemptlog.schemas.fields import Seconds
 from attemptlog.schemas.topics import TopicName
@@ -45,6 +46,8 @@ class IngestSettings(KafkaSecurity, TokenSettings):
     session_cache_ttl: Annotated[
         Seconds, Field(description="Age at which a session or an exam's questions are read again.")
     ] = timedelta(seconds=60)
+
+    pseudonym_key: PseudonymKey = None
 
     max_body_bytes: Annotated[int, Field(description="Largest body, after inflating; over it 413.", ge=1024)] = (
         320 * 1024

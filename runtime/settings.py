@@ -9,6 +9,7 @@ from pydantic_settings import SettingsConfigDict
 from attemptlog.runtime.admin import Cluster
 from attemptlog.runtime.errors import OperatorError
 from attemptlog.runtime.kafka import BootstrapServers, KafkaSecurity
+from attemptlog.runtime.pseudonyms import PseudonymKey
 from attemptlog.schemas import ATTEMPT_EVENTS
 from attemptlog.schemas.topics import TopicName
 
@@ -27,6 +28,7 @@ class OperatorSettings(KafkaSecurity):
     ] = None
     topic: Annotated[TopicName, Field(description="Topic of the envelopes.")] = ATTEMPT_EVENTS.name
     database_url: Annotated[SecretStr | None, Field(description="PostgreSQL, as the role that owns the tables.")] = None
+    pseudonym_key: PseudonymKey = None
     gateway_url: Annotated[str | None, Field(description="Address of the gateway.")] = None
     consumer_url: Annotated[str | None, Field(description="Address of the consumer's health and metrics.")] = None
     jwt_secret: Annotated[SecretStr | None, Field(description="HS256 secret, to mint a simulated class's tokens.")] = (
