@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
-from attemptlog.event_store.export_books import Books, Entry
+from attemptlog.event_store.export_books import Books
+from attemptlog.event_store.export_entries import Entry
 from attemptlog.event_store.export_rows import select_rows
 from attemptlog.event_store.export_windows import Keys, Selection
 from attemptlog.exporter.errors import DataError, SetUpError, Stopped, TransientError
