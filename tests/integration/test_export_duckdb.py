@@ -12,7 +12,9 @@ import pyarrow as pa
 import pytest
 
 from attemptlog.exporter import duckdb as target_module
+from attemptlog.exporter import duckdb_sql
 from attemptlog.exporter.duckdb import DuckDBFile
+from attemptlog.exporter.duckdb_session import told
 from attemptlog.exporter.errors import DataError, ExportError, SetUpError, TransientError
 from attemptlog.exporter.rows import SCHEMA
 from attemptlog.exporter.target import Batch
@@ -103,7 +105,7 @@ def test_a_writer_that_is_killed_leaves_nothing_of_its_batch(file: Path, target:
 def test_rows_that_get_lost_on_the_way_in_are_noticed_before_the_commit(
     file: Path, target: DuckDBFile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(target_module, "INSERT", target_module.INSERT + " WHERE seq <> 2")
+    monkeypatch.setattr(duckdb_sql, "INSERT", duckdb_sql.INSERT + " WHERE seq <> 2")
     batch = Batch(uuid4())
     with pytest.raises(DataError, match="took 2 of 3 rows"):
         target.write(batch, iter([chunk_of([event(seq=number) for number in (1, 2, 3)])]))
@@ -179,4 +181,4 @@ def test_too_little_memory_is_said_with_the_setting_that_helps(
 def test_every_error_of_duckdb_has_a_class(file: Path) -> None:
     errors = [kind for kind in vars(duckdb).values() if isinstance(kind, type) and issubclass(kind, duckdb.Error)]
     assert len(errors) > 20
-    assert all(isinstance(target_module.told(file, kind("why")), ExportError) for kind in errors)
+    assert all(isinstance(told(file, kind("why")), ExportError) for kind in errors)
