@@ -1,8 +1,6 @@
 """From a real PostgreSQL into a target: every stored event is in it exactly once, whoever commits when."""
 
 import random
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -20,7 +18,7 @@ from attemptlog.event_store.export_books import Books
 from attemptlog.exporter.errors import DataError, SetUpError, Stopped
 from attemptlog.exporter.parquet import ParquetDirectory
 from attemptlog.exporter.passes import Hooks, open_pass
-from tests.support.export import MONDAY, Place, assert_equal, export, parquet_place, store, stored_rows
+from tests.support.export import MONDAY, Place, assert_equal, export, kill_exports, parquet_place, store, stored_rows
 from tests.support.http import Exam, insert_exam
 from tests.support.secured import login
 
@@ -336,16 +334,7 @@ def test_an_exporter_that_is_killed_at_any_step_loses_nothing_and_doubles_nothin
 ) -> None:
     with psycopg.connect(database_url) as connection:
         store(connection, exam, 100)
-    names = [exam.user, exam.session, exam.question]
-    arguments = [database_url, str(tmp_path / "events"), str(seed), "12", *names]
-    found = subprocess.run(
-        [sys.executable, "-W", "error", "-m", "tests.support.killed_exports", *arguments],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert found.returncode == 0, found.stderr
-    assert int(found.stdout) >= 8
+    kill_exports(database_url, str(tmp_path / "events"), exam, seed=seed, kills=12)
     assert_equal(database_url, place.rows())
     with psycopg.connect(database_url) as connection:
         assert connection.execute("SELECT DISTINCT state FROM export_batches").fetchall() == [("committed",)]

@@ -1,7 +1,5 @@
 """kill -9 at any step, whatever the target: nothing is lost and nothing doubled."""
 
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,12 +8,12 @@ from typing import Any
 import psycopg
 import pytest
 
-from tests.support.export import assert_equal, duckdb_file, read_duckdb_file, store
+from tests.support.export import assert_equal, duckdb_file, kill_exports, read_duckdb_file, store
 from tests.support.fake_s3 import fake_s3
 from tests.support.fake_snowflake import fake_snowflake
 from tests.support.http import insert_exam
 
-TIMES = 6
+KILLS = 6
 
 Rows = Callable[[], list[dict[str, Any]]]
 
@@ -46,13 +44,5 @@ def test_an_exporter_that_is_killed_at_any_step_loses_nothing_and_doubles_nothin
     with psycopg.connect(database_url) as connection:
         store(connection, exam, 100)
     with made(tmp_path) as (place, rows):
-        arguments = [database_url, place, "7", str(TIMES), exam.user, exam.session, exam.question]
-        found = subprocess.run(
-            [sys.executable, "-m", "tests.support.killed_exports", *arguments],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert found.returncode == 0, found.stderr
-        assert int(found.stdout) >= TIMES / 2
+        kill_exports(database_url, place, exam, seed=7, kills=KILLS)
         assert_equal(database_url, rows())

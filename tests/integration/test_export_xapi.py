@@ -1,8 +1,5 @@
 """From PostgreSQL to xAPI statements, as the exporter does it."""
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -13,7 +10,7 @@ import pytest
 from attemptlog.exporter.audit import audit_target
 from attemptlog.exporter.xapi import target_of
 from tests.support.command import Folder
-from tests.support.export import assert_equal, export, store
+from tests.support.export import assert_equal, export, kill_exports, store
 from tests.support.http import Exam, insert_exam
 from tests.support.record_store import PASSWORD, USER, RunningStore
 from tests.support.secured import login
@@ -115,15 +112,6 @@ def test_an_exporter_that_is_killed_at_any_step_loses_nothing_and_doubles_nothin
     if kind == "record store":
         settings |= {"endpoint": record_store.endpoint, "username": USER, "password": PASSWORD}
     environment = {f"ATTEMPTLOG_EXPORT_XAPI_{name.upper()}": value for name, value in settings.items()}
-    arguments = [database_url, "xapi:", "3", "6", exam.user, exam.session, exam.question]
-    found = subprocess.run(
-        [sys.executable, "-W", "error", "-m", "tests.support.killed_exports", *arguments],
-        env=os.environ | environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert found.returncode == 0, found.stderr
-    assert int(found.stdout) >= 3
+    kill_exports(database_url, "xapi:", exam, seed=3, kills=6, environment=environment)
     held = record_store.statements() if kind == "record store" else read_lines(tmp_path / "xapi")
     assert_equal(database_url, rows_of(held))

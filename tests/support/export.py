@@ -1,6 +1,10 @@
 """Rows to export, and places to export them to, each looked at by other means than the exporter's own."""
 
-from collections.abc import Callable, Iterator, Sequence
+import os
+import random
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -131,6 +135,26 @@ def export(database_url: str, target: Target, batch_rows: int = 1_000_000, hooks
     """Export once to the target named `here`."""
     with open_pass(database_url, "here", target, hooks, batch_rows) as one:
         return list(one.export())
+
+
+def kill_exports(
+    database_url: str, place: str, exam: Exam, *, seed: int, kills: int, environment: Mapping[str, str] | None = None
+) -> None:
+    """Export to a place of tests.support.killed_exports in processes that die; the last one exports to the end.
+
+    ATTEMPTLOG_EXPORT_KILLS=200 has so many of them die instead, and at other instants in every run.
+    """
+    if by_hand := os.environ.get("ATTEMPTLOG_EXPORT_KILLS"):
+        seed, kills = random.SystemRandom().randrange(10**6), int(by_hand)
+    arguments = [database_url, place, str(seed), str(kills), exam.user, exam.session, exam.question]
+    found = subprocess.run(
+        [sys.executable, "-W", "error", "-m", "tests.support.killed_exports", *arguments],
+        env={**os.environ, **(environment or {})},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert found.returncode == 0, f"seed {seed}: {found.stderr}"
 
 
 def assert_equal(database_url: str, found: list[dict[str, Any]]) -> None:

@@ -1,15 +1,16 @@
-"""`python -m tests.support.killed_exports URL DIRECTORY SEED TIMES NAMES`: exports that kill themselves at any step.
+"""`python -m tests.support.killed_exports URL DIRECTORY SEED KILLS NAMES`: exports that die at any step and instant.
 
 A step is a line of the exporter's or the event store's code, so that every instant between two of what they do has its
-turn. Every attempt is a process of its own, forked so that none has to import anything; after each kill one exports
-to the end. Prints how many were killed. DIRECTORY is a Parquet directory, or KIND:PLACE for another target; the
-environment says which place is meant by `xapi:`.
+turn; an instant is a time, so that what they call has. Every attempt is a process of its own, forked so that none has
+to import anything; when KILLS have died, one exports to the end. DIRECTORY is a Parquet directory, or KIND:PLACE for
+another target; the environment says which place is meant by `xapi:`.
 """
 
 import os
 import random
 import signal
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
@@ -49,34 +50,41 @@ MAKERS: dict[str, Callable[[str], Target]] = {
 BATCH_ROWS = 40
 
 
-def main(url: str, place: str, seed: str, times: str, *names: str) -> None:
+def main(url: str, place: str, seed: str, kills: str, *names: str) -> None:
     """Run; `names` are the user, the session and the question of the events."""
     user, session, question = names
     dice, exam = random.Random(int(seed)), Exam(user, session, "", question)  # noqa: S311
     kind, _, where = place.rpartition(":")
     make = MAKERS[kind or "parquet"]
-    lines = exported(url, make(where), None)
-    killed = 0
-    for _ in range(int(times)):
+    began = time.monotonic()
+    lines = exported(url, make(where))
+    seconds, killed = time.monotonic() - began, 0
+    while killed < int(kills):
         with psycopg.connect(url) as connection:
             for _ in range(dice.randint(1, 3)):
                 store(connection, exam, dice.randint(1, 50))
                 connection.commit()
-        while exported(url, make(where), dice.randint(1, lines)) == -1:
+        while exported(url, make(where), dice.choice([dice.randint(1, lines), dice.uniform(0.001, seconds)])) == -1:
             killed += 1
             if dice.random() < 0.5:
                 break
-    exported(url, make(where), None)
-    sys.stdout.write(f"{killed}\n")
+    exported(url, make(where))
 
 
-def exported(url: str, target: Target, kill_at: int | None) -> int:
-    """Export in a process that kills itself at a line; return how many lines it ran, -1 where it was killed."""
+def exported(url: str, target: Target, end: float | None = None) -> int:
+    """Export in a process that dies at a line, an int, or after so many seconds, a float.
+
+    Return how many lines it ran, -1 where it died.
+    """
     reading, writing = os.pipe()
     if (child := os.fork()) == 0:
-        steps = Steps(kill_at)
-        sys.settrace(steps.trace)
+        steps = Steps(end if isinstance(end, int) else None)
+        if isinstance(end, float):
+            signal.setitimer(signal.ITIMER_REAL, end)  # whose signal ends a process wherever it is, as SIGKILL does
+        else:
+            sys.settrace(steps.trace)
         export(url, target, BATCH_ROWS)
+        signal.setitimer(signal.ITIMER_REAL, 0)
         sys.settrace(None)
         os.write(writing, str(steps.count).encode())
         os._exit(0)
@@ -84,7 +92,7 @@ def exported(url: str, target: Target, kill_at: int | None) -> int:
     with os.fdopen(reading) as pipe:
         said = pipe.read()
     _, status = os.waitpid(child, 0)
-    if os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL:
+    if os.WIFSIGNALED(status) and os.WTERMSIG(status) in (signal.SIGKILL, signal.SIGALRM):
         return -1
     assert status == 0, "an export failed"
     return int(said)
