@@ -7,11 +7,12 @@ import typer
 from rich.table import Table
 
 from attemptlog.cli.console import out, print_json, working_on
-from attemptlog.cli.who import ByOption, os_user
+from attemptlog.cli.who import ByOption
 from attemptlog.event_store.acceptance import accept, starts
 from attemptlog.event_store.comparison import Comparison, compare_logs
 from attemptlog.event_store.identity import NOTHING_YET
 from attemptlog.runtime.settings import OperatorSettings
+from attemptlog.runtime.who import os_user
 
 
 def accept_log(

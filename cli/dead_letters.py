@@ -16,7 +16,8 @@ from rich.text import Text
 
 from attemptlog.cli import moments
 from attemptlog.cli.console import err, out, print_json
-from attemptlog.cli.who import ByOption, os_user
+from attemptlog.cli.who import ByOption, WhyOption, looker
+from attemptlog.event_store.accesses import named, note_access, selected
 from attemptlog.event_store.dead_letters import (
     FIELDS,
     LetterInFull,
@@ -57,11 +58,15 @@ def list_letters(
     until: UntilOption = None,
     settled: Annotated[bool, typer.Option("--settled", help="Also those that a replay has stored since.")] = False,
     limit: Annotated[int, typer.Option(min=1, max=100_000, help="Show the newest so many.")] = 20,
+    by: ByOption = None,
+    why: WhyOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Count dead letters by reason, and list the newest."""
     selection = Selection(None, reason, session, user, since, until)
-    counts, letters = count_and_list(OperatorSettings().database, selection, settled=settled, limit=limit)
+    database = OperatorSettings().database
+    note_access(database, looker("dead-letters list", by, why), selected(selection))
+    counts, letters = count_and_list(database, selection, settled=settled, limit=limit)
     if as_json:
         print_json({"counts": counts, "letters": letters})
     else:
@@ -73,10 +78,14 @@ def list_letters(
 @dead_letters.command("show", epilog="Example: attemptlog dead-letters show 17")
 def show(
     letter_id: Annotated[int, typer.Argument(metavar="ID", help="The letter's number, as `list` shows it.")],
+    by: ByOption = None,
+    why: WhyOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Show one dead letter, beside what is stored in its place, and who replayed it."""
-    letter = read_letter(OperatorSettings().database, letter_id)
+    database = OperatorSettings().database
+    letter = read_letter(database, letter_id)
+    note_access(database, looker("dead-letters show", by, why), named(letter.row["user_id"], letter.row["session_id"]))
     if as_json:
         print_json(letter.as_data())
         return
@@ -100,6 +109,7 @@ def replay(
     until: UntilOption = None,
     apply: Annotated[bool, typer.Option("--apply", help="Do it; without, say what would become of them.")] = False,
     by: ByOption = None,
+    why: WhyOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Put dead letters through the consumer's checks again; what passes is stored, the rest stays as it is.
@@ -107,8 +117,9 @@ def replay(
     Those that a replay has stored are left out. Without --apply nothing is changed.
     """
     selection = Selection(ids, reason, session, user, since, until)
-    name = (by or os_user()) if apply else None
-    outcomes = asyncio.run(replay_selected(OperatorSettings().database, selection, name, _progress))
+    database, who = OperatorSettings().database, looker("dead-letters replay", by, why)
+    note_access(database, who, selected(selection))
+    outcomes = asyncio.run(replay_selected(database, selection, who.by if apply else None, _progress))
     if as_json:
         print_json({"applied": apply, "letters": outcomes.total(), "outcomes": outcomes})
     else:

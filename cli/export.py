@@ -11,6 +11,7 @@ from rich.progress import Progress, TextColumn, TimeElapsedColumn
 
 from attemptlog.cli.console import err, fact_table, out, print_json, working_on
 from attemptlog.cli.moments import HELP, parse_moment, shown
+from attemptlog.cli.who import ByOption, WhyOption, looker
 from attemptlog.event_store.export_status import ExportStatus
 from attemptlog.exporter import app as exporter
 from attemptlog.exporter.targets import DEFAULT
@@ -32,14 +33,17 @@ def run(
             help=f"With --once: send what is exported already, from then on, once more. {HELP}",
         ),
     ] = None,
+    by: ByOption = None,
+    why: WhyOption = None,
 ) -> None:
     """Export until it is told to stop, with health and metrics on port 8002; or once, for cron."""
+    who = looker("export run", by, why)
     if not once:
         if since is not None:
             raise typer.BadParameter("--since needs --once")
-        raise typer.Exit(exporter.run(target))
+        raise typer.Exit(exporter.run(target, looker=who))
     with _counting(f"Exporting to {target}") as progress:
-        rows = exporter.export_attempt_events_to_warehouse(since, target=target, progress=progress)
+        rows = exporter.export_attempt_events_to_warehouse(since, target=target, progress=progress, looker=who)
     out.print(f"[bold green]exported[/]: {rows} rows to {target}")
 
 
@@ -61,6 +65,8 @@ def status(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] 
 def resync(
     target: TargetName = DEFAULT,
     apply: Annotated[bool, typer.Option("--apply", help="Do it; without, say what it would do.")] = False,
+    by: ByOption = None,
+    why: WhyOption = None,
 ) -> None:
     """Have everything sent once more, after database or target were restored; the target keeps one of each row."""
     if not apply:
@@ -71,7 +77,7 @@ def resync(
         )
         return
     with working_on(f"Beginning anew with {target}"):
-        exporter.resync(target)
+        exporter.resync(target, looker=looker("export resync", by, why))
     out.print(f"The next `attemptlog export run --target {target}` sends every event once more.", markup=False)
 
 

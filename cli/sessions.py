@@ -14,6 +14,8 @@ from rich.text import Text
 from attemptlog.cli import moments
 from attemptlog.cli.console import fact_table, out, print_json
 from attemptlog.cli.new_session import create
+from attemptlog.cli.who import ByOption, WhyOption, looker
+from attemptlog.event_store.accesses import Subject, named, note_access
 from attemptlog.event_store.dead_letters import TableRow, visible
 from attemptlog.event_store.sessions import Session, read_session, read_streams_with_gaps
 from attemptlog.event_store.timeline import DEAD_LETTER, DROP, EVENT, GAP, Entry, gaps
@@ -31,13 +33,18 @@ sessions.command("create", epilog="Example: attemptlog sessions create --json > 
 def show(
     session_id: Annotated[UUID, typer.Argument(metavar="ID", help="The session.")],
     limit: Annotated[int, typer.Option(min=1, max=1_000_000, help="Show at most so many entries.")] = 1_000,
+    by: ByOption = None,
+    why: WhyOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Show a session's events by stream and number with both clocks, what is missing, dead letters and drops.
 
     A repeat that was recognised is counted in partition_ledger, per partition; it is not kept per session.
     """
-    session = read_session(OperatorSettings().database, session_id, limit)
+    database = OperatorSettings().database
+    session = read_session(database, session_id, limit)
+    owner = (session.owner or {}).get("user_id")
+    note_access(database, looker("sessions show", by, why), named(owner, session_id))
     if as_json:
         print_json(session.as_data())
         return
@@ -62,10 +69,14 @@ def list_gaps(
         ),
     ] = None,
     limit: Annotated[int, typer.Option(min=1, max=100_000, help="Show the so many that were last active.")] = 100,
+    by: ByOption = None,
+    why: WhyOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """List the streams of sessions that lack numbers below their last one."""
-    found = read_streams_with_gaps(OperatorSettings().database, since or datetime.now(UTC) - DEFAULT_AGE, limit)
+    database = OperatorSettings().database
+    note_access(database, looker("sessions gaps", by, why), [Subject.everybody()])
+    found = read_streams_with_gaps(database, since or datetime.now(UTC) - DEFAULT_AGE, limit)
     if as_json:
         print_json(found)
     elif found:

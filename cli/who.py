@@ -1,19 +1,20 @@
 """Who does what is to be remembered."""
 
-import getpass
-import os
 from typing import Annotated
 
 import typer
 
+from attemptlog.event_store.accesses import Looker
+from attemptlog.runtime.who import os_user
+
 ByOption = Annotated[
     str | None, typer.Option("--by", metavar="NAME", help="Who does it.", show_default="the user of this machine")
 ]
+WhyOption = Annotated[
+    str | None, typer.Option("--why", metavar="TEXT", help="Why; it is kept with who looked, and names no id.")
+]
 
 
-def os_user() -> str:
-    """Return the name of this machine's user."""
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # a container's user need not have a name
-        return f"user {os.getuid()}"
+def looker(command: str, by: str | None, why: str | None) -> Looker:
+    """Return who looks at whose data with a command; raises OperatorError for words that cannot be kept."""
+    return Looker(by or os_user(), command, why or None)

@@ -9,6 +9,7 @@ from uuid import UUID
 from psycopg import Connection
 
 from attemptlog.event_store import export_sql as sql
+from attemptlog.event_store.accesses import Looker, Subject, note_access
 from attemptlog.event_store.errors import CannotRun, Superseded
 from attemptlog.event_store.export_claim import Claimed, told
 from attemptlog.event_store.export_entries import BACKFILL, RESEND, WINDOW, Entry, Position, bounds_of, entry_of
@@ -126,6 +127,12 @@ class Books(Claimed):
         told = {"kind": entry.kind, "repeats": entry.repeats, "until": entry.until, "rows": entry.planned_rows}
         self._change(connection, sql.PLAN, id=entry.id, **bounds_of(entry.selection), **told)
         return entry
+
+
+def note_export(database_url: str, looker: Looker) -> None:
+    """Write down who exports everybody's data; raises as Books does."""
+    with told():
+        note_access(database_url, looker, [Subject.everybody()])
 
 
 def note_failure(database_url: str, target: str, kind: str, error: str) -> None:

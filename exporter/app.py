@@ -6,7 +6,8 @@ from collections.abc import Callable
 from datetime import datetime
 from functools import partial
 
-from attemptlog.event_store.export_books import Books
+from attemptlog.event_store.accesses import Looker
+from attemptlog.event_store.export_books import Books, note_export
 from attemptlog.event_store.export_status import ExportStatus, read_status
 from attemptlog.exporter.errors import DataError
 from attemptlog.exporter.front import serving
@@ -15,15 +16,17 @@ from attemptlog.exporter.settings import ExporterSettings
 from attemptlog.exporter.targets import DEFAULT, target_from_environment
 from attemptlog.runtime.errors import OperatorError
 from attemptlog.runtime.logs import log_json_lines
+from attemptlog.runtime.who import os_user
 
 
-def run(target: str, settings: ExporterSettings | None = None) -> int:
+def run(target: str, settings: ExporterSettings | None = None, *, looker: Looker | None = None) -> int:
     """Export until SIGTERM or SIGINT and return the exit status: 0, or 1 when an event keeps it from going on."""
     settings = settings or ExporterSettings()
     log_json_lines(settings.log_level)
     target_from_environment(target)  # what is wrong with its settings is told now
     stopping = threading.Event()
-    exporter = Exporter(settings, target, partial(target_from_environment, target), stopping=stopping)
+    make_target = partial(target_from_environment, target)
+    exporter = Exporter(settings, target, make_target, looker or _whoever_calls(), stopping=stopping)
     for asked_to_end in (signal.SIGTERM, signal.SIGINT):
         signal.signal(asked_to_end, lambda *_: stopping.set())
     try:
@@ -46,17 +49,21 @@ def export_attempt_events_to_warehouse(
     target: str = DEFAULT,
     settings: ExporterSettings | None = None,
     progress: Callable[[int], None] = lambda _: None,
+    looker: Looker | None = None,
 ) -> int:
     """Export once what is not exported yet, and return how many rows the target has committed.
 
     With `since_ts`, an aware datetime, send what is exported already and whose event_ts is not before it, once more:
-    the target adds what it lacks, and nothing is moved on. `progress` is called with the number of rows of every chunk.
+    the target adds what it lacks, and nothing is moved on. `progress` is called with the number of rows of every chunk;
+    `looker` is who exports, which is kept: the user of this machine unless it is given.
     Raises ExportError, and event_store.errors.StoreUnavailable or CannotRun; what was committed stays so, and the
     next call goes on from there.
     """
     settings = settings or ExporterSettings()
     make_target = partial(target_from_environment, target)
-    exporter = Exporter(settings, target, make_target, stopping=threading.Event(), progress=progress)
+    exporter = Exporter(
+        settings, target, make_target, looker or _whoever_calls(), stopping=threading.Event(), progress=progress
+    )
     return exporter.once() if since_ts is None else exporter.send_again(since_ts)
 
 
@@ -66,9 +73,14 @@ def get_export_status(target: str | None = None, settings: ExporterSettings | No
     return read_status(settings.database_url.get_secret_value(), target)
 
 
-def resync(target: str, settings: ExporterSettings | None = None) -> None:
+def resync(target: str, settings: ExporterSettings | None = None, *, looker: Looker | None = None) -> None:
     """Have everything sent once more, for a database or a target that was restored: the target keeps one of each."""
     settings = settings or ExporterSettings()
+    note_export(settings.database_url.get_secret_value(), looker or _whoever_calls())
     with Books(settings.database_url.get_secret_value(), target) as books, target_from_environment(target) as place:
         place.claim(books.fence)
         books.resync(place.latest())
+
+
+def _whoever_calls() -> Looker:
+    return Looker(os_user(), "export by a program")

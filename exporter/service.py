@@ -9,8 +9,9 @@ from datetime import datetime, timedelta
 
 import psycopg
 
+from attemptlog.event_store.accesses import Looker
 from attemptlog.event_store.errors import CannotRun, Occupied, StoreError, Superseded
-from attemptlog.event_store.export_books import note_failure
+from attemptlog.event_store.export_books import note_export, note_failure
 from attemptlog.event_store.export_status import read_status
 from attemptlog.exporter.errors import DataError, ExportError, Fenced, SetUpError, Stopped
 from attemptlog.exporter.metrics import Metrics
@@ -60,6 +61,7 @@ class Exporter:
         settings: ExporterSettings,
         name: str,
         make_target: Callable[[], Target],
+        looker: Looker,
         *,
         stopping: threading.Event,
         progress: Callable[[int], None] = lambda _: None,
@@ -70,6 +72,8 @@ class Exporter:
         self._url = settings.database_url.get_secret_value()
         self._name = name
         self._make_target = make_target
+        self._looker = looker
+        self._is_noted = False
         self._stopping = stopping
         self._hooks = Hooks(progress, stopping.is_set)
 
@@ -101,6 +105,9 @@ class Exporter:
             return sum(map(self._count, one.send_again(since)))
 
     def _pass(self) -> AbstractContextManager[Pass]:
+        if not self._is_noted:  # once, and not at the start, when PostgreSQL may be away
+            note_export(self._url, self._looker)
+            self._is_noted = True
         return open_pass(self._url, self._name, self._make_target(), self._hooks, self._settings.export_batch_rows)
 
     def _count(self, receipt: Receipt) -> int:
