@@ -6,11 +6,10 @@ import typer
 from rich.table import Table
 
 from attemptlog.cli.console import out, print_json, working_on
-from attemptlog.exporter.audit import Difference, TargetAudit, audit_target
+from attemptlog.exporter.audit import TargetAudit, audit_target
+from attemptlog.exporter.comparison import KINDS, Difference
 from attemptlog.exporter.targets import target_from_environment
 from attemptlog.runtime.settings import OperatorSettings
-
-KINDS = ("missing", "doubled", "foreign", "changed")
 
 
 def audit_warehouse(name: str, *, as_json: bool) -> None:

@@ -35,6 +35,13 @@ WHERE event_ts >= {day}::date::timestamp AT TIME ZONE 'UTC'
     AND event_ts < ({day}::date + 1)::timestamp AT TIME ZONE 'UTC'
 """
 
+COUNT_ROWS = """
+SELECT count(*)
+FROM attempt_events
+WHERE event_ts >= %(day)s::date::timestamp AT TIME ZONE 'UTC'
+    AND event_ts < (%(day)s::date + 1)::timestamp AT TIME ZONE 'UTC'
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Expected:
@@ -63,3 +70,10 @@ def read_expected(database_url: str, target: str) -> Expected:
 def select_day(horizon: str, day: date) -> str:
     """Return the query for id, row_hash and is_exported of every event of a day."""
     return sql.SQL(SELECT_ROWS).format(row_hash=sql.SQL(ROW_HASH), horizon=horizon, day=str(day)).as_string()
+
+
+def count_day(database_url: str, day: date) -> int:
+    """Return how many rows that query finds, about."""
+    with transaction(database_url) as connection:
+        [(rows,)] = connection.execute(COUNT_ROWS, {"day": day}).fetchall()
+    return int(rows)

@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
+from attemptlog.exporter import comparison
 from attemptlog.exporter.audit import audit_target
 from attemptlog.exporter.parquet import ParquetDirectory
 from attemptlog.runtime.errors import OperatorError
@@ -55,6 +56,13 @@ FAULTS: dict[str, tuple[Callable[[pa.Table], pa.Table], dict[str, int]]] = {
 }
 
 
+@pytest.fixture(params=[comparison.PART_ROWS, 3])
+def part_rows(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """How many rows are compared at a time, of ten a day."""
+    monkeypatch.setattr(comparison, "PART_ROWS", request.param)
+
+
+@pytest.mark.usefixtures("part_rows")
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_fault_is_named_with_its_day(database_url: str, target: ParquetDirectory, tmp_path: Path, fault: str) -> None:
     how, expected = FAULTS[fault]
