@@ -1,5 +1,6 @@
 import os
 from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from uuid import uuid4
@@ -10,15 +11,30 @@ from hypothesis import HealthCheck, settings
 from testcontainers.community.kafka import KafkaContainer
 from testcontainers.community.postgres import PostgresContainer
 
-from attemptlog.local_stack import LocalStack
+from attemptlog.local_stack import LocalStack, PostgresServer
 from attemptlog.migrations import upgrade
 from tests.support.oldest_postgres import OLDEST, OldestPostgres
 from tests.support.record_store import RunningStore, running_store
 from tests.support.services import create_topic, docker_answers, temporary_database, with_database
+from tests.support.shared_kafka import SharedKafka, ask_for_kafka
+
+# Every process that a test starts would compile anew all that it imports.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+# Their brokers do not live long enough for the code of the best compiler to pay.
+os.environ["JDK_JAVA_OPTIONS"] = "-XX:TieredStopAtLevel=1"
 
 # For all property tests: a machine that is busy is no fault of theirs.
 settings.register_profile("attemptlog", deadline=None, suppress_health_check=list(HealthCheck), print_blob=True)
 settings.load_profile("attemptlog")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Share a Kafka among the workers of a test run, which PYTEST_XDIST_WORKER names."""
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        stack = ExitStack()
+        directory = stack.enter_context(TemporaryDirectory(prefix="attemptlog-tests-"))
+        stack.enter_context(SharedKafka(Path(directory)))
+        config.add_cleanup(stack.close)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -36,14 +52,6 @@ def stack_directory() -> Iterator[Path]:
 
 
 @pytest.fixture(scope="session")
-def shared_stack(stack_directory: Path) -> Iterator[LocalStack]:
-    """The stack of this test run; kafka_bootstrap and postgres_url start what is needed of it."""
-    stack = LocalStack(stack_directory / "shared", durable=False)
-    yield stack
-    stack.stop()
-
-
-@pytest.fixture(scope="session")
 def record_store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStore]:
     """A learning record store that the tests share; each empties it first."""
     with running_store(tmp_path_factory.mktemp("record_store")) as store:
@@ -56,7 +64,7 @@ def has_docker() -> bool:
 
 
 @pytest.fixture(scope="session")
-def kafka_bootstrap(request: pytest.FixtureRequest, has_docker: bool) -> Iterator[str]:
+def kafka_bootstrap(has_docker: bool) -> Iterator[str]:
     """Bootstrap servers of the Kafka that the tests share; must not be stopped by a test."""
     if given := os.environ.get("ATTEMPTLOG_KAFKA_BOOTSTRAP_SERVERS"):
         yield given
@@ -64,9 +72,7 @@ def kafka_bootstrap(request: pytest.FixtureRequest, has_docker: bool) -> Iterato
         with KafkaContainer("confluentinc/cp-kafka:8.1.0").with_kraft() as kafka:
             yield kafka.get_bootstrap_server()
     else:
-        stack: LocalStack = request.getfixturevalue("shared_stack")
-        stack.kafka.start()
-        yield stack.kafka.bootstrap_servers
+        yield ask_for_kafka()
 
 
 @pytest.fixture(scope="session")
@@ -83,9 +89,15 @@ def postgres_url(request: pytest.FixtureRequest, has_docker: bool) -> Iterator[s
         with PostgresContainer("postgres:18", driver=None).with_command("-c track_commit_timestamp=on") as postgres:
             yield postgres.get_connection_url()
     else:
-        stack: LocalStack = request.getfixturevalue("shared_stack")
-        stack.postgres.start()
-        yield stack.postgres.url
+        yield request.getfixturevalue("local_postgres_url")
+
+
+@pytest.fixture(scope="session")
+def local_postgres_url(stack_directory: Path) -> Iterator[str]:
+    server = PostgresServer(stack_directory / "postgres", None, durable=False)
+    server.start()
+    yield server.url
+    server.stop()
 
 
 @pytest.fixture(scope="session")

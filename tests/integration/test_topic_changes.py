@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import time
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -39,17 +39,22 @@ raise SystemExit(run())
 NARROW = 3_000  # bytes; below an envelope with a large payload
 
 
-@pytest.fixture
-async def slow_kafka(stack_directory: Path) -> AsyncIterator[tuple[Proxy, str]]:
-    """A Kafka behind a network that can be slow, and a topic in it."""
+@pytest.fixture(scope="module")
+def distant_kafka(stack_directory: Path) -> Iterator[tuple[KafkaBroker, int]]:
+    """A Kafka that is to be reached by another port than its own."""
     port = free_port()
     kafka = KafkaBroker(stack_directory / uuid.uuid4().hex[:12], None, advertised_port=port)
-    await asyncio.to_thread(kafka.start)
-    try:
-        async with Proxy(port, kafka.port) as proxy:
-            yield proxy, await create_topic(kafka.bootstrap_servers)
-    finally:
-        await asyncio.to_thread(kafka.stop)
+    kafka.start()
+    yield kafka, port
+    kafka.stop()
+
+
+@pytest.fixture
+async def slow_kafka(distant_kafka: tuple[KafkaBroker, int]) -> AsyncIterator[tuple[Proxy, str]]:
+    """A Kafka behind a network that can be slow, and a topic in it."""
+    kafka, port = distant_kafka
+    async with Proxy(port, kafka.port) as proxy:
+        yield proxy, await create_topic(kafka.bootstrap_servers)
 
 
 async def publish_and_time(publisher: KafkaPublisher, start: float) -> float:

@@ -12,12 +12,14 @@ import signal
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
 import psycopg
 
+from attemptlog.event_store.errors import Occupied
 from attemptlog.exporter.duckdb import DuckDBFile
 from attemptlog.exporter.parquet import ParquetDirectory
 from attemptlog.exporter.s3 import S3
@@ -83,7 +85,7 @@ def exported(url: str, target: Target, end: float | None = None) -> int:
             signal.setitimer(signal.ITIMER_REAL, end)  # whose signal ends a process wherever it is, as SIGKILL does
         else:
             sys.settrace(steps.trace)
-        export(url, target, BATCH_ROWS)
+        export_when_free(url, target)
         signal.setitimer(signal.ITIMER_REAL, 0)
         sys.settrace(None)
         os.write(writing, str(steps.count).encode())
@@ -96,6 +98,14 @@ def exported(url: str, target: Target, end: float | None = None) -> int:
         return -1
     assert status == 0, "an export failed"
     return int(said)
+
+
+def export_when_free(url: str, target: Target) -> None:
+    """Export once PostgreSQL has noticed that whoever was killed is gone."""
+    while True:
+        with suppress(Occupied):
+            export(url, target, BATCH_ROWS)
+            return
 
 
 class Steps:

@@ -11,6 +11,9 @@ import psycopg
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from psycopg import sql
 
+from attemptlog.runtime.admin import describe
+from tests.support.eventually import eventually
+
 DEFAULT_DOCKER_HOST = "unix:///var/run/docker.sock"
 DOCKER_ANSWER_TIMEOUT = 2  # seconds
 
@@ -36,6 +39,7 @@ async def create_topic(bootstrap_servers: str, partitions: int = 12, name: str |
     await admin.start()
     try:
         await admin.create_topics([NewTopic(name, num_partitions=partitions, replication_factor=1)])
+        await eventually(lambda: describe(admin, name))  # the controller has it before the broker has heard of it
     finally:
         await admin.close()
     return name
