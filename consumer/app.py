@@ -4,6 +4,7 @@ import asyncio
 import gc
 import logging
 import signal
+import socket
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
@@ -35,6 +36,7 @@ from attemptlog.event_store.errors import CannotRun, StoreUnavailable
 from attemptlog.event_store.replays import Replays
 from attemptlog.event_store.store import Store
 from attemptlog.runtime.ending import Ending
+from attemptlog.runtime.errors import OperatorError
 from attemptlog.runtime.logs import log_json_lines
 
 logger = logging.getLogger(__name__)
@@ -64,6 +66,7 @@ def run(settings: ConsumerSettings | None = None) -> int:
     gc.set_threshold(GC_THRESHOLD)
     for asked_to_end in (signal.SIGTERM, signal.SIGINT):
         signal.signal(asked_to_end, ending.asked)
+    _check_free(settings.consumer_host, settings.consumer_port)
     uvicorn.run(
         app,
         host=settings.consumer_host,
@@ -75,6 +78,18 @@ def run(settings: ConsumerSettings | None = None) -> int:
         timeout_graceful_shutdown=HTTP_GRACE,
     )
     return 1 if ending.failure else 0
+
+
+def _check_free(host: str, port: int) -> None:
+    """Raise OperatorError for a port that another has, such as the consumer before this one on the same host."""
+    try:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        socket.create_server((host, port), family=family).close()
+    except OSError as error:
+        raise OperatorError(
+            f"Port {port} cannot be listened on ({error.strerror}): set ATTEMPTLOG_CONSUMER_PORT; "
+            "each consumer of a host has its own."
+        ) from error
 
 
 def _build(settings: ConsumerSettings) -> tuple[AsgiFastStream, Ending]:

@@ -5,7 +5,11 @@ from collections.abc import Mapping
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from attemptlog.event_store.store import Stored
-from attemptlog.schemas.dead_letters import DUPLICATE, INSERTED
+from attemptlog.runtime.counters import counter_from_zero
+from attemptlog.schemas.dead_letters import DUPLICATE, INSERTED, STORED, DeadLetterReason
+
+DEAD_LETTER, SKIPPED = "dead_letter", "skipped"
+OUTCOMES = (*STORED, DEAD_LETTER, SKIPPED)
 
 BATCH_BUCKETS = (1, 10, 50, 100, 250, 500, 1_000, 2_000, 3_000, 5_000, 10_000)  # records
 SECONDS_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
@@ -17,23 +21,23 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
-        self.records = Counter(
+        self.records = counter_from_zero(
             "attemptlog_consumer_records",
             "Records by outcome: inserted, duplicate, dead_letter; skipped ones were accounted for before.",
-            ["outcome"],
-            registry=self.registry,
+            self.registry,
+            outcome=OUTCOMES,
         )
-        self.dead_letters = Counter(
+        self.dead_letters = counter_from_zero(
             "attemptlog_consumer_dead_letters",
             "Records kept as dead letters, by reason.",
-            ["reason"],
-            registry=self.registry,
+            self.registry,
+            reason=DeadLetterReason,
         )
-        self.retried = Counter(
+        self.retried = counter_from_zero(
             "attemptlog_consumer_dead_letters_retried",
             "Dead letters retried once their session was there, by outcome: inserted, duplicate, or a reason.",
-            ["outcome"],
-            registry=self.registry,
+            self.registry,
+            outcome=(*STORED, *DeadLetterReason),
         )
         self.lost = Counter(
             "attemptlog_consumer_records_lost",
@@ -56,6 +60,12 @@ class Metrics:
         self.batch_seconds = Histogram(
             "attemptlog_consumer_batch_seconds",
             "Time from a batch's arrival to its commit, waiting for PostgreSQL included.",
+            buckets=SECONDS_BUCKETS,
+            registry=self.registry,
+        )
+        self.insert_seconds = Histogram(
+            "attemptlog_consumer_insert_seconds",
+            "Time of a batch's transaction, from its first insert to its commit, without any waiting before it.",
             buckets=SECONDS_BUCKETS,
             registry=self.registry,
         )
@@ -85,14 +95,15 @@ class Metrics:
         for outcome, count in (
             (INSERTED, stored.inserted),
             (DUPLICATE, stored.duplicates),
-            ("dead_letter", stored.dead_letters.total()),
-            ("skipped", stored.skipped),
+            (DEAD_LETTER, stored.dead_letters.total()),
+            (SKIPPED, stored.skipped),
         ):
             self.records.labels(outcome).inc(count)
         for reason, count in stored.dead_letters.items():
             self.dead_letters.labels(reason).inc(count)
         self.batch_records.observe(records)
         self.batch_seconds.observe(seconds)
+        self.insert_seconds.observe(stored.seconds)
         if age_of_oldest is not None:
             self.freshness_seconds.observe(age_of_oldest)
 

@@ -1,5 +1,6 @@
 """A batch into PostgreSQL: rows, dead letters and the offset reached, in one transaction."""
 
+import time
 from collections import Counter
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ class Stored:
     dead_letters: Counter[str]  # by reason
     skipped: int
     next_offsets: Mapping[int, int]
+    seconds: float  # from the first insert to the commit, without the waiting before it
     lost: frozenset[Hole] = frozenset()  # what was passed over: Kafka no longer had it
 
 
@@ -51,6 +53,7 @@ class Store(Connected):
         """
         async with self._database.transaction() as connection:
             locked = await self._lock_ledger(connection, batch.partitions)
+            begun_at = time.perf_counter()
             self._refuse_other_log(batch, locked)
             ledger = {partition: entry.next_offset for partition, entry in locked.items()}
             holes = batch.holes(ledger)
@@ -61,7 +64,7 @@ class Store(Connected):
             outcome.refused += new.undecodable
             await self._bury(connection, outcome.refused)
             await self._advance_ledger(connection, new, outcome)
-        return _stored(batch, new, outcome, holes)
+        return _stored(batch, new, outcome, holes, time.perf_counter() - begun_at)
 
     async def _lock_ledger(self, connection: Connection, partitions: Sequence[int]) -> dict[int, Entry]:
         which = {"topic": self._topic, "partitions": partitions, "log": self._log}
@@ -108,13 +111,14 @@ class Store(Connected):
         )
 
 
-def _stored(batch: Batch, new: Batch, outcome: Outcome, lost: frozenset[Hole]) -> Stored:
+def _stored(batch: Batch, new: Batch, outcome: Outcome, lost: frozenset[Hole], seconds: float) -> Stored:
     return Stored(
         inserted=len(new) - len(outcome.duplicates) - len(outcome.refused),
         duplicates=len(outcome.duplicates),
         dead_letters=Counter(letter.reason for letter in outcome.refused),
         skipped=len(batch) - len(new),
         next_offsets=new.next_offsets,
+        seconds=seconds,
         lost=lost,
     )
 

@@ -1,5 +1,8 @@
 """What can go wrong, named by what the exporter does about it."""
 
+SET_UP, TRANSIENT, DATA = ERROR_CLASSES = ("set_up", "transient", "data")
+"""What is done about an error, one of the classes below."""
+
 
 class ExportError(Exception):
     """Base class; the message is one sentence for an operator and quotes no row."""

@@ -1,65 +1,78 @@
 """Every metric of the exporter; docs/observability.md says what to watch."""
 
-from prometheus_client import CollectorRegistry, Counter, Gauge
+import time
+from datetime import datetime
+
+from prometheus_client import CollectorRegistry, Gauge
 
 from attemptlog.event_store.export_status import ExportStatus
+from attemptlog.exporter.errors import ERROR_CLASSES
 from attemptlog.exporter.target import Receipt
+from attemptlog.runtime.counters import counter_from_zero
 
 
 class Metrics:
-    """The exporter's metrics, in a registry of their own."""
+    """The metrics of an exporter to one target, in a registry of their own."""
 
-    def __init__(self) -> None:
+    def __init__(self, target: str) -> None:
         self.registry = CollectorRegistry()
-        self.rows = Counter(
-            "attemptlog_exporter_rows", "Rows that the target has committed.", ["target"], registry=self.registry
+        self._target = target
+        self.rows = counter_from_zero(
+            "attemptlog_exporter_rows", "Rows that the target has committed.", self.registry, target=[target]
         )
-        self.batches = Counter(
-            "attemptlog_exporter_batches", "Batches that the target has committed.", ["target"], registry=self.registry
+        self.batches = counter_from_zero(
+            "attemptlog_exporter_batches", "Batches that the target has committed.", self.registry, target=[target]
         )
-        self.written_bytes = Counter(
-            "attemptlog_exporter_written_bytes", "Bytes written for them.", ["target"], registry=self.registry
+        self.written_bytes = counter_from_zero(
+            "attemptlog_exporter_written_bytes", "Bytes written for them.", self.registry, target=[target]
         )
-        self.failures = Counter(
+        self.failures = counter_from_zero(
             "attemptlog_exporter_failures",
             "Passes that failed, by class: set_up, transient, data.",
-            ["target", "error_class"],
-            registry=self.registry,
+            self.registry,
+            target=[target],
+            error_class=ERROR_CLASSES,
         )
-        self.pending_rows = Gauge(
-            "attemptlog_exporter_pending_rows", "Rows stored and not exported yet.", ["target"], registry=self.registry
+        self.pending_rows = self._gauge(
+            "attemptlog_exporter_pending_rows", "Rows stored and not exported after the last pass that succeeded."
         )
-        self.lag_seconds = Gauge(
+        self.lag_seconds = self._gauge(
             "attemptlog_exporter_lag_seconds",
-            "Age of the moment up to which everything stored is exported.",
-            ["target"],
-            registry=self.registry,
+            "Age of the moment up to which everything stored is exported; it grows until a pass succeeds.",
         )
-        self.horizon_held_seconds = Gauge(
+        self.horizon_held_seconds = self._gauge(
             "attemptlog_exporter_horizon_held_seconds",
             "Age of the oldest transaction that writes, of any database of the server: it holds the export back.",
-            ["target"],
-            registry=self.registry,
         )
-        self.up = Gauge(
-            "attemptlog_exporter_up", "1 while the last pass succeeded.", ["target"], registry=self.registry
-        )
-
-    def count(self, target: str, receipt: Receipt) -> None:
-        """Count a batch that is committed."""
-        self.rows.labels(target).inc(receipt.rows)
-        self.batches.labels(target).inc()
-        self.written_bytes.labels(target).inc(receipt.size)
-
-    def fail(self, target: str, error_class: str) -> None:
-        """Count a pass that failed."""
-        self.failures.labels(target, error_class).inc()
+        self.up = self._gauge("attemptlog_exporter_up", "1 while the last pass succeeded, 0 before the first.")
         self.up.labels(target).set(0)
+
+    def _gauge(self, name: str, documentation: str) -> Gauge:
+        return Gauge(name, documentation, ["target"], registry=self.registry)
+
+    def count(self, receipt: Receipt) -> None:
+        """Count a batch that is committed."""
+        self.rows.labels(self._target).inc(receipt.rows)
+        self.batches.labels(self._target).inc()
+        self.written_bytes.labels(self._target).inc(receipt.size)
+
+    def fail(self, error_class: str) -> None:
+        """Count a pass that failed."""
+        self.failures.labels(self._target, error_class).inc()
+        self.up.labels(self._target).set(0)
+
+    def succeed(self) -> None:
+        """Note that a pass has succeeded."""
+        self.up.labels(self._target).set(1)
 
     def show(self, status: ExportStatus) -> None:
         """Show how far the target is."""
-        self.pending_rows.labels(status.target).set(status.pending_rows)
-        if status.lag_seconds is not None:
-            self.lag_seconds.labels(status.target).set(status.lag_seconds)
+        self.pending_rows.labels(self._target).set(status.pending_rows)
+        if status.exported_until is not None:
+            self._show_age_of(status.exported_until)
         held = status.held_back_by
-        self.horizon_held_seconds.labels(status.target).set(held.age or 0 if held else 0)
+        self.horizon_held_seconds.labels(self._target).set(held.age or 0 if held else 0)
+
+    def _show_age_of(self, until: datetime) -> None:
+        since = until.timestamp()
+        self.lag_seconds.labels(self._target).set_function(lambda: time.time() - since)

@@ -13,14 +13,21 @@ from attemptlog.event_store.accesses import Looker
 from attemptlog.event_store.errors import CannotRun, Occupied, StoreError, Superseded
 from attemptlog.event_store.export_books import note_export, note_failure
 from attemptlog.event_store.export_status import read_status
-from attemptlog.exporter.errors import DataError, ExportError, Fenced, SetUpError, Stopped
+from attemptlog.exporter.errors import (
+    DATA,
+    SET_UP,
+    TRANSIENT,
+    DataError,
+    ExportError,
+    Fenced,
+    SetUpError,
+    Stopped,
+)
 from attemptlog.exporter.metrics import Metrics
 from attemptlog.exporter.passes import Hooks, Pass, open_pass
 from attemptlog.exporter.settings import ExporterSettings
 from attemptlog.exporter.target import Receipt, Target
 from attemptlog.runtime.errors import OperatorError
-
-SET_UP, TRANSIENT, DATA = "set_up", "transient", "data"
 
 FIRST_PAUSE = timedelta(seconds=1)
 LONGEST_PAUSE = timedelta(minutes=1)
@@ -66,7 +73,7 @@ class Exporter:
         stopping: threading.Event,
         progress: Callable[[int], None] = lambda _: None,
     ) -> None:
-        self.metrics = Metrics()
+        self.metrics = Metrics(name)
         self.is_ready = False
         self._settings = settings
         self._url = settings.database_url.get_secret_value()
@@ -111,7 +118,7 @@ class Exporter:
         return open_pass(self._url, self._name, self._make_target(), self._hooks, self._settings.export_batch_rows)
 
     def _count(self, receipt: Receipt) -> int:
-        self.metrics.count(self._name, receipt)
+        self.metrics.count(receipt)
         told = {"action": "batch_exported", "target": self._name, "rows": receipt.rows, "bytes": receipt.size}
         logger.info("batch exported", extra=told)
         return receipt.rows
@@ -120,7 +127,7 @@ class Exporter:
         """Tell everybody; raise it on where nobody but a person can go on."""
         kind = class_of(error)
         self.is_ready = False
-        self.metrics.fail(self._name, kind)
+        self.metrics.fail(kind)
         level = logging.WARNING if kind == TRANSIENT else logging.ERROR
         told = {"action": "export_failed", "target": self._name, "error_class": kind}
         logger.log(level, "the export does not go on: %s", error, extra=told)
@@ -133,7 +140,7 @@ class Exporter:
 
     def _show(self) -> None:
         self.is_ready = True
-        self.metrics.up.labels(self._name).set(1)
+        self.metrics.succeed()
         with suppress(psycopg.Error, OperatorError):
             for status in read_status(self._url, self._name):
                 self.metrics.show(status)

@@ -1,7 +1,7 @@
 """The composition root of the gateway: settings in, application out."""
 
 import gc
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -24,6 +24,7 @@ from attemptlog.ingest_api.services import Services, State
 from attemptlog.ingest_api.sessions import SessionDirectory
 from attemptlog.ingest_api.settings import IngestSettings
 from attemptlog.ingest_api.shedding import Bounds, Gate
+from attemptlog.ingest_api.workers import Scrape
 from attemptlog.publisher import KafkaPublisher, Publisher
 from attemptlog.runtime.ending import Ending
 from attemptlog.runtime.keys import KeySource, key_source
@@ -80,7 +81,7 @@ def create_app(
     metrics = Metrics()
     ending = Ending("gateway")
     publisher = publisher or _publisher(settings, ending)
-    sessions = sessions or _sessions(settings, ending)
+    sessions = sessions or _sessions(settings, ending, metrics.session_query_seconds.observe)
     keys = key_source(settings, metrics.count_key_fetch)
     services = _services(settings, metrics, keys=keys, publisher=publisher, sessions=sessions)
     metrics.watch(publisher, sessions, keys, gate=services.gate, connections=services.connections)
@@ -104,7 +105,7 @@ def create_app(
 def _lifespan(services: Services, keys: KeySource, ending: Ending) -> Lifespan[FastAPI]:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[State]:
-        async with keys, services.sessions, services.publisher:
+        async with services.scrape, keys, services.sessions, services.publisher:
             gc.freeze()
             gc.set_threshold(GC_THRESHOLD)
             with services.refusals:
@@ -144,13 +145,14 @@ def _publisher(settings: IngestSettings, ending: Ending) -> Publisher:
     )
 
 
-def _sessions(settings: IngestSettings, ending: Ending) -> SessionDirectory:
+def _sessions(settings: IngestSettings, ending: Ending, timed: Callable[[float], None]) -> SessionDirectory:
     return PostgresSessions(
         settings.database_url.get_secret_value(),
         lookup_timeout=settings.session_lookup_timeout,
         cache_size=settings.session_cache_size,
         cache_ttl=settings.session_cache_ttl,
         watch=ending.watch,
+        timed=timed,
     )
 
 
@@ -162,13 +164,14 @@ def _services(
     return Services(
         authenticator=Authenticator(keys, settings.jwt_audience, settings.jwt_issuer),
         body_limits=BodyLimits(settings.max_body_bytes, settings.body_deadline),
-        connections=Connections(_limits(settings), metrics.connections_ended),
+        connections=Connections(_limits(settings), metrics.connections_ended, metrics.refused_early),
         crosses_origins=bool(settings.cors_origins),
         gate=Gate(_bounds(settings), metrics.shed),
         intake=Intake(publisher, sessions, buckets, metrics, refusals),
         metrics=metrics,
         publisher=publisher,
         refusals=refusals,
+        scrape=Scrape(metrics.registry),
         sessions=sessions,
     )
 

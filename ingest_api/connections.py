@@ -9,10 +9,14 @@ from typing import Protocol
 
 from prometheus_client import Counter
 
+from attemptlog.ingest_api.problems import BadRequest, HeadTooLarge, SlowBody, SlowHead
+
 # Files that are no callers: Kafka's and PostgreSQL's connections, the key set's, the listening socket, the event loop.
 RESERVED_FILES = 64
 ROOM_AT_A_TIME = 16  # a sixteenth of those that wait goes at once, so that a flood does not mean a search for each
 WARN_EVERY = 60.0  # seconds
+IDLE, CROWDED, UNTAKEN = "idle", "crowded", "untaken"
+END_REASONS = (IDLE, CROWDED, *(kind.code for kind in (SlowHead, SlowBody, HeadTooLarge, BadRequest)), UNTAKEN)
 
 logger = logging.getLogger(__name__)
 
@@ -42,10 +46,15 @@ class Waiting(Protocol):
 
 @dataclass(slots=True)
 class Connections:
-    """Keeps the connections within their bound; `ended` counts, by reason, those that the gateway has closed."""
+    """Keeps the connections within their bound.
+
+    `ended` counts, by reason, those that the gateway has closed, `refused` the requests that it answered before they
+    came to the application, by code.
+    """
 
     limits: Limits
     ended: Counter
+    refused: Counter
     open: int = 0
     _warned_at: float = field(default=-WARN_EVERY)
 
@@ -57,7 +66,7 @@ class Connections:
         waiting = [(until, it) for it in among if (until := it.waits_until()) is not None]
         waiting.sort(key=lambda pair: pair[0])
         for _, connection in waiting[: len(waiting) // ROOM_AT_A_TIME + 1]:
-            self.ended.labels("crowded").inc()
+            self.ended.labels(CROWDED).inc()
             connection.give_way()
         return bool(waiting)
 

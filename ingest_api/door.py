@@ -11,6 +11,7 @@ from starlette.types import Receive, Scope, Send
 from attemptlog.ingest_api.answers import not_served
 from attemptlog.ingest_api.batch import parse
 from attemptlog.ingest_api.body import read_body
+from attemptlog.ingest_api.efforts import efforts_of
 from attemptlog.ingest_api.problems import CALLER_LEFT, Broken, Problem, answer, as_problem
 from attemptlog.ingest_api.services import Services
 from attemptlog.runtime.headers import headers_of, token_of
@@ -59,7 +60,10 @@ class Door:
             place.belongs_to(caller.user_id)
             body = await read_body(scope, receive, headers, of.body_limits, place.take)
             place.body_has_arrived()
-            return await of.intake.take(parse(body), caller)
+            reply = await of.intake.take(parse(body), caller)
+        if (told := efforts_of(headers)) is not None:
+            of.metrics.count_efforts(told)
+        return reply
 
     def _refusal(self, problem: Problem, user_id: str | None) -> Response:
         """Have it told whose request is refused; of a batch that could be read, the intake has done so."""

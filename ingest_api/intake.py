@@ -9,6 +9,7 @@ from attemptlog.ingest_api.batch import Batch
 from attemptlog.ingest_api.drops import PageDrops
 from attemptlog.ingest_api.metrics import Metrics
 from attemptlog.ingest_api.problems import (
+    Broken,
     EveryEventInvalid,
     NothingAllowed,
     Problem,
@@ -46,8 +47,21 @@ class Intake:
         metrics.dropping_streams.set_function(lambda: self._drops.streams)
 
     async def take(self, batch: Batch, caller: Caller) -> IngestReply:
-        """Return when every event that is taken is durable in Kafka; raise a Problem when none is."""
+        """Return when every event that is taken is durable in Kafka; raise a Problem when none is.
+
+        Each event of the batch is counted once: as accepted, rejected or refused.
+        """
         self._metrics.batch_events.observe(len(batch.events))
+        try:
+            return await self._take(batch, caller)
+        except (EveryEventInvalid, NothingAllowed):
+            raise  # its events are rejected, each with its reason
+        except Exception as error:
+            code = error.code if isinstance(error, Problem) else Broken.code
+            self._metrics.refused_whole.labels(code).inc(len(batch.events))
+            raise
+
+    async def _take(self, batch: Batch, caller: Caller) -> IngestReply:
         self._keep_rate(batch, caller)
         admission, unchecked = await self._decide(batch, caller)
         try:

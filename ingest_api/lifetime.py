@@ -4,7 +4,7 @@ import asyncio
 from enum import Enum, auto
 from typing import Any, cast
 
-from attemptlog.ingest_api.connections import Connections, Limits
+from attemptlog.ingest_api.connections import CROWDED, IDLE, UNTAKEN, Connections, Limits
 from attemptlog.ingest_api.problems import BadRequest, Problem, SlowBody, SlowHead
 from attemptlog.ingest_api.shedding import Full
 from attemptlog.ingest_api.uvicorn_connection import UvicornConnection
@@ -46,7 +46,7 @@ class BoundedConnection(UvicornConnection):
         if self._connections.has_room(self._all):
             self._wait()
         else:
-            self._connections.ended.labels("crowded").inc()
+            self._connections.ended.labels(CROWDED).inc()
             self._end_with(Full())
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -80,7 +80,7 @@ class BoundedConnection(UvicornConnection):
         """Wait for the caller to take its answers, for so long as a head may take, and read no more requests."""
         super().pause_writing()
         self._read_later()
-        self._untaken = self.loop.call_later(self._limits.head_deadline, self._give_up, "untaken")
+        self._untaken = self.loop.call_later(self._limits.head_deadline, self._give_up, UNTAKEN)
 
     def resume_writing(self) -> None:
         super().resume_writing()
@@ -107,7 +107,7 @@ class BoundedConnection(UvicornConnection):
 
     def _time_is_up(self) -> None:
         if self._stage is Stage.BETWEEN:
-            self._give_up("idle")
+            self._give_up(IDLE)
         elif self._stage is Stage.HEAD:
             self._read_no_more(SlowHead(f"the head took longer than {self._limits.head_deadline:g} s to arrive"))
         else:
@@ -143,10 +143,13 @@ class BoundedConnection(UvicornConnection):
 
     def _break_off(self, problem: Problem) -> None:
         """End the newest request, whose body will never be complete."""
-        if not self._serve_by(answering(problem)) and self._take_back():
+        if self._serve_by(answering(problem)):
+            self._connections.refused.labels(problem.code).inc()
+        elif self._take_back():
             self._end_with(problem)
 
     def _end_with(self, problem: Problem) -> None:
+        self._connections.refused.labels(problem.code).inc()
         self._answers.write(as_bytes(problem, self.server_state.default_headers, is_last=True))
         self._answers.close()
 

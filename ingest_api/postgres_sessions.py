@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -39,7 +40,7 @@ class PostgresSessions:
 
     A batch waits `lookup_timeout` at most, and not at all behind a query that already takes longer. A query that is
     late goes on and fills the cache for the next batch. `watch` gets each task that asks PostgreSQL: what such a task
-    dies of is a fault.
+    dies of is a fault. `timed` gets the seconds of each query that was answered.
     """
 
     def __init__(
@@ -50,9 +51,11 @@ class PostgresSessions:
         cache_size: int,
         cache_ttl: timedelta,
         watch: Callable[["asyncio.Task[None]"], None] = lambda _: None,
+        timed: Callable[[float], None] = lambda _: None,
     ) -> None:
         self._reader = SessionReader(database_url)
         self._watch = watch
+        self._timed = timed
         self._lookup_timeout = lookup_timeout.total_seconds()
         self._sessions: TTLCache[str, Session] = TTLCache(cache_size, cache_ttl.total_seconds())
         self._exams: TTLCache[str, frozenset[str]] = TTLCache(MAX_EXAMS, cache_ttl.total_seconds())
@@ -126,11 +129,13 @@ class PostgresSessions:
     async def _look_up(self, lookup: Lookup) -> Mapping[str, Session | None]:
         # taken out now, for they may be forgotten before the answer comes
         known = {exam: questions for exam in list(self._exams) if (questions := self._exams.get(exam)) is not None}
+        began_at = time.perf_counter()
         try:
             rows = await self._reader.read(lookup.ids, anew=lookup.anew, known_exams=known)
         except SessionsUnavailable as error:
             self._note_failure(str(error))
             return {}
+        self._timed(time.perf_counter() - began_at)
         self.is_ready, self._away_until = True, 0.0
         found = {id_: Session(user, self._questions(exam, questions, known)) for id_, user, exam, questions in rows}
         self._sessions.update(found)

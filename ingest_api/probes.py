@@ -5,7 +5,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import PlainTextResponse
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST
 
 from attemptlog.ingest_api.services import Services
 
@@ -36,5 +36,5 @@ async def readyz(response: Response, of: ServicesDep) -> dict[str, bool]:
 
 @router.get("/metrics", response_class=PlainTextResponse)
 async def metrics(of: ServicesDep) -> Response:
-    """Return the metrics in Prometheus' text format."""
-    return Response(generate_latest(of.metrics.registry), media_type=CONTENT_TYPE_LATEST)
+    """Return the metrics in Prometheus' text format, of all workers."""
+    return Response(await of.scrape.text(), media_type=CONTENT_TYPE_LATEST)

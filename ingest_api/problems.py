@@ -149,6 +149,24 @@ PROBLEMS = (
     Unavailable,
 )
 
+BEFORE_THE_DOOR = (BadRequest, SlowHead, SlowBody, HeadTooLarge, Unavailable)
+"""What the protocol answers by itself."""
+
+REFUSED_WHOLE = (TooManyEvents, Broken, Unavailable)
+"""What a batch that was read may be answered without a word about its events."""
+
+AT_THE_DOOR = (
+    BadBody,
+    EveryEventInvalid,
+    Unauthenticated,
+    NothingAllowed,
+    SlowBody,
+    BodyTooLarge,
+    TooManyRequests,
+    *REFUSED_WHOLE,
+)
+"""What a batch may be answered."""
+
 
 def as_problem(error: Problem | TokenRefused | KeysUnavailable) -> Problem:
     """Return what a caller is told."""

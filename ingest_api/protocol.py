@@ -129,6 +129,7 @@ class GatewayProtocol(BoundedConnection):
             self._complete_body(keeps_alive=self._keeps_alive)
         elif stage is Stage.REFUSED:
             self._gate.shed.inc()
+            self._connections.refused.labels(Full.code).inc()
             self.transport.write(REFUSAL)
 
     def _is_refused(self) -> bool:

@@ -7,9 +7,11 @@ import uvicorn
 from attemptlog.ingest_api.app import Gateway, create_app
 from attemptlog.ingest_api.protocol import GatewayProtocol
 from attemptlog.ingest_api.settings import IngestSettings
+from attemptlog.ingest_api.workers import announce
 from attemptlog.runtime.logs import log_config
 
 GRACE = 10  # seconds that requests in flight get when it is told to stop
+WORKER_START = 30  # seconds; a worker that does not answer in them is replaced, and a busy machine takes some to import
 
 
 def serve(*, host: str, port: int, workers: int) -> None:
@@ -18,6 +20,7 @@ def serve(*, host: str, port: int, workers: int) -> None:
     Raises pydantic's ValidationError for settings that are missing or wrong, before uvicorn is in the way.
     """
     settings = IngestSettings()
+    announce(workers)
     uvicorn.run(
         "attemptlog.ingest_api.serve:application",
         factory=True,
@@ -31,6 +34,7 @@ def serve(*, host: str, port: int, workers: int) -> None:
         proxy_headers=False,  # nothing here depends on where a request comes from
         log_config=log_config(settings.log_level),
         timeout_graceful_shutdown=GRACE,
+        timeout_worker_healthcheck=WORKER_START,
     )
 
 

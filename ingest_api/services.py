@@ -10,6 +10,7 @@ from attemptlog.ingest_api.metrics import Metrics
 from attemptlog.ingest_api.refusals import Refusals
 from attemptlog.ingest_api.sessions import SessionDirectory
 from attemptlog.ingest_api.shedding import Gate
+from attemptlog.ingest_api.workers import Scrape
 from attemptlog.publisher import Publisher
 from attemptlog.runtime.tokens import Authenticator
 
@@ -27,6 +28,7 @@ class Services:
     metrics: Metrics
     publisher: Publisher
     refusals: Refusals
+    scrape: Scrape
     sessions: SessionDirectory
 
 

@@ -29,6 +29,7 @@ JWKS_BURST = 5
 MAX_JWKS_BYTES = 256 * 1024  # a key with its certificates takes 4 KiB
 MAX_WAITING = 64  # for one fetch; each holds a request, and those whose key is known must find room
 MAX_ABSENT = 1_000  # key ids remembered that the set did not hold
+OK, FAILED = FETCH_OUTCOMES = ("ok", "failed")
 
 
 class KeySet:
@@ -125,7 +126,7 @@ class KeySet:
             self._note_failure(str(error) if isinstance(error, WrongAnswer) else type(error).__name__)
         else:
             self._fetched_at, self._failed_until, self.is_ready = time.monotonic(), 0.0, True
-            self._count("ok")
+            self._count(OK)
         finally:
             self._fetching = None
 
@@ -146,7 +147,7 @@ class KeySet:
 
     def _note_failure(self, why: str) -> None:
         self._failed_until = time.monotonic() + JWKS_RETRY.total_seconds()
-        self._count("failed")
+        self._count(FAILED)
         if self.is_ready:
             logger.warning("the key set cannot be fetched: %s", why, extra={"action": "key_set_away", "error": why})
         self.is_ready = False

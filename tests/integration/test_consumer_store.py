@@ -558,3 +558,19 @@ async def test_a_consumer_from_before_the_logs_writes_what_this_one_goes_on_with
     await write(store, Partition(next_offset=2).records(envelope(exam, seq=2)))
     await write(store, Partition(5).records(envelope(exam, seq=3)))
     assert len(stored_ids(database_url)) == 3
+
+
+async def test_the_time_of_the_insert_is_without_the_wait_for_another_consumer(
+    database_url: str, store: Store, exam: Exam, partition: Partition
+) -> None:
+    await write(store, partition.records(envelope(exam, seq=1)))
+    clock = asyncio.get_running_loop().time
+    async with await psycopg.AsyncConnection.connect(database_url) as other:
+        await other.execute("SELECT FROM partition_ledger FOR UPDATE")
+        begun_at = clock()
+        writing = asyncio.create_task(write(store, partition.records(envelope(exam, seq=2))))
+        await eventually(lambda: query(database_url, "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'"))
+        released_at = clock()
+    stored = await writing
+    assert 0 < stored.seconds <= clock() - released_at
+    assert stored.seconds < clock() - begun_at

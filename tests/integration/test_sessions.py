@@ -177,3 +177,22 @@ async def test_a_slow_look_up_is_not_waited_for_and_still_fills_the_cache(databa
         with psycopg.connect(database_url) as connection:
             connection.execute("LOCK TABLE test_sessions IN ACCESS EXCLUSIVE MODE")
             assert exam.session in await sessions.find([exam.session], exam.user)
+
+
+async def test_the_time_of_each_query_that_is_answered_is_told(database_url: str) -> None:
+    exam, seconds = insert_exam(database_url), list[float]()
+    sessions = PostgresSessions(database_url, lookup_timeout=LONG, cache_size=100, cache_ttl=LONG, timed=seconds.append)
+    async with sessions:
+        for _ in range(3):
+            await sessions.find([exam.session], exam.user)
+    assert len(seconds) == 1, "what is remembered needs no query"
+    assert 0 < seconds[0] < LONG.total_seconds()
+
+
+async def test_a_query_that_fails_has_no_time() -> None:
+    seconds = list[float]()
+    nowhere = "postgresql://nobody@127.0.0.1:1/nothing"
+    sessions = PostgresSessions(nowhere, lookup_timeout=LONG, cache_size=1, cache_ttl=LONG, timed=seconds.append)
+    async with sessions:
+        assert await sessions.find([str(uuid.uuid4())], str(uuid.uuid4())) == {}
+    assert seconds == []

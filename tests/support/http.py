@@ -91,7 +91,13 @@ def free_port() -> int:
 
 @contextmanager
 def gateway(
-    bootstrap_servers: str, database_url: str, topic: str, *, serving: str = "/readyz", **settings: str | None
+    bootstrap_servers: str,
+    database_url: str,
+    topic: str,
+    *,
+    serving: str = "/readyz",
+    workers: str = "1",
+    **settings: str | None,
 ) -> Iterator[str]:
     """Run a gateway process and yield its URL once it answers `serving` with 200.
 
@@ -111,7 +117,7 @@ def gateway(
         f"ATTEMPTLOG_{name.upper()}": value for name, value in (given | settings).items() if value is not None
     }
     command = [sys.executable, "-m", "attemptlog.cli", "ingest"]
-    process = subprocess.Popen([*command, "--port", str(port)], env=os.environ | environment)
+    process = subprocess.Popen([*command, "--port", str(port), "--workers", workers], env=os.environ | environment)
     try:
         _wait_until_serving(f"http://127.0.0.1:{port}{serving}", process)
         yield f"http://127.0.0.1:{port}"

@@ -7,10 +7,12 @@ import httpx
 from starlette.types import Receive, Scope, Send
 
 from attemptlog.ingest_api.app import create_app
+from attemptlog.ingest_api.metrics import Metrics
 from attemptlog.ingest_api.sessions import MemorySessions, Session
 from attemptlog.ingest_api.settings import IngestSettings
 from attemptlog.publisher import MemoryPublisher
 from tests.support.http import JWT_SECRET
+from tests.support.series import assert_nothing_was_born
 
 NOWHERE = {"kafka_bootstrap_servers": "nowhere:9092", "database_url": "postgresql://-", "jwt_secret": JWT_SECRET}
 
@@ -33,3 +35,5 @@ async def gateway_in_process(
         transport = httpx.ASGITransport(with_state, raise_app_exceptions=False)
         async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as client:
             yield client
+        assert state is not None
+        assert_nothing_was_born(state["services"].metrics.registry, Metrics().registry)

@@ -14,6 +14,7 @@ from uvicorn.config import Config
 from uvicorn.server import ServerState
 
 from attemptlog.ingest_api.app import create_app
+from attemptlog.ingest_api.metrics import Metrics
 from attemptlog.ingest_api.protocol import GatewayProtocol
 from attemptlog.ingest_api.services import Services
 from attemptlog.ingest_api.sessions import MemorySessions, Session
@@ -21,6 +22,7 @@ from attemptlog.ingest_api.settings import IngestSettings
 from attemptlog.publisher import MemoryPublisher
 from attemptlog.schemas import Envelope
 from tests.support.http import JWT_SECRET, PATH, Exam, token
+from tests.support.series import assert_nothing_was_born
 
 TURNS = 8  # of the event loop, in which everything is through that waits for nobody
 EXAM = Exam()
@@ -214,6 +216,7 @@ async def wire(**settings: Any) -> AsyncIterator[Wire]:
         config = Config(_noting(app, asked), access_log=False, http=GatewayProtocol, ws="none", log_config=None)
         config.load()
         yield Wire(state["services"], publisher, config, cast("dict[str, Any]", state), asked)
+        assert_nothing_was_born(state["services"].metrics.registry, Metrics().registry)
 
 
 def _noting(app: ASGIApp, asked: list[str]) -> ASGIApp:

@@ -19,6 +19,7 @@ from tests.support.eventually import eventually
 from tests.support.http import PATH, Exam, token
 from tests.support.in_process import gateway_in_process
 from tests.support.key_server import token_of_key
+from tests.support.series import scraped
 
 EXAM = Exam()
 OWN = {EXAM.session: Session(EXAM.user, frozenset([EXAM.question]))}
@@ -216,3 +217,39 @@ async def test_however_many_callers_and_sessions_there_are_the_lines_are_few_and
     assert sum(it["requests"] for it in lines) == 10 * MAX_CALLERS
     assert max(len(it["session_ids"]) for it in lines) == MAX_SESSIONS
     assert all(record.levelno == logging.WARNING for record in caplog.records)
+
+
+TOLD: list[tuple[str | None, tuple[int, int]]] = [
+    ("application/json;flushes=1;retries=0", (1, 0)),
+    ("application/json;flushes=3;retries=27", (3, 27)),
+    ("application/json;flushes=9999;retries=9999", (9999, 9999)),
+    ("application/json;flushes=99999;retries=1", (0, 0)),
+    ("application/json;flushes=-1;retries=1", (0, 0)),
+    ("application/json;flushes=1;retries=1;q=0.5", (0, 0)),
+    ("application/json, text/plain, */*", (0, 0)),
+    ("*/*", (0, 0)),
+    (None, (0, 0)),
+]
+
+
+@pytest.mark.parametrize(("accept", "counted"), TOLD)
+async def test_what_a_page_tells_of_its_flushes_and_retries_is_counted(
+    client: httpx.AsyncClient, accept: str | None, counted: tuple[int, int]
+) -> None:
+    headers = {"authorization": f"Bearer {token(EXAM.user)}"} | ({} if accept is None else {"accept": accept})
+    answer = await client.post(PATH, content=json.dumps({"events": [EXAM.event()]}), headers=headers)
+    assert answer.status_code == 202
+    assert await efforts(client) == counted
+
+
+async def test_what_a_page_tells_is_counted_once_its_batch_is_accepted(client: httpx.AsyncClient) -> None:
+    headers = {"accept": "application/json;flushes=1;retries=1"}
+    assert (await client.post(PATH, content=b"{}", headers=headers)).status_code == 401
+    assert await efforts(client) == (0, 0)
+
+
+async def efforts(client: httpx.AsyncClient) -> tuple[float, ...]:
+    """Return how many flushes and retries pages told."""
+    families = scraped((await client.get("/metrics")).text)
+    names = ("attemptlog_ingest_client_flushes", "attemptlog_ingest_client_retries")
+    return tuple(next(it.value for it in families[name].samples if it.name == f"{name}_total") for name in names)

@@ -28,6 +28,7 @@ from attemptlog.event_store.identity import Entry
 from attemptlog.event_store.store import Stored
 from tests.support.consumer import Partition
 from tests.support.eventually import eventually
+from tests.support.series import assert_nothing_was_born
 
 
 @dataclass
@@ -48,7 +49,7 @@ class FakeStore:
             raise OffsetGap(holes - gone)
         self.ledger.update({number: end - self.ledger[number] for number, end in batch.next_offsets.items()})
         self.batches.append({number: (batch.first_offsets[number], self.ledger[number]) for number in batch.partitions})
-        return Stored(0, 0, Counter(undecodable=len(batch)), 0, dict(batch.next_offsets), holes)
+        return Stored(0, 0, Counter(undecodable=len(batch)), 0, dict(batch.next_offsets), 0.0, holes)
 
 
 @dataclass
@@ -176,6 +177,7 @@ async def scene(
     loop = Loop(writers, "t", max_records, stopping, metrics)
     async with loop, running(loop.run(kafka)) as work:
         yield Scene(stores, kafka, metrics, stopping, loop, work)
+        assert_nothing_was_born(metrics.registry, Metrics().registry)
         stopping.set()
 
 

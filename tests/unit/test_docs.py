@@ -211,7 +211,7 @@ REGISTRIES = {
     "Gateway": GatewayMetrics().registry,
     "Consumer": ConsumerMetrics().registry,
     "Event logger": LoggerMetrics().registry,
-    "Exporter": ExporterMetrics().registry,
+    "Exporter": ExporterMetrics("parquet").registry,
 }
 
 

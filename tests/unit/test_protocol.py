@@ -12,6 +12,7 @@ import pytest
 from attemptlog.ingest_api.protocol import LINE_BYTES, MAX_PIPELINED
 from tests.support.eventually import eventually
 from tests.support.http import PATH
+from tests.support.series import values_of
 from tests.support.wire import TURNS, Side, Wire, batch, chunked, cut, head, turns, wire, with_length
 
 MAX_HEAD = 2048  # bytes
@@ -33,6 +34,12 @@ def ended(gateway: Wire, reason: str) -> float:
         "attemptlog_ingest_connections_ended_total", {"reason": reason}
     )
     return value or 0.0
+
+
+def refused(gateway: Wire) -> dict[str, float]:
+    """What the protocol has refused, by code."""
+    [family] = gateway.services.metrics.refused_early.collect()
+    return {code: count for code, count in values_of(family, "code").items() if count}
 
 
 def assert_last(side: Side, status: int, code: str) -> None:
@@ -65,6 +72,7 @@ async def test_a_head_over_the_bound_is_refused_however_it_comes(gateway: Wire, 
         assert_last(side, 431, "head_too_large")
     assert gateway.asked == []
     assert ended(gateway, "head_too_large") == 5
+    assert refused(gateway) == {"head_too_large": 5}
 
 
 @pytest.mark.parametrize("before", [POST, HEALTH, with_length(b" " * 10_000)])
@@ -188,6 +196,7 @@ async def test_a_head_that_does_not_come_to_its_end_is_given_up(hasty: Wire, sta
     await trickle(side, piece if start != b"P" else b"")
     assert_last(side, 408, "slow_head")
     assert ended(hasty, "slow_head") == 1
+    assert refused(hasty) == {"slow_head": 1}
 
 
 @pytest.mark.parametrize("full", [False, True])
@@ -199,6 +208,7 @@ async def test_a_body_that_does_not_come_to_its_end_is_given_up(hasty: Wire, sta
     hasty.be_full(full=False)
     await trickle(side)
     assert_last(side, 408, "slow_body")
+    assert refused(hasty) == ({"slow_body": 1} if full else {}), "else it came to the application"
 
 
 async def test_a_head_behind_a_request_has_its_time_once_that_is_answered(hasty: Wire) -> None:
@@ -259,6 +269,7 @@ async def test_a_body_that_breaks_behind_a_request_has_its_answer_after_that(gat
     await turns()
     assert side.statuses == [202, 400]
     assert_last(side, 400, "bad_request")
+    assert refused(gateway) == {"bad_request": 1}
 
 
 @pytest.mark.parametrize("rest", [b"", b"x" * 500])
@@ -297,6 +308,7 @@ async def test_a_page_of_another_origin_can_read_that_the_gateway_is_full() -> N
         await side.send(with_length(batch(), b"Origin: https://exam.example"), POST)
         foreign, own = side.answers
     assert (foreign.code, own.code) == ("unavailable", "unavailable")
+    assert refused(gateway) == {"unavailable": 1}, "the foreign page's came to the application"
     assert foreign.headers[b"access-control-allow-origin"] == b"https://exam.example"
     assert foreign.headers[b"access-control-expose-headers"] == b"retry-after"
     assert foreign.headers[b"retry-after"] == own.headers[b"retry-after"] == b"1"
@@ -410,6 +422,7 @@ async def test_connections_that_only_wait_go_when_there_are_too_many(caplog: pyt
         gateway.publisher.go.set()
         await turns()
         assert [side.statuses for side in served] == [[202]] * 5
+        assert refused(gateway) == {}, "nobody was turned away"
     assert ended(gateway, "crowded") >= 83
     assert [it.__dict__["action"] for it in caplog.records] == ["connections_crowded"]
 
