@@ -10,13 +10,13 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from attemptlog.exporter.rows import IDENTITY, Chunk
+from attemptlog.exporter.scratch import scratch
 
 KINDS = ("missing", "doubled", "foreign", "changed")
 
@@ -50,12 +50,12 @@ class Difference:
 def compare(day: date, stored: Iterable[Chunk], held: Iterable[Chunk], rows: int) -> Difference:
     """Compare what is stored (EXPECTED) with what is held (IDENTITY), about so many rows each; both are read once.
 
-    Temporary files take about 50 bytes a row.
+    Temporary files take about 50 bytes a row. Raises what these iterables do, and what `scratch` does.
     """
     parts = min(1 + rows // PART_ROWS, MAX_PARTS)
     found = Difference(day)
-    with TemporaryDirectory(prefix="attemptlog-audit-") as folder:
-        ours, theirs = Path(folder, "stored"), Path(folder, "held")
+    with scratch() as folder:
+        ours, theirs = folder / "stored", folder / "held"
         write_parts(ours, stored, EXPECTED, parts)
         write_parts(theirs, held, IDENTITY, parts)
         for number in range(parts):

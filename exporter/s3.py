@@ -8,8 +8,7 @@ writers one is refused. Every manifest is in `_attemptlog/batches` as well, as i
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import date
-from pathlib import Path, PurePosixPath
-from tempfile import TemporaryDirectory
+from pathlib import PurePosixPath
 from typing import Annotated, Any, Self
 from uuid import UUID
 
@@ -27,6 +26,7 @@ from attemptlog.exporter.parquet import ParquetFormat
 from attemptlog.exporter.rows import IDENTITY, Chunk, Counted, DayTotal, gathered, total_of
 from attemptlog.exporter.s3_bucket import Bucket
 from attemptlog.exporter.s3_ledger import Ledger
+from attemptlog.exporter.scratch import scratch
 from attemptlog.exporter.target import Batch, Receipt
 
 
@@ -88,10 +88,10 @@ class S3:
         if self._is_unfinished:
             self._clear_away()
         self._is_unfinished = True
-        with TemporaryDirectory(prefix="attemptlog-export-") as folder:
+        with scratch() as folder:
             came = Counted(chunks)
             rows = self._new_ones(iter(came)) if batch.repeats else iter(came)
-            files = DayFiles(Path(folder), f"{batch.id}-{batch.attempt}", self._form).write(rows)
+            files = DayFiles(folder, f"{batch.id}-{batch.attempt}", self._form).write(rows)
             receipt = self._publish(batch, came.total, files)
         self._is_unfinished = False
         return receipt

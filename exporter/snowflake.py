@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from datetime import date
 from logging import getLogger
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, Self
 from uuid import UUID
 
@@ -21,6 +20,7 @@ from attemptlog.exporter import snowflake_sql as sql
 from attemptlog.exporter.errors import DataError, Fenced, TransientError
 from attemptlog.exporter.parquet import COMPRESSION, ROW_GROUP
 from attemptlog.exporter.rows import IDENTITY, SCHEMA, Chunk, DayTotal, signed, total_of
+from attemptlog.exporter.scratch import scratch
 from attemptlog.exporter.snowflake_session import Session, SnowflakeSettings, told
 from attemptlog.exporter.target import Batch, Receipt
 
@@ -80,12 +80,12 @@ class Snowflake:
 
     def write(self, batch: Batch, chunks: Iterator[Chunk]) -> Receipt:
         """See Target.write."""
-        with self._connected() as session, TemporaryDirectory(prefix="attemptlog-export-") as folder:
+        with self._connected() as session, scratch() as folder:
             if not session.rows(sql.IS_HELD, self._fence):
                 raise fenced(self._fence)
             if (receipt := find(session, batch.id)) is not None:
                 return receipt
-            file = write_file(Path(folder), batch, chunks)
+            file = write_file(folder, batch, chunks)
             put(session, file)
             add_columns(session, file.schema)
             receipt = self._commit(session, batch, file)

@@ -1,5 +1,6 @@
 """What every target has to hold to. A new one needs no more than a line in PLACES."""
 
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from datetime import UTC, date, datetime, timedelta
@@ -10,7 +11,7 @@ from uuid import uuid4
 import pyarrow as pa
 import pytest
 
-from attemptlog.exporter.errors import Fenced, TransientError
+from attemptlog.exporter.errors import Fenced, SetUpError, TransientError
 from attemptlog.exporter.rows import SCHEMA, Chunk, DayTotal, signed
 from attemptlog.exporter.target import Batch, Receipt, Target
 from tests.support.export import MONDAY, Place, chunk_of, duckdb_place, event, parquet_place
@@ -94,6 +95,19 @@ def test_a_column_that_begins_with_nulls_only_keeps_its_type(place: Place, targe
     rows = [event(**dict.fromkeys(NULLABLE)), event()]
     for row in rows:
         write(target, [row])
+    assert by_id(place.rows()) == by_id(rows)
+
+
+@pytest.mark.parametrize("place", ["s3", "snowflake"], indirect=True)
+def test_no_room_for_temporary_files_is_an_operators_and_the_batch_comes_again(
+    place: Place, target: Target, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    rows, batch = [event(), event()], uuid4()
+    with monkeypatch.context() as patched:
+        patched.setattr(tempfile, "tempdir", str(tmp_path / "nowhere"))
+        with pytest.raises(SetUpError, match="No such file or directory"):
+            write(target, rows, Batch(batch))
+    write(target, rows, Batch(batch, attempt=2))
     assert by_id(place.rows()) == by_id(rows)
 
 
