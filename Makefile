@@ -6,7 +6,9 @@ UV_VERSION := 0.13.9
 
 BIN := .venv/bin
 UV := $(BIN)/uv
+# Everything, and what the pipeline needs of it.
 READY := .venv/ready
+RUN_READY := .venv/run-ready
 # Where PATH has no Node that will do, one from PyPI is put into .venv/bin.
 NODE := .venv/node-ready
 PACKAGES := node_modules/ready
@@ -16,16 +18,19 @@ PLAYER := examples/exam_platform/player/dist/index.html
 PEER := .venv/bench/ready
 WITH_NODE := PATH="$(CURDIR)/$(BIN):$$PATH"
 
+# Set by many a container; every process would compile anew all that it imports, for seconds.
+unexport PYTHONDONTWRITEBYTECODE
+
 # Ports from the command line only: what the environment calls KAFKA_PORT is another program's.
 port = $(if $(filter command,$(firstword $(origin $(1)_PORT))),--$(2)-port $($(1)_PORT))
 PORTS = $(call port,GATEWAY,gateway) $(call port,CONSUMER,consumer) $(call port,KAFKA,kafka) $(call port,POSTGRES,postgres)
 
 .PHONY: run
-run: $(READY) $(PLAYER) ## start the pipeline and the example platform here, have a class sit an exam, stay until Ctrl-C: GATEWAY_PORT=8010
+run: $(RUN_READY) $(PLAYER) ## start the pipeline and the example platform here, have a class sit an exam, stay until Ctrl-C: GATEWAY_PORT=8010
 	@exec $(BIN)/attemptlog up $(PORTS) $(call port,PLATFORM,platform)
 
 .PHONY: demo
-demo: $(READY) ## the same, then stop; fails if one event is unaccounted for
+demo: $(RUN_READY) ## the same, then stop; fails if one event is unaccounted for
 	@exec $(BIN)/attemptlog demo $(PORTS)
 
 # The tests wait more than they compute; a file's tests stay together, because they share a gateway or a stack.
@@ -93,6 +98,12 @@ help: ## this list
 # The stamp is newer than the lock and the project's settings, or everything is brought up to date again.
 $(READY): requirements.lock pyproject.toml client/package.json | $(UV)
 	@$(UV) pip sync -q --require-hashes requirements.lock
+	@$(UV) pip install -q --no-deps --editable .
+	@touch $(RUN_READY) $@
+
+# A hash has to be in the lock for every package, as above; what is there already stays.
+$(RUN_READY): requirements.lock pyproject.toml client/package.json | $(UV)
+	@$(UV) pip install -q --require-hashes --constraints requirements.lock --requirements pyproject.toml --extra local
 	@$(UV) pip install -q --no-deps --editable .
 	@touch $@
 

@@ -96,6 +96,11 @@ def test_a_package_imports_what_it_has_by_its_extra(package: str, extra: str | N
     assert foreign(set(imported_packages(package))) <= available(extra) | of_targets.get(package, set())
 
 
+def test_the_example_that_make_run_serves_has_what_it_imports_by_the_extra_local() -> None:
+    example = set(imported_packages("examples/exam_platform"))
+    assert foreign(example) <= available("local")
+
+
 @pytest.mark.parametrize("file", sorted((ROOT / "exporter").glob("*.py")), ids=lambda file: file.stem)
 def test_a_target_imports_what_it_has_by_its_extra(file: Path) -> None:
     extra = TARGETS.get(file.stem.partition("_")[0], "export")
