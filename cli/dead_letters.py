@@ -29,6 +29,7 @@ from attemptlog.event_store.dead_letters import (
     visible,
 )
 from attemptlog.event_store.replays import replay_selected
+from attemptlog.runtime.pseudonyms import pseudonyms_of
 from attemptlog.runtime.settings import OperatorSettings
 from attemptlog.schemas.dead_letters import STORED, DeadLetterReason
 
@@ -117,9 +118,10 @@ def replay(
     Those that a replay has stored are left out. Without --apply nothing is changed.
     """
     selection = Selection(ids, reason, session, user, since, until)
-    database, who = OperatorSettings().database, looker("dead-letters replay", by, why)
-    note_access(database, who, selected(selection))
-    outcomes = asyncio.run(replay_selected(database, selection, who.by if apply else None, _progress))
+    settings, who = OperatorSettings(), looker("dead-letters replay", by, why)
+    note_access(settings.database, who, selected(selection))
+    name, pseudonyms = who.by if apply else None, pseudonyms_of(settings.pseudonym_key)
+    outcomes = asyncio.run(replay_selected(settings.database, selection, name, _progress, pseudonyms))
     if as_json:
         print_json({"applied": apply, "letters": outcomes.total(), "outcomes": outcomes})
     else:

@@ -38,6 +38,7 @@ from attemptlog.event_store.store import Store
 from attemptlog.runtime.ending import Ending
 from attemptlog.runtime.errors import OperatorError
 from attemptlog.runtime.logs import log_json_lines
+from attemptlog.runtime.pseudonyms import pseudonyms_of
 
 logger = logging.getLogger(__name__)
 
@@ -97,10 +98,12 @@ def _build(settings: ConsumerSettings) -> tuple[AsgiFastStream, Ending]:
     reports = Reports(metrics)
     url, topic = settings.database_url.get_secret_value(), settings.topic
     books = Books(url, topic, settings.database_statement_timeout)
+    pseudonyms = pseudonyms_of(settings.pseudonym_key)
     aside, *stores = [
-        Store(url, topic, settings.database_statement_timeout) for _ in range(1 + settings.database_connections)
+        Store(url, topic, settings.database_statement_timeout, pseudonyms)
+        for _ in range(1 + settings.database_connections)
     ]
-    replays = Replays(url, RETRY_TIMEOUT)
+    replays = Replays(url, RETRY_TIMEOUT, pseudonyms)
     retries = Retries(
         replays,
         topic,

@@ -6,10 +6,10 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from attemptlog.event_store.store import Stored
 from attemptlog.runtime.counters import counter_from_zero
-from attemptlog.schemas.dead_letters import DUPLICATE, INSERTED, STORED, DeadLetterReason
+from attemptlog.schemas.dead_letters import DUPLICATE, INSERTED, STORED, SUPPRESSED, DeadLetterReason
 
 DEAD_LETTER, SKIPPED = "dead_letter", "skipped"
-OUTCOMES = (*STORED, DEAD_LETTER, SKIPPED)
+OUTCOMES = (*STORED, DEAD_LETTER, SUPPRESSED, SKIPPED)
 
 BATCH_BUCKETS = (1, 10, 50, 100, 250, 500, 1_000, 2_000, 3_000, 5_000, 10_000)  # records
 SECONDS_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
@@ -23,7 +23,8 @@ class Metrics:
         self.registry = CollectorRegistry()
         self.records = counter_from_zero(
             "attemptlog_consumer_records",
-            "Records by outcome: inserted, duplicate, dead_letter; skipped ones were accounted for before.",
+            "Records by outcome: inserted, duplicate, dead_letter, suppressed (of a purged person); skipped ones were "
+            "accounted for before.",
             self.registry,
             outcome=OUTCOMES,
         )
@@ -35,9 +36,9 @@ class Metrics:
         )
         self.retried = counter_from_zero(
             "attemptlog_consumer_dead_letters_retried",
-            "Dead letters retried once their session was there, by outcome: inserted, duplicate, or a reason.",
+            "Dead letters retried once their session was there, by outcome: inserted, duplicate, suppressed, a reason.",
             self.registry,
-            outcome=(*STORED, *DeadLetterReason),
+            outcome=(*STORED, SUPPRESSED, *DeadLetterReason),
         )
         self.lost = Counter(
             "attemptlog_consumer_records_lost",
@@ -96,6 +97,7 @@ class Metrics:
             (INSERTED, stored.inserted),
             (DUPLICATE, stored.duplicates),
             (DEAD_LETTER, stored.dead_letters.total()),
+            (SUPPRESSED, stored.suppressed),
             (SKIPPED, stored.skipped),
         ):
             self.records.labels(outcome).inc(count)

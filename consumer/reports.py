@@ -30,6 +30,7 @@ class Reports:
                 "inserted": stored.inserted,
                 "duplicates": stored.duplicates,
                 "dead_letters": dict(stored.dead_letters),
+                "suppressed": stored.suppressed,
                 "skipped": stored.skipped,
                 "next_offsets": dict(stored.next_offsets),
                 "seconds": round(seconds, 3),

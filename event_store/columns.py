@@ -78,6 +78,12 @@ def columns_of(line: Line) -> Columns:
     return Columns(*line.split(b"\t"))
 
 
+def owner_of(line: Line) -> tuple[bytes, bytes]:
+    """Return a line's session and user."""
+    _, _, _, _, _, _, session_id, user_id, _ = line.split(b"\t", 8)
+    return session_id, user_id
+
+
 def event_ts_of(line: Line) -> bytes:
     """Return that column of a line."""
     return line.split(b"\t", 4)[3]

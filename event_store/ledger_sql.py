@@ -65,10 +65,11 @@ ADVANCE_LEDGER = """
 UPDATE partition_ledger
 SET
     next_offset = %(next_offset)s,
-    records = records + %(inserted)s + %(duplicates)s + %(dead_lettered)s,
+    records = records + %(inserted)s + %(duplicates)s + %(dead_lettered)s + %(suppressed)s,
     inserted = inserted + %(inserted)s,
     duplicates = duplicates + %(duplicates)s,
     dead_lettered = dead_lettered + %(dead_lettered)s,
+    suppressed = suppressed + %(suppressed)s,
     mark_offset = coalesce(%(mark_offset)s, mark_offset),
     mark_digest = coalesce(%(mark_digest)s, mark_digest),
     updated_at = now()

@@ -10,13 +10,15 @@ from psycopg.types.json import Jsonb
 
 from attemptlog.event_store import replay_sql
 from attemptlog.event_store.books import Connection
-from attemptlog.event_store.database import Connected
+from attemptlog.event_store.database import STATEMENT_TIMEOUT, Connected
 from attemptlog.event_store.dead_letters import Selection, select_open
 from attemptlog.event_store.decoding import decode_batch
 from attemptlog.event_store.errors import StoreError
-from attemptlog.event_store.rows import Outcome, store_rows
+from attemptlog.event_store.rows import Outcome
+from attemptlog.event_store.sieve import Sieve
 from attemptlog.runtime.errors import OperatorError
-from attemptlog.schemas.dead_letters import DUPLICATE, INSERTED, DeadLetterReason
+from attemptlog.runtime.pseudonyms import Pseudonyms
+from attemptlog.schemas.dead_letters import DUPLICATE, INSERTED, SUPPRESSED, DeadLetterReason
 
 BATCH_LETTERS = 500  # in one transaction: what it inserts keeps whoever stores the same events waiting
 MAX_RETRIED_BYTES = 16 * 1024  # an envelope with the largest payload has less than half of that
@@ -38,7 +40,7 @@ class ReplayedLetter(NamedTuple):
 
 
 class Verdict(NamedTuple):
-    """What became of a letter: `inserted`, `duplicate`, or the reason why it stays a dead letter."""
+    """What became of a letter: `inserted`, `duplicate`, `suppressed`, or the reason why it stays a dead letter."""
 
     letter_id: int
     outcome: str
@@ -48,8 +50,18 @@ class Verdict(NamedTuple):
 class Replays(Connected):
     """Replays the dead letters of a database. Every method may raise StoreUnavailable, or CannotRun for the schema.
 
-    Letters that are stored or known to be duplicates are skipped, so that nothing is replayed twice.
+    Letters that are stored or known to be duplicates are skipped, so that nothing is replayed twice. One of a person or
+    a session that was purged stays a letter.
     """
+
+    def __init__(
+        self,
+        database_url: str,
+        statement_timeout: timedelta = STATEMENT_TIMEOUT,
+        pseudonyms: Pseudonyms | None = None,
+    ) -> None:
+        super().__init__(database_url, statement_timeout)
+        self._sieve = Sieve(pseudonyms)
 
     async def begin(self, by: str, selection: Mapping[str, Any]) -> int:
         """Keep who begins to replay what, and return the number of the replay."""
@@ -60,13 +72,13 @@ class Replays(Connected):
         """Replay letters of one topic in one transaction, as part of replay `number`; return how many by outcome."""
         async with self._database.transaction() as connection:
             letters = await _lock(connection, topic, letter_ids)
-            return await _mark(connection, number, await _store(connection, letters))
+            return await _mark(connection, number, await self._store(connection, letters))
 
     async def try_out(self, topic: str, letter_ids: Sequence[int]) -> Counter[str]:
         """Return what `replay` would, and change nothing."""
         async with self._database.transaction(force_rollback=True) as connection:
             letters = await _lock(connection, topic, letter_ids)
-            return _count(await _store(connection, letters))
+            return _count(await self._store(connection, letters))
 
     async def retry(self, topic: str, within: timedelta) -> Counter[str]:
         """Replay up to BATCH_LETTERS whose session was unknown and is known now, if they came `within` that time.
@@ -79,10 +91,15 @@ class Replays(Connected):
             if not letters:
                 return Counter()
             number = await _begin(connection, CONSUMER, {"reason": DeadLetterReason.UNKNOWN_SESSION, "topic": topic})
-            return await _mark(connection, number, await _store(connection, letters))
+            return await _mark(connection, number, await self._store(connection, letters))
+
+    async def _store(self, connection: Connection, letters: Sequence[ReplayedLetter]) -> list[Verdict]:
+        return _verdicts(letters, await self._sieve.store(connection, decode_batch(letters)))
 
 
-async def replay_selected(database_url: str, selection: Selection, by: str | None, progress: Progress) -> Counter[str]:
+async def replay_selected(
+    database_url: str, selection: Selection, by: str | None, progress: Progress, pseudonyms: Pseudonyms | None = None
+) -> Counter[str]:
     """Replay the dead letters that fit for `by`, or try it out when nobody is named; return how many by outcome.
 
     Raises OperatorError when it stops half way; what was replayed until then stays so.
@@ -91,7 +108,7 @@ async def replay_selected(database_url: str, selection: Selection, by: str | Non
     total = sum(map(len, letters.values()))
     outcomes = Counter[str]()
     try:
-        async with Replays(database_url) as replays:
+        async with Replays(database_url, pseudonyms=pseudonyms) as replays:
             number = await replays.begin(by, selection.as_data()) if by and total else None
             with progress(total) as advance:
                 for topic, batch in _batches(letters):
@@ -124,17 +141,11 @@ async def _fetch(connection: Connection, statement: str, parameters: Mapping[str
     return [ReplayedLetter(*row) for row in await cursor.fetchall()]
 
 
-async def _store(connection: Connection, letters: Sequence[ReplayedLetter]) -> list[Verdict]:
-    batch = decode_batch(letters)
-    outcome = await store_rows(connection, batch.rows)
-    outcome.refused += batch.undecodable
-    return _verdicts(letters, outcome)
-
-
 def _verdicts(letters: Sequence[ReplayedLetter], outcome: Outcome) -> list[Verdict]:
     found: dict[int, tuple[str, str | None]] = {}  # by the letter itself: two logs may have records at the same place
     found |= {id(row.record): (DUPLICATE, None) for row in outcome.duplicates}
     found |= {id(refused.record): (refused.reason, refused.detail) for refused in outcome.refused}
+    found |= {id(record): (SUPPRESSED, None) for record in outcome.suppressed}
     return [Verdict(letter.id, *found.get(id(letter), (INSERTED, None))) for letter in letters]
 
 

@@ -1,7 +1,7 @@
 """Rows into the table, in one transaction with whatever is theirs: stored, known already, or refused for a reason."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import psycopg
 
@@ -9,7 +9,7 @@ from attemptlog.event_store import sql
 from attemptlog.event_store.books import Connection
 from attemptlog.event_store.columns import ID_LENGTH
 from attemptlog.event_store.database import describe, is_refusal
-from attemptlog.event_store.decoding import DeadLetter, EventRow, printable
+from attemptlog.event_store.decoding import DeadLetter, EventRow, KafkaRecord, printable
 from attemptlog.schemas.dead_letters import DUPLICATE, DeadLetterReason
 
 # A row can be neither stored nor refused when its session appears between two statements; then the next pass stores it.
@@ -19,10 +19,11 @@ NOT_KEPT = "PostgreSQL takes the row and does not keep it: see the triggers and 
 
 @dataclass(slots=True)
 class Outcome:
-    """The rows that did not go in: true duplicates, and those refused for a reason."""
+    """What did not go in: true duplicates, what is refused for a reason, and what nobody may keep."""
 
     duplicates: list[EventRow]
     refused: list[DeadLetter]
+    suppressed: list[KafkaRecord] = field(default_factory=list)
 
 
 async def store_rows(connection: Connection, rows: Sequence[EventRow]) -> Outcome:

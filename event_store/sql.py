@@ -23,6 +23,8 @@ GRANTS = {
     "test_sessions": "SELECT",
     "questions": "SELECT",
     "exam_questions": "SELECT",
+    "suppressions": "SELECT",
+    "suppression_key": "SELECT",
 }
 
 # One pair of temporary tables per connection: emptying them at commit costs less than making them for every batch.

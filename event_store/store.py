@@ -12,7 +12,9 @@ from attemptlog.event_store.database import STATEMENT_TIMEOUT, Connected
 from attemptlog.event_store.decoding import Batch, DeadLetter
 from attemptlog.event_store.errors import CannotRun, Hole, OffsetGap
 from attemptlog.event_store.identity import FIRST_LOG, Entry, changed, other_log
-from attemptlog.event_store.rows import Outcome, store_rows
+from attemptlog.event_store.rows import Outcome
+from attemptlog.event_store.sieve import Sieve
+from attemptlog.runtime.pseudonyms import Pseudonyms
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +24,7 @@ class Stored:
     inserted: int
     duplicates: int
     dead_letters: Counter[str]  # by reason
+    suppressed: int  # records of persons and sessions that were purged
     skipped: int
     next_offsets: Mapping[int, int]
     seconds: float  # from the first insert to the commit, without the waiting before it
@@ -31,10 +34,17 @@ class Stored:
 class Store(Connected):
     """Writes the batches of one topic, over one connection: one at a time."""
 
-    def __init__(self, database_url: str, topic: str, statement_timeout: timedelta = STATEMENT_TIMEOUT) -> None:
+    def __init__(
+        self,
+        database_url: str,
+        topic: str,
+        statement_timeout: timedelta = STATEMENT_TIMEOUT,
+        pseudonyms: Pseudonyms | None = None,
+    ) -> None:
         super().__init__(database_url, statement_timeout)
         self._topic = topic
         self._log = FIRST_LOG
+        self._sieve = Sieve(pseudonyms)
 
     @property
     def is_failing(self) -> bool:
@@ -49,7 +59,7 @@ class Store(Connected):
         """Store a batch, all of it or, when anything is raised, nothing; records accounted for before are skipped.
 
         Raises StoreUnavailable: try again. OffsetGap: offsets are missing that are not in `gone`. CannotRun: the ledger
-        is about another log.
+        is about another log, or persons were purged under another key than ours.
         """
         async with self._database.transaction() as connection:
             locked = await self._lock_ledger(connection, batch.partitions)
@@ -60,8 +70,7 @@ class Store(Connected):
             if holes - gone:
                 raise OffsetGap(holes - gone)
             new = batch.after(ledger)
-            outcome = await store_rows(connection, new.rows)
-            outcome.refused += new.undecodable
+            outcome = await self._sieve.store(connection, new)
             await self._bury(connection, outcome.refused)
             await self._advance_ledger(connection, new, outcome)
         return _stored(batch, new, outcome, holes, time.perf_counter() - begun_at)
@@ -93,6 +102,7 @@ class Store(Connected):
         records.update(letter.record.partition for letter in batch.undecodable)
         duplicates = Counter(row.record.partition for row in outcome.duplicates)
         refused = Counter(letter.record.partition for letter in outcome.refused)
+        suppressed = Counter(record.partition for record in outcome.suppressed)
         await connection.cursor().executemany(
             ledger_sql.ADVANCE_LEDGER,
             [
@@ -100,9 +110,10 @@ class Store(Connected):
                     "topic": self._topic,
                     "partition": partition,
                     "next_offset": next_offset,
-                    "inserted": records[partition] - duplicates[partition] - refused[partition],
+                    "inserted": records[partition] - duplicates[partition] - refused[partition] - suppressed[partition],
                     "duplicates": duplicates[partition],
                     "dead_lettered": refused[partition],
+                    "suppressed": suppressed[partition],
                     "mark_offset": mark.offset if (mark := batch.marks.get(partition)) else None,
                     "mark_digest": mark.digest if mark else None,
                 }
@@ -113,9 +124,10 @@ class Store(Connected):
 
 def _stored(batch: Batch, new: Batch, outcome: Outcome, lost: frozenset[Hole], seconds: float) -> Stored:
     return Stored(
-        inserted=len(new) - len(outcome.duplicates) - len(outcome.refused),
+        inserted=len(new) - len(outcome.duplicates) - len(outcome.refused) - len(outcome.suppressed),
         duplicates=len(outcome.duplicates),
         dead_letters=Counter(letter.reason for letter in outcome.refused),
+        suppressed=len(outcome.suppressed),
         skipped=len(batch) - len(new),
         next_offsets=new.next_offsets,
         seconds=seconds,

@@ -15,7 +15,8 @@ from attemptlog.runtime.pseudonyms import Pseudonyms
 LOCK_TO_STORE = "SELECT pg_advisory_xact_lock_shared(hashtextextended('attemptlog suppressions', 0))"
 LOCK_TO_SUPPRESS = "SELECT pg_advisory_xact_lock(hashtextextended('attemptlog suppressions', 0))"
 
-READ_KEY = "SELECT fingerprint FROM suppression_key"
+# The state is another one after every change of the list.
+READ_KEY = "SELECT fingerprint, state FROM suppression_key"
 
 # Whoever enters the first name reads the key again: another's may have come before.
 ENTER_KEY = """
@@ -58,13 +59,16 @@ def key_fault(fingerprint: UUID | None, pseudonyms: Pseudonyms | None) -> str | 
     )
 
 
-async def has_list(connection: Connection, pseudonyms: Pseudonyms | None) -> bool:
-    """Return whether anybody was ever purged. Raises CannotRun where somebody was, under another key than ours."""
-    [*found] = await (await connection.execute(READ_KEY)).fetchall()
-    fingerprint = found[0][0] if found else None
-    if fault := key_fault(fingerprint, pseudonyms):
-        raise CannotRun(fault)
-    return fingerprint is not None
+async def state_of_list(connection: Connection, pseudonyms: Pseudonyms | None) -> UUID | None:
+    """Return what the list's next change changes, None when nobody was ever purged.
+
+    Raises CannotRun where somebody was, under another key than ours.
+    """
+    for fingerprint, state in await (await connection.execute(READ_KEY)).fetchall():
+        if fault := key_fault(fingerprint, pseudonyms):
+            raise CannotRun(fault)
+        return UUID(str(state))
+    return None
 
 
 async def suppressed_among(

@@ -17,4 +17,7 @@ class DeadLetterReason(StrEnum):
 
 INSERTED, DUPLICATE = "inserted", "duplicate"
 STORED = (INSERTED, DUPLICATE)
-"""The outcomes of a replay after which a letter is settled: its event is stored. Any other is a DeadLetterReason."""
+"""The outcomes of a replay after which a letter is settled: its event is stored."""
+
+SUPPRESSED = "suppressed"
+"""The outcome for a letter of somebody whose events are not stored; any other outcome is a DeadLetterReason."""

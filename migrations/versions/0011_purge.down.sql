@@ -16,6 +16,7 @@ REVOKE ALL ON attempt_events, dead_letters, dead_letter_replay_outcomes, dead_le
 REVOKE SELECT (id, user_id) ON test_sessions FROM attemptlog_purger;
 
 DROP TABLE data_accesses, purge_targets, suppression_key, suppressions, purged_letters, purges;
+DROP FUNCTION attemptlog_change_suppressions();
 
 ALTER FUNCTION attemptlog_lock_entries() SECURITY INVOKER;
 

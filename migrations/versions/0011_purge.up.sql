@@ -43,17 +43,45 @@ CREATE TABLE suppressions (
 );
 CREATE INDEX ON suppressions (purge_id);
 
--- What the key makes of a name of ours: another key would find nobody in the list.
+-- What the key makes of a name of ours: another key would find nobody in the list. Who has seen that somebody is not in
+-- the list need not look again while `state` is the same.
 CREATE TABLE suppression_key (
     only_one boolean PRIMARY KEY DEFAULT true CHECK (only_one),
-    fingerprint uuid NOT NULL
+    fingerprint uuid NOT NULL,
+    state uuid NOT NULL DEFAULT gen_random_uuid()
 );
 
--- The targets in which a purge is done, and how many rows went there.
+-- Whoever changes the list by hand is held to the same. It runs as its owner: nobody else has to change `state`.
+CREATE FUNCTION attemptlog_change_suppressions() RETURNS trigger
+LANGUAGE plpgsql
+SECURITY DEFINER
+AS $$
+BEGIN
+    PERFORM pg_advisory_xact_lock(hashtextextended('attemptlog suppressions', 0));
+    UPDATE suppression_key SET state = gen_random_uuid();
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'suppression_key has to have the fingerprint of the key before anybody can be suppressed';
+    END IF;
+    RETURN NULL;
+END
+$$;
+
+DO $$
+BEGIN
+    EXECUTE format('ALTER FUNCTION attemptlog_change_suppressions() SET search_path = %I, pg_temp', current_schema());
+END
+$$;
+
+CREATE TRIGGER suppressions_change
+BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON suppressions
+FOR EACH STATEMENT
+EXECUTE FUNCTION attemptlog_change_suppressions();
+
+-- The targets in which a purge is done, and how many rows went there; NULL where a target cannot delete.
 CREATE TABLE purge_targets (
     purge_id bigint REFERENCES purges,
     target text,
-    rows bigint NOT NULL,
+    rows bigint,
     done_at timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (purge_id, target)
 );

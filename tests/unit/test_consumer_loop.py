@@ -49,7 +49,7 @@ class FakeStore:
             raise OffsetGap(holes - gone)
         self.ledger.update({number: end - self.ledger[number] for number, end in batch.next_offsets.items()})
         self.batches.append({number: (batch.first_offsets[number], self.ledger[number]) for number in batch.partitions})
-        return Stored(0, 0, Counter(undecodable=len(batch)), 0, dict(batch.next_offsets), 0.0, holes)
+        return Stored(0, 0, Counter(undecodable=len(batch)), 0, 0, dict(batch.next_offsets), 0.0, holes)
 
 
 @dataclass
