@@ -12,6 +12,7 @@ from rich.table import Table
 from attemptlog import migrations
 from attemptlog.cli.console import out, print_json, working_on
 from attemptlog.event_store import export_sql, sql
+from attemptlog.event_store.append_only import unguarded
 from attemptlog.event_store.references import find_references
 from attemptlog.runtime.errors import OperatorError
 from attemptlog.runtime.grants import GATEWAY_GRANTS
@@ -26,6 +27,7 @@ NEEDED = {
     "attemptlog_consumer": sql.GRANTS,
     "attemptlog_exporter": export_sql.GRANTS,
 }
+EXPORT_WITH_EXAMS = export_sql.GRANTS | export_sql.EXAM_GRANTS
 HEALTH_TIMEOUT = 5.0  # seconds
 
 
@@ -82,7 +84,11 @@ async def _database(settings: OperatorSettings) -> str:
             f"The database is at {current or 'base'}, not at {migrations.head()}: run `attemptlog migrate`."
         )
     async with open_transaction(settings.database, read_only=True) as connection:
-        faults = await role_faults(connection, NEEDED)
+        [[with_exams]] = await (await connection.execute(export_sql.WITH_EXAMS)).fetchall()
+        faults = await role_faults(
+            connection, NEEDED | ({"attemptlog_exporter": EXPORT_WITH_EXAMS} if with_exams else {})
+        )
+        faults += await unguarded(connection)
         references = await find_references(connection)
     if references.fault:
         faults.append(references.fault)

@@ -27,14 +27,17 @@ CONNECTION_DEFAULTS: dict[str, Any] = {
 class Claimed:
     """Holds the target's lock while `with` lasts; `fence` is the number under which it was claimed.
 
+    `grants` are what its role needs in PostgreSQL, as in export_sql.
+
     Everything done with it may raise StoreUnavailable, CannotRun for what an operator has to mend, and Superseded.
     """
 
-    def __init__(self, database_url: str, target: str) -> None:
+    def __init__(self, database_url: str, target: str, grants: Mapping[str, str] = sql.GRANTS) -> None:
         self.conninfo = conninfo(database_url, **CONNECTION_DEFAULTS)
         self.pin = ""
         self.fence = 0
         self._target = target
+        self._grants = grants
 
     def __enter__(self) -> Self:
         with told():
@@ -71,7 +74,7 @@ class Claimed:
         with connection.transaction():
             [survey] = map(Survey._make, connection.execute(SURVEY).fetchall())
             connection.execute(pin(survey))
-            cursor = connection.execute(EXAMINE, needs(sql.GRANTS, [survey.role]))
+            cursor = connection.execute(EXAMINE, needs(self._grants, [survey.role]))
             findings = [Finding(*row) for row in cursor.fetchall()]
         if wrong := [fault] if (fault := unfit(survey)) else faults(findings):
             raise CannotRun("; ".join(wrong))

@@ -9,6 +9,9 @@ GRANTS = {
     "export_batches": "SELECT, INSERT, UPDATE",
 }
 
+EXAM_GRANTS = {"test_sessions": "SELECT"}  # needed beside these where a target's rows are to have their exam
+WITH_EXAMS = "SELECT EXISTS (SELECT FROM export_targets WHERE name = 'xapi')"
+
 TRY_LOCK = "SELECT pg_try_advisory_lock(hashtextextended('attemptlog export ' || %(target)s, 0))"
 
 ENTER_TARGET = """

@@ -13,6 +13,7 @@ from uuid import UUID
 from attemptlog.event_store.export_books import Books
 from attemptlog.event_store.export_entries import Entry
 from attemptlog.event_store.export_rows import select_rows
+from attemptlog.event_store.export_sql import EXAM_GRANTS, GRANTS
 from attemptlog.event_store.export_windows import Keys, Selection
 from attemptlog.exporter.errors import DataError, SetUpError, Stopped, TransientError
 from attemptlog.exporter.reading import stream
@@ -91,7 +92,8 @@ def open_pass(
 ) -> Iterator[Pass]:
     """Open the books and the target, and begin; one exporter of a target at a time has this open."""
     with_exam = isinstance(target, WantsExams) and target.wants_exams
-    with Books(database_url, name) as books, target:
+    grants = GRANTS | EXAM_GRANTS if with_exam else GRANTS
+    with Books(database_url, name, grants) as books, target:
 
         def read(selection: Selection) -> Iterator[Chunk]:
             return stream(books.conninfo, books.pin, select_rows(selection, with_exam=with_exam))

@@ -7,8 +7,13 @@ from uuid import uuid4
 import psycopg
 import pytest
 
+from attemptlog.cli.doctor import _database
+from attemptlog.event_store.errors import CannotRun
 from attemptlog.exporter.audit import audit_target
+from attemptlog.exporter.parquet import ParquetDirectory
 from attemptlog.exporter.xapi import target_of
+from attemptlog.runtime.errors import OperatorError
+from attemptlog.runtime.settings import OperatorSettings
 from tests.support.command import Folder
 from tests.support.export import assert_equal, export, kill_exports, store
 from tests.support.http import Exam, insert_exam
@@ -44,6 +49,29 @@ def test_a_directory_holds_every_stored_event_and_the_audit_agrees(
     assert_equal(database_url, rows_of(read_lines(tmp_path)))
     found = audit_target(exporter_url, "here", target_of(settings_of(tmp_path)))
     assert (found.rows, found.differences) == (15, [])
+
+
+HIDDEN = [
+    "REVOKE ALL ON test_sessions FROM attemptlog_exporter; REVOKE SELECT (id, exam_id) ON test_sessions FROM"
+    " attemptlog_exporter",
+    "CREATE POLICY shown ON attempt_events TO attemptlog_exporter USING (true); ALTER TABLE attempt_events ENABLE ROW"
+    " LEVEL SECURITY; ALTER TABLE test_sessions ENABLE ROW LEVEL SECURITY",
+]
+
+
+@pytest.mark.parametrize("statement", HIDDEN, ids=["grant", "policy"])
+async def test_sessions_that_the_exporter_may_not_see_stop_it_and_doctor_says_so(
+    database_url: str, exporter_url: str, exam: Exam, tmp_path: Path, statement: str
+) -> None:
+    """Their statements would have no exam, and nobody would be told."""
+    export(exporter_url, target_of(settings_of(tmp_path)), name="xapi")
+    with psycopg.connect(database_url) as connection:
+        connection.execute(statement.encode())
+    with pytest.raises(CannotRun, match="test_sessions"):
+        export(exporter_url, target_of(settings_of(tmp_path)), name="xapi")
+    with pytest.raises(OperatorError, match=r"test_sessions.*attemptlog_exporter"):
+        await _database(OperatorSettings(database_url=database_url))
+    export(exporter_url, ParquetDirectory(tmp_path / "parquet"))
 
 
 def test_the_audit_names_a_statement_that_is_gone(exporter_url: str, exam: Exam, tmp_path: Path) -> None:

@@ -131,9 +131,15 @@ def stored_rows(database_url: str) -> list[dict[str, Any]]:
         return connection.execute(sql.SQL("SELECT {} FROM attempt_events").format(columns)).fetchall()
 
 
-def export(database_url: str, target: Target, batch_rows: int = 1_000_000, hooks: Hooks | None = None) -> list[Receipt]:
-    """Export once to the target named `here`."""
-    with open_pass(database_url, "here", target, hooks, batch_rows) as one:
+def export(
+    database_url: str,
+    target: Target,
+    batch_rows: int = 1_000_000,
+    hooks: Hooks | None = None,
+    name: str = "here",
+) -> list[Receipt]:
+    """Export once to the target of that name."""
+    with open_pass(database_url, name, target, hooks, batch_rows) as one:
         return list(one.export())
 
 
