@@ -18,7 +18,7 @@ from attemptlog.event_store.export_windows import Keys, Selection
 from attemptlog.exporter.errors import DataError, SetUpError, Stopped, TransientError
 from attemptlog.exporter.reading import stream
 from attemptlog.exporter.rows import Chunk, DayTotal, check_times, shaped, total_of
-from attemptlog.exporter.target import Batch, Receipt, Target, WantsExams
+from attemptlog.exporter.target import Batch, Receipt, SendsLong, Target, WantsExams
 
 BATCH_ROWS = 1_000_000  # 20 to 40 MB of Parquet, and seconds of work; the transaction that fills it goes with it whole
 
@@ -93,6 +93,8 @@ def open_pass(
     """Open the books and the target, and begin; one exporter of a target at a time has this open."""
     with_exam = isinstance(target, WantsExams) and target.wants_exams
     grants = GRANTS | EXAM_GRANTS if with_exam else GRANTS
+    if hooks is not None and isinstance(target, SendsLong):
+        target.is_stopping = hooks.is_stopping
     with Books(database_url, name, grants) as books, target:
 
         def read(selection: Selection) -> Iterator[Chunk]:

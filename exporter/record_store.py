@@ -4,7 +4,7 @@ A store has neither transactions nor a ledger. A statement's id is its event's, 
 which batches are in is kept in a folder here, where a batch's manifest comes after its last request was answered.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import date
 from hashlib import sha256
 from pathlib import Path
@@ -12,7 +12,7 @@ from typing import Self
 from uuid import UUID
 
 from attemptlog.exporter.day_files import DayFile, DayFiles
-from attemptlog.exporter.errors import DataError, NotAvailable
+from attemptlog.exporter.errors import DataError, NotAvailable, Stopped
 from attemptlog.exporter.ledger import Ledger, told
 from attemptlog.exporter.rows import Chunk, Counted, DayTotal
 from attemptlog.exporter.statement_files import StatementLines
@@ -41,6 +41,7 @@ class RecordStore:
         self._ledger = Ledger(self._root)
         self._form = StatementLines(statements)
         self._requests = requests
+        self.is_stopping: Callable[[], bool] = lambda: False
 
     def __enter__(self) -> Self:
         self._requests.__enter__()
@@ -93,6 +94,8 @@ class RecordStore:
         for file in files:
             with file.path.open("rb") as lines:
                 for request in requests_of(lines):
+                    if self.is_stopping():
+                        raise Stopped
                     self._ledger.check_fence()
                     acknowledged += self._requests.send(request)
         if acknowledged != rows:

@@ -1,6 +1,6 @@
 """What the exporter asks of a warehouse. One file per target, and tests/integration/test_export_targets.py for all."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Protocol, Self, runtime_checkable
@@ -82,3 +82,10 @@ class WantsExams(Protocol):
     """A target whose chunks are to have the session's `exam_id` (text, null where unknown) after rows.SCHEMA."""
 
     wants_exams: bool
+
+
+@runtime_checkable
+class SendsLong(Protocol):
+    """A target that sends for long after the last chunk has come: it asks before each step, and raises Stopped."""
+
+    is_stopping: Callable[[], bool]

@@ -10,7 +10,10 @@ import pytest
 from attemptlog.cli.doctor import _database
 from attemptlog.event_store.errors import CannotRun
 from attemptlog.exporter.audit import audit_target
+from attemptlog.exporter.errors import Stopped
 from attemptlog.exporter.parquet import ParquetDirectory
+from attemptlog.exporter.passes import Hooks
+from attemptlog.exporter.statement_requests import MAX_STATEMENTS
 from attemptlog.exporter.xapi import target_of
 from attemptlog.runtime.errors import OperatorError
 from attemptlog.runtime.settings import OperatorSettings
@@ -72,6 +75,20 @@ async def test_sessions_that_the_exporter_may_not_see_stop_it_and_doctor_says_so
     with pytest.raises(OperatorError, match=r"test_sessions.*attemptlog_exporter"):
         await _database(OperatorSettings(database_url=database_url))
     export(exporter_url, ParquetDirectory(tmp_path / "parquet"))
+
+
+def test_a_stop_waits_for_one_request_and_not_for_the_batch(
+    database_url: str, exporter_url: str, exam: Exam, tmp_path: Path, record_store: RunningStore
+) -> None:
+    with psycopg.connect(database_url) as connection:
+        store(connection, exam, 3 * MAX_STATEMENTS)
+    record_store.empty()
+    hooks = Hooks(is_stopping=lambda: record_store.file.stat().st_size > 0)
+    with pytest.raises(Stopped):
+        export(exporter_url, target_of(settings_for(tmp_path, record_store)), hooks=hooks)
+    assert len(record_store.statements()) == MAX_STATEMENTS
+    export(exporter_url, target_of(settings_for(tmp_path, record_store)))
+    assert_equal(database_url, rows_of(record_store.statements()))
 
 
 def test_the_audit_names_a_statement_that_is_gone(exporter_url: str, exam: Exam, tmp_path: Path) -> None:
