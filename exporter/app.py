@@ -14,7 +14,6 @@ from attemptlog.exporter.front import serving
 from attemptlog.exporter.service import Exporter
 from attemptlog.exporter.settings import ExporterSettings
 from attemptlog.exporter.targets import DEFAULT, target_from_environment
-from attemptlog.runtime.errors import OperatorError
 from attemptlog.runtime.logs import log_json_lines
 from attemptlog.runtime.who import os_user
 
@@ -36,10 +35,6 @@ def run(target: str, settings: ExporterSettings | None = None, *, looker: Looker
             exporter.run()
     except DataError:
         return 1
-    except OSError as error:
-        raise OperatorError(
-            f"Port {settings.exporter_port} cannot be listened on ({error.strerror}): set ATTEMPTLOG_EXPORTER_PORT."
-        ) from error
     return 0
 
 

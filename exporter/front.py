@@ -11,6 +11,8 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 from prometheus_client import CollectorRegistry, make_wsgi_app
 
+from attemptlog.runtime.errors import OperatorError
+
 ANSWER_TIMEOUT = 10.0  # seconds; a caller that sends nothing must not keep a thread for ever
 
 
@@ -27,12 +29,12 @@ class _Handler(WSGIRequestHandler):
 
 @contextmanager
 def serving(host: str, port: int, registry: CollectorRegistry, is_ready: Callable[[], bool]) -> Iterator[int]:
-    """Serve `/healthz`, `/readyz` and `/metrics`, and yield the port; raises OSError where it is taken.
+    """Serve `/healthz`, `/readyz` and `/metrics`, and yield the port; raises OperatorError where it is taken.
 
     Healthy is a process that works: it waits for PostgreSQL and the target by itself. Ready is one whose last pass
     succeeded.
     """
-    server = make_server(host, port, _application(registry, is_ready), _Server, _Handler)
+    server = _made(host, port, _application(registry, is_ready))
     thread = Thread(target=server.serve_forever, name="front", daemon=True)
     thread.start()
     try:
@@ -41,6 +43,15 @@ def serving(host: str, port: int, registry: CollectorRegistry, is_ready: Callabl
         server.shutdown()
         thread.join()
         server.server_close()
+
+
+def _made(host: str, port: int, application: Any) -> WSGIServer:
+    try:
+        return make_server(host, port, application, _Server, _Handler)
+    except OSError as error:
+        raise OperatorError(
+            f"Port {port} cannot be listened on ({error.strerror}): set ATTEMPTLOG_EXPORTER_PORT."
+        ) from error
 
 
 def _application(registry: CollectorRegistry, is_ready: Callable[[], bool]) -> Any:
