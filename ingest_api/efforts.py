@@ -1,4 +1,4 @@
-"""What a page tells of its way to an accepted batch: what it began, and what failed before."""
+"""What a page tells of its way to an accepted batch: whether it begins a flush, and what failed before."""
 
 import re
 from typing import NamedTuple
@@ -11,7 +11,7 @@ TOLD = re.compile(rb"application/json;flushes=(\d{1,4});retries=(\d{1,4})")
 
 
 class Efforts(NamedTuple):
-    """Since the last batch that was accepted: flushes begun, and requests that were to be tried again."""
+    """1 for the first batch of a flush that is accepted, and how many requests failed since one was accepted."""
 
     flushes: int
     retries: int

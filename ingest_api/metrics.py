@@ -70,7 +70,7 @@ class Metrics:
         )
         self.client_flushes = Counter(
             "attemptlog_ingest_client_flushes",
-            "Times that pages began to send what waited, as far as they tell, counted when a batch is accepted.",
+            "Times that pages sent what waited, as far as they tell, counted when the first batch of it is accepted.",
             registry=self.registry,
         )
         self.client_retries = Counter(

@@ -77,11 +77,12 @@ class Browsers:
         """Send a batch until it is answered for good or RETRY_FOR has passed; raise OperatorError for a bad set-up."""
         self._record.sent += len(batch.seqs)
         self._record.repeated += len(batch.seqs) * is_repeat
-        sent_at, pause = time.time(), FIRST_PAUSE
+        sent_at, pause, failed = time.time(), FIRST_PAUSE, 0
         started = time.monotonic()
         deadline = started + RETRY_FOR.total_seconds()
         while True:
-            answer = await self._try(batch, time.monotonic() - started)
+            answer = await self._try(batch, time.monotonic() - started, failed)
+            failed += 1
             if answer is not None and answer.status_code not in TRY_AGAIN:
                 return self._note(batch, answer, sent_at)
             if answer is None or answer.status_code not in NOT_TAKEN:
@@ -93,8 +94,12 @@ class Browsers:
             await asyncio.sleep(wait)
             pause = min(2 * pause, LONGEST_PAUSE)
 
-    async def _try(self, batch: Batch, after: float) -> httpx.Response | None:
-        headers = {"authorization": f"Bearer {self._token(batch.user_id)}", "content-type": "application/json"}
+    async def _try(self, batch: Batch, after: float, failed: int) -> httpx.Response | None:
+        headers = {
+            "authorization": f"Bearer {self._token(batch.user_id)}",
+            "content-type": "application/json",
+            "accept": f"application/json;flushes=1;retries={failed}",
+        }
         client = await self._idle.get()
         try:
             return await client.post(PATH, content=batch.request(after), headers=headers)

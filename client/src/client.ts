@@ -92,6 +92,6 @@ export function createTelemetryClient(
   };
 
   tellOfClosed(queue, sessionId);
-  if (store.keys("attemptlog").length) void sender.flush();
+  if (store.keys("attemptlog")[0]) void sender.flush();
   return { track, flush, close };
 }

@@ -10,7 +10,6 @@ export function noteClosed(queue: Queue, notices: Notices, session: string): voi
 }
 
 export function tellOfClosed({ head }: Queue, session: string): void {
-  const closed = untold[session];
-  if (closed) head.dropped = { closed };
+  if (untold[session]) head.dropped = { closed: untold[session] };
   untold = {};
 }

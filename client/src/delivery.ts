@@ -10,19 +10,19 @@ export type Token = () => string | undefined | Promise<string | undefined>;
 
 /**
  * Sends a batch once; resolves whatever `transport` does, at the latest when `stop` is aborted or time is up. With
- * `keepalive` the request is made before it returns.
+ * `keepalive` the request is made before it returns. `begins` says that nothing was accepted before in its flush.
  */
-export type Deliver = (batch: Batch, keepalive: boolean, stop?: AbortSignal) => Promise<SendResult>;
+export type Deliver = (batch: Batch, keepalive: boolean, begins: boolean, stop?: AbortSignal) => Promise<SendResult>;
 
 export function deliverTo(endpoint: string, transport: Transport, ask?: Token): Deliver {
   let token: string | undefined;
+  let failed = 0; // requests, since one was accepted that told of those before
 
-  /** Resolves with whether there is one; a page that goes cannot wait for that. */
+  /** Resolves with whether there is one, or none is needed; a page that goes cannot wait for that. */
   const renew = async () => {
     try {
       const asked = ask?.();
-      if (typeof asked !== "object") token = asked;
-      token = await asked;
+      token = typeof asked === "object" ? await asked : asked;
       return true;
     } catch {
       return false;
@@ -30,19 +30,27 @@ export function deliverTo(endpoint: string, transport: Transport, ask?: Token): 
   };
   void renew(); // the page may go before the first request
 
-  return async ({ body }, keepalive, stop) => {
+  return async ({ body }, keepalive, begins, stop) => {
     const { signal, over, end } = deadline(REQUEST_TIMEOUT_MS, stop);
-    const send = () => transport({ endpoint, body, token, keepalive, signal });
+    const send = () =>
+      transport({
+        endpoint,
+        body,
+        token,
+        keepalive,
+        signal,
+        accept: `application/json;flushes=${+begins};retries=${failed}`,
+      });
+    let result: SendResult = NO_ANSWER;
     try {
       const renewed = renew();
       const sent = keepalive
         ? send()
         : renewed.then((isThere) => (isThere ? send() : ({ kind: "refused", status: 401 } as const)));
-      return (await Promise.race([sent, over])) ?? NO_ANSWER;
-    } catch {
-      return NO_ANSWER;
-    } finally {
-      end();
-    }
+      result = (await Promise.race([sent, over])) ?? NO_ANSWER;
+    } catch {}
+    end();
+    failed = result.kind === "accepted" ? 0 : failed + 1;
+    return result;
   };
 }

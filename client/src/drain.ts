@@ -52,12 +52,13 @@ export function openDrain(deliver: Deliver, limits: Limits, pacing: Pacing, noti
   return {
     settle,
     async drain(queue, signal) {
+      const { accepted } = queue;
       for (let refusals = 0; ; ) {
         await pacing.wait(signal);
         const batch = cut(queue, limits);
         if (!batch.events[0]) return undefined;
         if (signal.aborted) return "later";
-        const result: AnyResult = await deliver(batch, false, signal);
+        const result: AnyResult = await deliver(batch, false, queue.accepted === accepted, signal);
         const obstacle = settle(queue, batch, result);
         if (!obstacle && (result.kind === "accepted" || ++refusals < MAX_REFUSALS_PER_FLUSH)) continue;
         if (signal.aborted) return "later";

@@ -5,8 +5,8 @@ import type { Notices } from "./notices.js";
 import type { Store } from "./store.js";
 import { MAX_QUEUED_EVENTS } from "./stream.js";
 
-/** After this, nobody who may send them comes back to the events of another session. */
-export const MAX_AGE_MS = 30 * 24 * 3600 * 1000;
+/** 30 days: after this, nobody who may send them comes back to the events of another session. */
+export const MAX_AGE_MS = 2_592_000_000;
 
 /**
  * Sends what other pages left in this browser, as long as the server takes events. Resolves with whether it still does.

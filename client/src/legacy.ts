@@ -12,8 +12,8 @@ export function takeOverLegacy(store: Store): void {
 }
 
 function takeOver(store: Store, key: string): void {
-  const [, session = "", aside] = key.split(":");
-  const state = JSON.parse(store.get(key) ?? "");
+  const [, session, aside] = key.split(":") as [string, string, string?];
+  const state = JSON.parse(store.get(key) as string);
   store.remove(key);
   const stream = aside && session.slice(0, 24) + aside.slice(2).padStart(12, "0").slice(-12);
   for (const event of state.queue) {

@@ -59,4 +59,4 @@ const KINDS: Record<number, Problem["kind"]> = {
 };
 
 const kindOf = ({ kind, status = kind === "accepted" ? 200 : 0 }: AnyResult): Problem["kind"] =>
-  KINDS[status] ?? (status < 400 ? "not_gateway" : kind === "retry" ? "unavailable" : "refused");
+  KINDS[status] ?? (status < 400 ? "not_gateway" : kind === "refused" ? kind : "unavailable");

@@ -19,7 +19,8 @@ export interface Pacing {
 
 export function openPacing(): Pacing {
   let failures = 0;
-  let [notBefore, calmUntil] = [0, 0];
+  let notBefore = 0;
+  let calmUntil = 0;
   const now = () => performance.now();
   return {
     isDue: () => calmUntil <= now(),

@@ -8,7 +8,7 @@ export function listenToPage(leaving: () => void, back: () => void): () => void 
   const listening = new AbortController();
   const { signal } = listening;
   // Hidden is not gone: what the page's own listeners track about it should go along.
-  const changed = () => (document.visibilityState === "hidden" ? setTimeout(leaving) : back());
+  const changed = () => (document.hidden ? setTimeout(leaving) : back());
   quietly(() => {
     document.addEventListener("visibilitychange", changed, { signal });
     addEventListener("pagehide", leaving, { signal });

@@ -8,10 +8,10 @@ import { RETRIES_PER_FLUSH } from "./retry.js";
 import type { AnyResult } from "./transport.js";
 
 /** Browsers cap all keepalive bodies of a page in flight at 64 KiB and refuse what is over it: half is the page's own. */
-export const MAX_KEEPALIVE_BYTES = 32 * 1024;
+export const MAX_KEEPALIVE_BYTES = 32_768;
 
 /** Of one request: how much the page's own leave is not known, and a page that goes does not hear of a refusal. */
-export const MAX_KEEPALIVE_BODY_BYTES = 8 * 1024;
+export const MAX_KEEPALIVE_BODY_BYTES = 8_192;
 
 /** Empties the page's queue, then what others left, one request at a time. Nothing here rejects. */
 export interface Sender {
@@ -61,7 +61,7 @@ export function openSender(
       for (const event of batch.events) event.isDeparting = isDeparting;
     };
     mark(true);
-    const result: AnyResult = await deliver(batch, true);
+    const result: AnyResult = await deliver(batch, true, true);
     mark(false);
     settle(queue, batch, result);
     if (result.afterMs) pacing.failed(result);

@@ -29,20 +29,21 @@ export function openStore(storage: StorageLike | undefined): Store {
   const memory = memoriesOfPage.get(place) ?? new Map<string, string>(); // an empty text is none
   memoriesOfPage.set(place, memory);
 
-  const stored = () => Array.from({ length: storage?.length ?? 0 }, (_, index) => storage?.key(index) ?? "");
+  const there = storage as StorageLike & ArrayLike<unknown>; // where it is not, what throws is caught
+  const stored = () => Array.from(there, (_, index) => there.key(index) ?? "");
 
   return {
     put: (key, text) =>
-      quietly(
-        () => (storage as StorageLike).setItem(key, text),
-        () => void memory.set(key, text),
+      quietly<unknown>(
+        () => there.setItem(key, text),
+        () => memory.set(key, text),
       ),
-    get: (key) => memory.get(key) ?? quietly(() => storage?.getItem(key)),
+    get: (key) => memory.get(key) ?? quietly(() => there.getItem(key)),
     remove(key) {
       memory.delete(key);
-      quietly(
+      quietly<unknown>(
         () => storage?.removeItem(key),
-        () => void memory.set(key, ""),
+        () => memory.set(key, ""),
       );
     },
     keys: (prefix) =>

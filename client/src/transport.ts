@@ -10,6 +10,8 @@ export interface SendRequest {
   keepalive: boolean;
   /** Nobody waits for the answer any more. */
   signal: AbortSignal;
+  /** For `Accept`; its parameters tell the gateway's metrics what was tried since a batch was accepted. */
+  accept: string;
 }
 
 /** Why an event was refused; `index` is its place in the batch, from 0. */
@@ -53,10 +55,10 @@ export type Transport = (request: SendRequest) => Promise<SendResult>;
 /** The gateway's answer did not come, whatever the reason. */
 export const NO_ANSWER: SendResult = { kind: "retry" };
 
-export const fetchTransport: Transport = async ({ endpoint, body, token, keepalive, signal }) =>
+export const fetchTransport: Transport = async ({ endpoint, body, token, keepalive, signal, accept }) =>
   fetch(endpoint, {
     method: "POST",
-    headers: { "Content-Type": "application/json", ...(token && { Authorization: `Bearer ${token}` }) },
+    headers: { accept, "Content-Type": "application/json", ...(token && { Authorization: `Bearer ${token}` }) },
     body,
     keepalive,
     signal,

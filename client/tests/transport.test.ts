@@ -24,6 +24,7 @@ const request = (more: Partial<SendRequest> = {}): SendRequest => ({
   token: undefined,
   keepalive: false,
   signal: new AbortController().signal,
+  accept: "application/json;flushes=1;retries=2",
   ...more,
 });
 
@@ -84,7 +85,11 @@ describe("fetchTransport", () => {
     const [first, second] = seen;
     expect(first).toMatchObject([
       "POST",
-      { authorization: "Bearer abc", "content-type": "application/json" },
+      {
+        authorization: "Bearer abc",
+        "content-type": "application/json",
+        accept: "application/json;flushes=1;retries=2",
+      },
       '{"source":"web","events":[]}',
     ]);
     expect(second?.[1].authorization).toBeUndefined();
