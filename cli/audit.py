@@ -7,7 +7,7 @@ import typer
 from rich.table import Table
 
 from attemptlog.cli.console import out, print_json, working_on
-from attemptlog.event_store.accounts import Audit, PartitionAccount
+from attemptlog.event_store.accounts import NOTHING_GONE, Audit, Gone, PartitionAccount
 from attemptlog.event_store.audit import settled_audit
 from attemptlog.runtime.settings import OperatorSettings
 
@@ -45,6 +45,8 @@ def print_audit(found: Audit, *, allow_pending: bool) -> None:
     out.print(_table(found))
     if found.closed_logs:
         out.print(_closed(found))
+    if found.gone != NOTHING_GONE:
+        out.print(_gone(found.gone))
     for problem in found.problems(allow_pending=allow_pending):
         out.print(f"• {problem}", style="red")
     out.print(verdict(found, allow_pending=allow_pending))
@@ -73,6 +75,13 @@ def _closed(found: Audit) -> str:
     return (
         f"In {found.closed_logs} earlier logs: {sums.records} records, {sums.inserted} inserted, {sums.duplicates} "
         f"duplicates, {sums.dead_lettered} dead letters, {sums.suppressed} suppressed, {sums.lost} lost"
+    )
+
+
+def _gone(gone: Gone) -> str:
+    return (
+        f"Gone of all that was stored: {gone.by_purge} events by purges, {gone.by_retention} by retention, and "
+        f"{gone.letters} dead letters"
     )
 
 

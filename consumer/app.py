@@ -124,7 +124,7 @@ def _build(settings: ConsumerSettings) -> tuple[AsgiFastStream, Ending]:
     broker = PatientBroker(
         settings,
         listener=ResumeAtLedger(books.ledger, guard.check, ending.fail, lambda: broker.consumer),
-        ready=lambda: _neighbours_answer(settings, books, guard),
+        ready=lambda: _neighbours_answer(settings, books, guard, aside),
         consume=lambda consumer: _or_fail(consume(consumer), ending),
         failed=ending.fail,
     )
@@ -147,11 +147,12 @@ def _build(settings: ConsumerSettings) -> tuple[AsgiFastStream, Ending]:
     return app, ending
 
 
-async def _neighbours_answer(settings: ConsumerSettings, books: Books, guard: Guard) -> None:
+async def _neighbours_answer(settings: ConsumerSettings, books: Books, guard: Guard, store: Store) -> None:
     """Return when PostgreSQL and Kafka answer. Raises CannotRun when they do not belong together."""
     for pause in pauses():
         try:
             await books.ledger()  # for /readyz: Kafka may be away meanwhile
+            await store.require_key()
             async with connected(settings) as consumer:
                 await guard.recognise(consumer)
             return

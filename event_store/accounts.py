@@ -9,7 +9,7 @@ from attemptlog.runtime.admin import Offsets
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """A row of partition_ledger, and how many dead_letters there are of its partition in the same log."""
+    """A row of partition_ledger, and how many dead_letters there are, and were purged, of its partition in that log."""
 
     next_offset: int = 0
     records: int = 0
@@ -19,6 +19,15 @@ class Counts:
     suppressed: int = 0
     dead_letter_rows: int = 0
     first_offset: int = 0  # what came before it in the partition is another log's account
+    purged_letters: int = 0
+
+    @property
+    def letters_wrong(self) -> str | None:
+        """A sentence when dead letters are missing, or there are too many."""
+        if self.dead_letter_rows + self.purged_letters == self.dead_lettered:
+            return None
+        purged = f" and {self.purged_letters} were purged" * bool(self.purged_letters)
+        return f"{self.dead_lettered} dead-lettered, but {self.dead_letter_rows} rows in dead_letters{purged}"
 
     @property
     def lost(self) -> int:
@@ -33,6 +42,22 @@ class Counts:
 
 
 NOTHING = Counts()
+
+
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """What was taken away, of all topics: events by purges and by retention, and dead letters by both."""
+
+    by_purge: int = 0
+    by_retention: int = 0
+    letters: int = 0
+
+    @property
+    def events(self) -> int:
+        return self.by_purge + self.by_retention
+
+
+NOTHING_GONE = Gone()
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +98,8 @@ class PartitionAccount:
             yield f"{self.lost} records expired in Kafka before they were stored"
         if counts.records != settled:
             yield f"{counts.records} records, but {settled} inserted, duplicate, dead-lettered or suppressed"
-        if counts.dead_letter_rows != counts.dead_lettered:
-            yield f"{counts.dead_lettered} dead-lettered, but {counts.dead_letter_rows} rows in dead_letters"
+        if counts.letters_wrong:
+            yield counts.letters_wrong
 
     def as_data(self) -> dict[str, Any]:
         """Return the account for --json."""
@@ -86,8 +111,9 @@ class PartitionAccount:
 @dataclass(frozen=True, slots=True)
 class Audit:
     """A topic's partitions; over all topics, what the ledger says is inserted, what replays of dead letters inserted
-    since, and `events`, the rows of attempt_events. `objections` say why the log in Kafka is not the ledger's; `closed`
-    is the sum over the logs that the topic's name had before, whose losses were accepted with the next one.
+    since, `events`, the rows of attempt_events, and what is gone of what was stored. `objections` say why the log in
+    Kafka is not the ledger's; `closed` is the sum over the logs that the topic's name had before, whose losses were
+    accepted with the next one.
     """
 
     topic: str
@@ -98,6 +124,7 @@ class Audit:
     objections: Sequence[str] = ()
     closed_logs: int = 0
     closed: Counts = NOTHING
+    gone: Gone = NOTHING_GONE
 
     @property
     def pending(self) -> int:
@@ -117,14 +144,14 @@ class Audit:
             for account in self.partitions
             for problem in account.problems(allow_pending=allow_pending)
         ]
-        if self.closed.dead_letter_rows != self.closed.dead_lettered:
-            rows = self.closed.dead_letter_rows
-            found.append(f"earlier logs: {self.closed.dead_lettered} dead-lettered, but {rows} rows in dead_letters")
-        if self.events != self.inserted_in_all + self.replayed_in_all:
-            replayed = f" and replays {self.replayed_in_all}" * bool(self.replayed_in_all)
-            found.append(
-                f"the ledger says {self.inserted_in_all} inserted{replayed}, attempt_events has {self.events} rows"
+        if self.closed.letters_wrong:
+            found.append(f"earlier logs: {self.closed.letters_wrong}")
+        if self.events + self.gone.events != self.inserted_in_all + self.replayed_in_all:
+            said = f"{self.inserted_in_all} inserted" + f" and replays {self.replayed_in_all}" * bool(
+                self.replayed_in_all
             )
+            there = f"{self.events} rows" + f" and {self.gone.events} are gone" * bool(self.gone.events)
+            found.append(f"the ledger says {said}, attempt_events has {there}")
         return found
 
     def as_data(self, *, allow_pending: bool = False) -> dict[str, Any]:
@@ -137,6 +164,7 @@ class Audit:
             "inserted": self.inserted_in_all,
             "replayed": self.replayed_in_all,
             "events": self.events,
+            "gone": asdict(self.gone),
             "earlier_logs": {"logs": self.closed_logs, "lost": self.closed.lost} | asdict(self.closed),
             "partitions": [account.as_data() for account in self.partitions],
         }

@@ -8,7 +8,7 @@ import psycopg
 from psycopg import IsolationLevel
 from psycopg.rows import scalar_row
 
-from attemptlog.event_store.accounts import NOTHING, Audit, Counts, PartitionAccount
+from attemptlog.event_store.accounts import NOTHING, Audit, Counts, Gone, PartitionAccount
 from attemptlog.event_store.comparison import compare_logs
 from attemptlog.runtime.admin import Cluster, no_such_topic, offsets
 from attemptlog.runtime.transactions import open_transaction
@@ -34,7 +34,14 @@ SELECT
             AND dead_letters.log = partition_ledger.log
             AND dead_letters.partition = partition_ledger.partition
     ) AS dead_letter_rows,
-    first_offset
+    first_offset,
+    (
+        SELECT coalesce(sum(letters), 0)::bigint
+        FROM purged_letters
+        WHERE purged_letters.topic = partition_ledger.topic
+            AND purged_letters.log = partition_ledger.log
+            AND purged_letters.partition = partition_ledger.partition
+    ) AS purged_letters
 FROM partition_ledger
 WHERE topic = %(topic)s
 """
@@ -60,7 +67,14 @@ SELECT
             AND dead_letters.log = closed_ledgers.log
             AND dead_letters.partition = closed_ledgers.partition
     )), 0)::bigint,
-    coalesce(sum(first_offset), 0)::bigint
+    coalesce(sum(first_offset), 0)::bigint,
+    coalesce(sum((
+        SELECT sum(letters)
+        FROM purged_letters
+        WHERE purged_letters.topic = closed_ledgers.topic
+            AND purged_letters.log = closed_ledgers.log
+            AND purged_letters.partition = closed_ledgers.partition
+    )), 0)::bigint
 FROM closed_ledgers
 WHERE topic = %(topic)s
 """
@@ -74,9 +88,17 @@ WHERE event_version >= 1
 
 # What a replay stored is counted as a dead letter in the ledger, which is about the record and stays as it is.
 SELECT_REPLAYED = """
-SELECT count(*)
-FROM dead_letters
-WHERE replay_outcome = 'inserted'
+SELECT
+    (SELECT count(*) FROM dead_letters WHERE replay_outcome = 'inserted')
+    + (SELECT coalesce(sum(replayed), 0) FROM purged_letters)::bigint
+"""
+
+SELECT_GONE = """
+SELECT
+    coalesce(sum(events) FILTER (WHERE kind <> 'retention'), 0)::bigint,
+    coalesce(sum(events) FILTER (WHERE kind = 'retention'), 0)::bigint,
+    (SELECT coalesce(sum(letters), 0) FROM purged_letters)::bigint
+FROM purges
 """
 
 SELECT_NEXT_OFFSETS = """
@@ -142,7 +164,8 @@ async def _read_database(database_url: str, topic: str) -> tuple[dict[int, Count
         logs, closed = await _read_closed(connection, topic)
         statements = (SELECT_INSERTED_IN_ALL, SELECT_EVENTS, SELECT_REPLAYED)
         inserted, events, replayed = [await _number(connection, statement) for statement in statements]
-        return counts, Audit(topic, [], inserted, events, replayed, closed_logs=logs, closed=closed)
+        gone = Gone(*(await (await connection.execute(SELECT_GONE)).fetchall())[0])
+        return counts, Audit(topic, [], inserted, events, replayed, closed_logs=logs, closed=closed, gone=gone)
 
 
 async def _read_closed(connection: psycopg.AsyncConnection, topic: str) -> tuple[int, Counts]:

@@ -25,6 +25,10 @@ class Sieve:
         self._state: UUID | None = None
         self._cleared: set[Owner] = set()
 
+    async def require_key(self, connection: Connection) -> None:
+        """Raise CannotRun where somebody was purged under another key than ours."""
+        await state_of_list(connection, self._pseudonyms)
+
     async def store(self, connection: Connection, batch: Batch) -> Outcome:
         """Store a batch as `store_rows` does; what is undecodable is refused. The list cannot change until the commit.
 

@@ -55,6 +55,11 @@ class Store(Connected):
         """Take batches to be of the topic's log of this number from now on."""
         self._log = log
 
+    async def require_key(self) -> None:
+        """Raise CannotRun where persons were purged under another key than ours; StoreUnavailable."""
+        async with self._database.transaction() as connection:
+            await self._sieve.require_key(connection)
+
     async def write(self, batch: Batch, gone: Set[Hole] = frozenset()) -> Stored:
         """Store a batch, all of it or, when anything is raised, nothing; records accounted for before are skipped.
 

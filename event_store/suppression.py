@@ -1,22 +1,27 @@
 """Whose events are not stored: a list of pseudonyms, when it may be read, and the key that it was made with."""
 
 import re
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from itertools import islice
-from typing import NamedTuple
 from uuid import UUID
 
 from attemptlog.event_store.books import Connection
 from attemptlog.event_store.errors import CannotRun
 from attemptlog.runtime.pseudonyms import Pseudonyms
+from attemptlog.runtime.suppressions import (
+    READ_KEY,
+    SELECT_SUPPRESSED,
+    Subjects,
+    as_array,
+    by_pseudonym,
+    key_fault,
+    subjects,
+)
 
 # Whoever stores holds it shared, from before the list is read until the commit; whoever changes the list has it alone.
 # With the list's lock, the next statement sees all that was committed by then (READ COMMITTED).
 LOCK_TO_STORE = "SELECT pg_advisory_xact_lock_shared(hashtextextended('attemptlog suppressions', 0))"
 LOCK_TO_SUPPRESS = "SELECT pg_advisory_xact_lock(hashtextextended('attemptlog suppressions', 0))"
-
-# The state is another one after every change of the list.
-READ_KEY = "SELECT fingerprint, state FROM suppression_key"
 
 # Whoever enters the first name reads the key again: another's may have come before.
 ENTER_KEY = """
@@ -25,38 +30,8 @@ VALUES (%(fingerprint)s)
 ON CONFLICT DO NOTHING
 """
 
-SELECT_SUPPRESSED = """
-SELECT DISTINCT pseudonym
-FROM suppressions
-WHERE pseudonym = ANY(%(pseudonyms)s::text::uuid[])
-"""
-
 UUIDS = re.compile(rb"[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12}", re.IGNORECASE)
 MAX_IDS_IN_RECORD = 1_000  # that are looked up; an envelope has five
-
-
-class Subjects(NamedTuple):
-    """Persons and sessions, by id: UUIDs as text in lower case."""
-
-    users: frozenset[bytes]
-    sessions: frozenset[bytes]
-
-
-NOBODY = Subjects(frozenset(), frozenset())
-
-
-def key_fault(fingerprint: UUID | None, pseudonyms: Pseudonyms | None) -> str | None:
-    """Return why a list that was made with the key of this fingerprint cannot be read, in one sentence.
-
-    None when it can be, or when there is none yet: nobody was ever purged.
-    """
-    if fingerprint is None or (pseudonyms is not None and pseudonyms.fingerprint == fingerprint):
-        return None
-    what = "another one is set" if pseudonyms else "none is set"
-    return (
-        f"persons were purged here under a key, and {what}: set ATTEMPTLOG_PSEUDONYM_KEY to the key that the first "
-        "purge was made with, or events of theirs would be stored again"
-    )
 
 
 async def state_of_list(connection: Connection, pseudonyms: Pseudonyms | None) -> UUID | None:
@@ -71,6 +46,11 @@ async def state_of_list(connection: Connection, pseudonyms: Pseudonyms | None) -
     return None
 
 
+async def has_list(connection: Connection, pseudonyms: Pseudonyms | None) -> bool:
+    """Return whether anybody was ever purged; raises as `state_of_list` does."""
+    return await state_of_list(connection, pseudonyms) is not None
+
+
 async def suppressed_among(
     connection: Connection, pseudonyms: Pseudonyms, users: Iterable[bytes], sessions: Iterable[bytes]
 ) -> Subjects:
@@ -78,29 +58,6 @@ async def suppressed_among(
     named = by_pseudonym(pseudonyms, users, sessions)
     cursor = await connection.execute(SELECT_SUPPRESSED, {"pseudonyms": as_array(named)})
     return subjects(named, [pseudonym for (pseudonym,) in await cursor.fetchall()])
-
-
-Names = dict[str, tuple[str, bytes]]  # by pseudonym: 'user' or 'session', and the id
-
-
-def by_pseudonym(pseudonyms: Pseudonyms, users: Iterable[bytes], sessions: Iterable[bytes]) -> Names:
-    """Return what to look up for these ids; together with `as_array` and `subjects`, the way for any connection."""
-    of_users: Names = {pseudonyms.of_user(user): ("user", user) for user in users}
-    return of_users | {pseudonyms.of_session(session): ("session", session) for session in sessions}
-
-
-def as_array(pseudonyms: Iterable[str]) -> str:
-    """Return them as the parameter of SELECT_SUPPRESSED."""
-    return f"{{{','.join(pseudonyms)}}}"
-
-
-def subjects(named: Names, found: Collection[UUID]) -> Subjects:
-    """Return whom the pseudonyms that were found stand for."""
-    hits = [named[pseudonym.hex] for pseudonym in found]
-    return Subjects(
-        frozenset(id_ for kind, id_ in hits if kind == "user"),
-        frozenset(id_ for kind, id_ in hits if kind == "session"),
-    )
 
 
 def ids_in(*texts: bytes | None) -> frozenset[bytes]:

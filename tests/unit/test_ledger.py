@@ -1,6 +1,6 @@
 import pytest
 
-from attemptlog.event_store.accounts import Audit, Counts, PartitionAccount
+from attemptlog.event_store.accounts import Audit, Counts, Gone, PartitionAccount
 from attemptlog.runtime.admin import Offsets
 
 STORED = Counts(
@@ -100,6 +100,25 @@ def test_the_books_of_earlier_logs_are_part_of_the_audit() -> None:
     assert Audit("t", [account()], inserted_in_all=93, events=93, closed=short).problems() == [
         "earlier logs: 2 dead-lettered, but 1 rows in dead_letters"
     ]
+
+
+def test_what_was_purged_is_not_missing() -> None:
+    purged = Counts(next_offset=2, records=2, dead_lettered=2, dead_letter_rows=1, purged_letters=1)
+    again = Counts(next_offset=2, records=2, dead_lettered=2, dead_letter_rows=2, purged_letters=1)
+
+    assert list(account(purged, end=2).problems()) == []
+    assert list(account(again, end=2).problems()) == ["2 dead-lettered, but 2 rows in dead_letters and 1 were purged"]
+    assert Audit("t", [], 0, 0, closed=purged).problems() == []
+
+
+def test_events_that_are_gone_and_events_that_are_there_are_all_that_were_stored() -> None:
+    gone = Gone(by_purge=20, by_retention=30, letters=2)
+    agreeing = Audit("t", [account()], inserted_in_all=90, events=42, replayed_in_all=2, gone=gone)
+    back = Audit("t", [account()], inserted_in_all=90, events=41, gone=gone)
+
+    assert agreeing.problems() == []
+    assert agreeing.as_data()["gone"] == {"by_purge": 20, "by_retention": 30, "letters": 2}
+    assert back.problems() == ["the ledger says 90 inserted, attempt_events has 41 rows and 50 are gone"]
 
 
 def test_an_audit_that_agrees_says_so() -> None:

@@ -4,16 +4,9 @@ from uuid import UUID
 import pytest
 from pydantic import SecretStr, TypeAdapter, ValidationError
 
-from attemptlog.event_store.suppression import (
-    MAX_IDS_IN_RECORD,
-    Subjects,
-    as_array,
-    by_pseudonym,
-    ids_in,
-    key_fault,
-    subjects,
-)
+from attemptlog.event_store.suppression import MAX_IDS_IN_RECORD, ids_in
 from attemptlog.runtime.pseudonyms import MIN_KEY_LENGTH, PseudonymKey, Pseudonyms, pseudonyms_of
+from attemptlog.runtime.suppressions import Subjects, as_array, by_pseudonym, key_fault, subjects
 
 KEY = "k" * MIN_KEY_LENGTH
 OURS = Pseudonyms(KEY)
