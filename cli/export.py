@@ -13,7 +13,7 @@ from attemptlog.cli.console import err, fact_table, out, print_json, working_on
 from attemptlog.cli.moments import HELP, parse_moment, shown
 from attemptlog.cli.who import ByOption, WhyOption, looker
 from attemptlog.event_store.export_status import ExportStatus
-from attemptlog.exporter import app as exporter
+from attemptlog.exporter.status import get_export_status
 from attemptlog.exporter.targets import DEFAULT
 
 export = typer.Typer(no_args_is_help=True, help="Export stored events to a warehouse, each exactly once.")
@@ -37,6 +37,8 @@ def run(
     why: WhyOption = None,
 ) -> None:
     """Export until it is told to stop, with health and metrics on port 8002; or once, for cron."""
+    from attemptlog.exporter import app as exporter  # noqa: PLC0415 - of all that it brings, the status needs nothing
+
     who = looker("export run", by, why)
     if not once:
         if since is not None:
@@ -50,7 +52,7 @@ def run(
 @export.command(epilog="Example: attemptlog export status --json")
 def status(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
     """Say how far each target is; exit status 1 if one of them does not go on."""
-    found = exporter.get_export_status()
+    found = get_export_status()
     if as_json:
         print_json([each.as_data() for each in found])
     elif not found:
@@ -76,6 +78,8 @@ def resync(
             soft_wrap=True,
         )
         return
+    from attemptlog.exporter import app as exporter  # noqa: PLC0415 - as above
+
     with working_on(f"Beginning anew with {target}"):
         exporter.resync(target, looker=looker("export resync", by, why))
     out.print(f"The next `attemptlog export run --target {target}` sends every event once more.", markup=False)

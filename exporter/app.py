@@ -8,14 +8,16 @@ from functools import partial
 
 from attemptlog.event_store.accesses import Looker
 from attemptlog.event_store.export_books import Books, note_export
-from attemptlog.event_store.export_status import ExportStatus, read_status
 from attemptlog.exporter.errors import DataError
 from attemptlog.exporter.front import serving
 from attemptlog.exporter.service import Exporter
 from attemptlog.exporter.settings import ExporterSettings
+from attemptlog.exporter.status import get_export_status
 from attemptlog.exporter.targets import DEFAULT, target_from_environment
 from attemptlog.runtime.logs import log_json_lines
 from attemptlog.runtime.who import os_user
+
+__all__ = ["export_attempt_events_to_warehouse", "get_export_status", "resync", "run"]
 
 
 def run(target: str, settings: ExporterSettings | None = None, *, looker: Looker | None = None) -> int:
@@ -60,12 +62,6 @@ def export_attempt_events_to_warehouse(
         settings, target, make_target, looker or _whoever_calls(), stopping=threading.Event(), progress=progress
     )
     return exporter.once() if since_ts is None else exporter.send_again(since_ts)
-
-
-def get_export_status(target: str | None = None, settings: ExporterSettings | None = None) -> list[ExportStatus]:
-    """Return how far each target is; raises psycopg.Error when PostgreSQL cannot be asked."""
-    settings = settings or ExporterSettings()
-    return read_status(settings.database_url.get_secret_value(), target)
 
 
 def resync(target: str, settings: ExporterSettings | None = None, *, looker: Looker | None = None) -> None:

@@ -18,9 +18,8 @@ from attemptlog.event_store.export_windows import Keys, Selection
 from attemptlog.exporter.errors import DataError, SetUpError, Stopped, TransientError
 from attemptlog.exporter.reading import stream
 from attemptlog.exporter.rows import Chunk, DayTotal, check_times, shaped, total_of
+from attemptlog.exporter.settings import BATCH_ROWS
 from attemptlog.exporter.target import Batch, Receipt, SendsLong, Target, WantsExams
-
-BATCH_ROWS = 1_000_000  # 20 to 40 MB of Parquet, and seconds of work; the transaction that fills it goes with it whole
 
 
 @dataclass(frozen=True, slots=True)

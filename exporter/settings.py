@@ -6,11 +6,12 @@ from typing import Annotated, Literal
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from attemptlog.exporter.passes import BATCH_ROWS
 from attemptlog.runtime.postgres import DatabaseUrl
 from attemptlog.runtime.pseudonyms import PseudonymKey
 from attemptlog.runtime.settings import ENVIRONMENT_FILE
 from attemptlog.schemas.fields import Seconds
+
+BATCH_ROWS = 1_000_000  # 20 to 40 MB of Parquet, and seconds of work; the transaction that fills it goes with it whole
 
 
 class ExporterSettings(BaseSettings):

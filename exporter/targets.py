@@ -1,17 +1,19 @@
 """The targets by name. Each is a module of that name, imported when it is asked for, because some bring much along."""
 
 from importlib import import_module
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
-from attemptlog.exporter.target import Target
 from attemptlog.runtime.errors import OperatorError
 from attemptlog.runtime.extras import EXTRAS, require
+
+if TYPE_CHECKING:
+    from attemptlog.exporter.target import Target
 
 TARGETS = ("parquet", "duckdb", "s3", "snowflake", "xapi")
 DEFAULT = "parquet"
 
 
-def target_from_environment(name: str) -> Target:
+def target_from_environment(name: str) -> "Target":
     """Return a target as the environment describes it; raise OperatorError for a name that is none."""
     if name not in TARGETS:
         raise OperatorError(f"There is no target {name}: it is one of {', '.join(TARGETS)}.")
