@@ -5,12 +5,14 @@ import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, chdir
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
+from typer.testing import CliRunner, Result
 
+from attemptlog.cli.app import app
 from tests.support.eventually import eventually
 from tests.support.http import free_port
 from tests.support.signals import HEEDING_SIGNALS
@@ -52,6 +54,12 @@ class Folder:
             timeout=RUN_TIMEOUT,
             check=False,
         )
+
+    def call(self, *arguments: str) -> Result:
+        """Run a command to its end in this process, which is quicker by a second of importing."""
+        given = {f"ATTEMPTLOG_{name.upper()}": value for name, value in self.settings.items()}
+        with chdir(self.path):
+            return CliRunner().invoke(app, arguments, env=given)
 
     @asynccontextmanager
     async def up(self, *options: str) -> AsyncIterator["Up"]:
