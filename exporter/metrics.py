@@ -7,7 +7,7 @@ from prometheus_client import CollectorRegistry, Gauge
 
 from attemptlog.event_store.export_status import ExportStatus
 from attemptlog.exporter.errors import ERROR_CLASSES
-from attemptlog.exporter.target import Receipt
+from attemptlog.exporter.target import OUTCOMES, Receipt
 from attemptlog.runtime.counters import counter_from_zero
 
 
@@ -33,6 +33,13 @@ class Metrics:
             target=[target],
             error_class=ERROR_CLASSES,
         )
+        self.requests = counter_from_zero(
+            "attemptlog_exporter_requests",
+            "Requests that a record store has answered: taken, halved to be sent again, refused.",
+            self.registry,
+            target=[target],
+            outcome=OUTCOMES,
+        )
         self.pending_rows = self._gauge(
             "attemptlog_exporter_pending_rows", "Rows stored and not exported after the last pass that succeeded."
         )
@@ -55,6 +62,10 @@ class Metrics:
         self.rows.labels(self._target).inc(receipt.rows)
         self.batches.labels(self._target).inc()
         self.written_bytes.labels(self._target).inc(receipt.size)
+
+    def count_request(self, outcome: str) -> None:
+        """Count a request that was answered."""
+        self.requests.labels(self._target, outcome).inc()
 
     def fail(self, error_class: str) -> None:
         """Count a pass that failed."""

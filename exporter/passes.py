@@ -24,10 +24,11 @@ from attemptlog.exporter.target import Batch, Receipt, SendsLong, Target, WantsE
 
 @dataclass(frozen=True, slots=True)
 class Hooks:
-    """What a pass tells and asks while rows are on their way: how many came, and whether to stop."""
+    """What a pass tells and asks while rows are on their way: how many came, whether to stop, what a request became."""
 
     progress: Callable[[int], None] = lambda _: None
     is_stopping: Callable[[], bool] = lambda: False
+    requested: Callable[[str], None] = lambda _: None
 
 
 class Pass:
@@ -93,7 +94,7 @@ def open_pass(
     with_exam = isinstance(target, WantsExams) and target.wants_exams
     grants = GRANTS | EXAM_GRANTS if with_exam else GRANTS
     if hooks is not None and isinstance(target, SendsLong):
-        target.is_stopping = hooks.is_stopping
+        target.heed(hooks.is_stopping, hooks.requested)
     with Books(database_url, name, grants) as books, target:
 
         def read(selection: Selection) -> Iterator[Chunk]:

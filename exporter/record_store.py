@@ -41,7 +41,7 @@ class RecordStore:
         self._ledger = Ledger(self._root)
         self._form = StatementLines(statements)
         self._requests = requests
-        self.is_stopping: Callable[[], bool] = lambda: False
+        self._is_stopping: Callable[[], bool] = lambda: False
 
     def __enter__(self) -> Self:
         self._requests.__enter__()
@@ -50,6 +50,11 @@ class RecordStore:
     def __exit__(self, *exc_info: object) -> None:
         self._requests.__exit__(*exc_info)
         self._ledger.close()
+
+    def heed(self, is_stopping: Callable[[], bool], requested: Callable[[str], None]) -> None:
+        """See SendsLong.heed."""
+        self._is_stopping = is_stopping
+        self._requests.requested = requested
 
     def claim(self, fence: int) -> None:
         """See Target.claim; it is the folder that is claimed, because a record store has nothing to hold a fence."""
@@ -94,7 +99,7 @@ class RecordStore:
         for file in files:
             with file.path.open("rb") as lines:
                 for request in requests_of(lines):
-                    if self.is_stopping():
+                    if self._is_stopping():
                         raise Stopped
                     self._ledger.check_fence()
                     acknowledged += self._requests.send(request)

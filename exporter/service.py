@@ -82,7 +82,7 @@ class Exporter:
         self._looker = looker
         self._is_noted = False
         self._stopping = stopping
-        self._hooks = Hooks(progress, stopping.is_set)
+        self._hooks = Hooks(progress, stopping.is_set, self.metrics.count_request)
 
     def run(self) -> None:
         """Export pass by pass; returns once it is told to stop, and raises DataError."""

@@ -1,7 +1,7 @@
 """Statements to a learning record store, over HTTP (xAPI 1.0.3, part three, section 2.1.2)."""
 
 import ssl
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Self
 
 import httpx
@@ -9,6 +9,7 @@ import orjson
 
 from attemptlog.exporter.errors import DataError, ExportError, SetUpError, TransientError
 from attemptlog.exporter.statement_files import id_of
+from attemptlog.exporter.target import HALVED, REFUSED, TAKEN
 from attemptlog.runtime.logs import first_line
 
 VERSION = {"X-Experience-API-Version": "1.0.3"}
@@ -39,6 +40,7 @@ class StatementRequests:
     def __init__(self, endpoint: str, username: str, password: str) -> None:
         self.url = f"{endpoint.rstrip('/')}/statements"
         self._login = httpx.BasicAuth(username, password)
+        self.requested: Callable[[str], None] = lambda _: None
 
     def __enter__(self) -> Self:
         self._client = httpx.Client(auth=self._login, headers=VERSION, timeout=TIMEOUT)
@@ -54,11 +56,11 @@ class StatementRequests:
         was. Raises DataError with that one's id, SetUpError, or TransientError.
         """
         reply = self._call("POST", content=b"[%b]" % b",".join(statements), headers=JSON)
-        if reply.status_code == KNOWN:
-            return len(statements)
-        if reply.status_code == STORED:
-            return self._held(statements, reply)
-        if reply.status_code in ABOUT_SOME and len(statements) > 1:
+        outcome = outcome_of(reply.status_code, len(statements))
+        self.requested(outcome)
+        if outcome == TAKEN:
+            return len(statements) if reply.status_code == KNOWN else self._held(statements, reply)
+        if outcome == HALVED:
             middle = len(statements) // 2
             return self.send(statements[:middle]) + self.send(statements[middle:])
         raise refusal(reply.status_code, statements)
@@ -81,6 +83,13 @@ class StatementRequests:
         except httpx.HTTPError as error:
             kind = SetUpError if _is_about_certificates(error) else TransientError
             raise kind(f"the record store cannot be reached: {first_line(error)}") from error
+
+
+def outcome_of(status: int, statements: int) -> str:
+    """Return what becomes of a request of so many statements that is answered so."""
+    if status in (STORED, KNOWN):
+        return TAKEN
+    return HALVED if status in ABOUT_SOME and statements > 1 else REFUSED
 
 
 def refusal(status: int, statements: list[bytes]) -> ExportError:

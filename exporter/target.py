@@ -84,8 +84,12 @@ class WantsExams(Protocol):
     wants_exams: bool
 
 
+OUTCOMES = TAKEN, HALVED, REFUSED = ("taken", "halved", "refused")  # what becomes of a request that is answered
+
+
 @runtime_checkable
 class SendsLong(Protocol):
-    """A target that sends for long after the last chunk has come: it asks before each step, and raises Stopped."""
+    """A target that sends many requests after the last chunk has come."""
 
-    is_stopping: Callable[[], bool]
+    def heed(self, is_stopping: Callable[[], bool], requested: Callable[[str], None]) -> None:
+        """From now on, ask `is_stopping` before each request, and raise Stopped; tell `requested` its outcome."""

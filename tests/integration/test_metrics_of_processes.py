@@ -46,6 +46,7 @@ OF_THE_EXPORTER: Known = {
     ("exporter_rows", "target"): {"parquet"},
     ("exporter_batches", "target"): {"parquet"},
     ("exporter_written_bytes", "target"): {"parquet"},
+    ("exporter_requests", "outcome"): {"taken", "halved", "refused"},
     ("exporter_failures", "error_class"): {"set_up", "transient", "data"},
 }
 

@@ -7,6 +7,7 @@ import ssl
 import subprocess
 import sys
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -23,7 +24,7 @@ from pydantic import ValidationError
 
 from attemptlog.exporter.errors import DataError, ExportError, NotAvailable, SetUpError, TransientError
 from attemptlog.exporter.statement_requests import MAX_BYTES, MAX_STATEMENTS, requests_of
-from attemptlog.exporter.target import Batch, Receipt, Target
+from attemptlog.exporter.target import Batch, Receipt, SendsLong, Target
 from attemptlog.exporter.xapi import from_environment, target_of
 from attemptlog.runtime.sentences import sentence
 from tests.support.certificates import Authority
@@ -234,6 +235,16 @@ def test_a_store_that_takes_smaller_requests_only_gets_them(tmp_path: Path) -> N
     assert sorted(sent) == ids(rows)
 
 
+def test_what_becomes_of_each_request_is_told(tmp_path: Path) -> None:
+    rows, became = [event() for _ in range(4)], Counter[str]()
+    with scripted(refusing(400, rows[3]["id"])) as server, claimed(tmp_path, server) as target:
+        assert isinstance(target, SendsLong)
+        target.heed(lambda: False, lambda outcome: became.update([outcome]))
+        with pytest.raises(DataError):
+            write(target, rows)
+    assert became == {"halved": 2, "taken": 2, "refused": 1}
+
+
 @pytest.mark.parametrize(
     ("status", "body", "error"),
     [
@@ -344,7 +355,7 @@ SENDER = """
 import sys
 import pyarrow.parquet as pq
 from uuid import UUID
-from attemptlog.exporter.target import Batch
+from attemptlog.exporter.target import Batch, SendsLong
 from attemptlog.exporter.xapi import from_environment
 
 attempt = int(sys.argv[3])
