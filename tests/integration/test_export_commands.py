@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import httpx
 import psycopg
@@ -152,6 +153,11 @@ async def test_the_service_exports_what_comes_and_ends_when_told(folder: Folder,
     assert_equal(database_url, read_with_duckdb(exported(folder)))
 
 
+def failures_of(database_url: str) -> list[Any]:
+    with psycopg.connect(database_url) as connection:
+        return connection.execute("SELECT failures, error_class FROM export_targets").fetchall()
+
+
 async def test_a_service_whose_target_is_in_the_way_tells_and_goes_on_waiting(
     folder: Folder, database_url: str
 ) -> None:
@@ -161,9 +167,7 @@ async def test_a_service_whose_target_is_in_the_way_tells_and_goes_on_waiting(
         await eventually(lambda: failed in client.get("/metrics").text, timeout=30)
         assert client.get("/readyz").status_code == httpx.codes.SERVICE_UNAVAILABLE
         assert client.get("/healthz").status_code == httpx.codes.OK
-        with psycopg.connect(database_url) as connection:
-            found = connection.execute("SELECT failures, error_class FROM export_targets").fetchall()
-        assert found == [(1, "set_up")]
+        await eventually(lambda: failures_of(database_url) == [(1, "set_up")], timeout=30)
         assert folder.run("export", "status").returncode == 1
         process.send_signal(signal.SIGINT)
         assert process.wait(10) == 0
