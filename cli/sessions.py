@@ -3,11 +3,11 @@
 from collections import Counter
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from itertools import groupby
 from typing import Annotated
 from uuid import UUID
 
 import typer
+from rich.console import JustifyMethod
 from rich.table import Table
 from rich.text import Text
 
@@ -18,7 +18,7 @@ from attemptlog.cli.who import ByOption, WhyOption, looker
 from attemptlog.event_store.accesses import Subject, named, note_access
 from attemptlog.event_store.dead_letters import TableRow, visible
 from attemptlog.event_store.sessions import Session, read_session, read_streams_with_gaps
-from attemptlog.event_store.timeline import DEAD_LETTER, DROP, EVENT, GAP, Entry, gaps
+from attemptlog.event_store.timeline import DEAD_LETTER, DROP, EVENT, GAP, SERVICE, Entry, gaps
 from attemptlog.runtime.settings import OperatorSettings
 
 DEFAULT_AGE = timedelta(hours=24)
@@ -37,7 +37,10 @@ def show(
     why: WhyOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Show a session's events by stream and number with both clocks, what is missing, dead letters and drops.
+    """Show what happened in a session in the order in which it happened, what is missing, dead letters and drops.
+
+    An event happened at the time shown, by the server's clock, or before that by up to what is shown beside it; a
+    question mark where nobody can say. --json has the server's and the page's own time, too.
 
     A repeat that was recognised is counted in partition_ledger, per partition; it is not kept per session.
     """
@@ -52,7 +55,7 @@ def show(
     if session.has_streams:
         out.print(_stream_table(session.streams))
     if session.entries:
-        out.print(_timeline_table(session.entries, by_stream=session.has_streams))
+        out.print(_timeline_table(session.entries))
     if session.left_out:
         out.print(f"… and {session.left_out} more: show them with --limit.")
 
@@ -127,29 +130,29 @@ def _stream_table(streams: list[TableRow]) -> Table:
     return table
 
 
-def _timeline_table(entries: list[Entry], *, by_stream: bool) -> Table:
-    table = Table(box=None)
-    for name in ("seq", "what", "server's time (UTC)", "client's time (UTC)"):
-        table.add_column(name, no_wrap=name != "what", justify="right" if name == "seq" else "left")
-    for part, of_part in groupby(entries, key=_part):
-        if by_stream:
-            table.add_row("", part, style="bold")
-        for entry in of_part:
-            _add_entry(table, entry)
+def _timeline_table(entries: list[Entry]) -> Table:
+    table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False)
+    for name in ("time (UTC)", "late by", "of", "seq", "what"):
+        justify: JustifyMethod = "right" if name in {"late by", "seq"} else "left"
+        table.add_column(name, no_wrap=name != "what", justify=justify)
+    for entry in entries:
+        seq = "" if entry.seq is None else ranges_text([(entry.seq, entry.last_seq or entry.seq)])
+        when = moments.shown(entry.at or entry.event_ts)[len("2026-") :]
+        what = Text(visible(_what(entry)))
+        style = None if entry.kind == EVENT else "red"
+        table.add_row(when, _bound(entry), _origin(entry), seq, what, style=style)
     return table
 
 
-def _part(entry: Entry) -> str:
-    """Return which part of a timeline an entry stands in."""
-    if entry.seq is None and entry.kind != DROP:
-        return "without a number"
-    return f"stream {_short(entry.stream_id)}" if entry.stream_id else "without a stream"
+def _origin(entry: Entry) -> str:
+    return entry.stream_id[:SHORT] if entry.stream_id else entry.origin or ""
 
 
-def _add_entry(table: Table, entry: Entry) -> None:
-    seq = "" if entry.seq is None else ranges_text([(entry.seq, entry.last_seq or entry.seq)])
-    times = [moments.shown(when)[len("2026-") :] for when in (entry.event_ts, entry.client_ts)]
-    table.add_row(seq, Text(visible(_what(entry))), *times, style=None if entry.kind == EVENT else "red")
+def _bound(entry: Entry) -> str:
+    """Return by how much an event may have happened before the time shown: nothing for one of a service."""
+    if entry.kind != EVENT or entry.origin == SERVICE:
+        return ""
+    return "?" if entry.late_by_ms is None else f"{entry.late_by_ms / 1000:.1f} s"
 
 
 def _what(entry: Entry) -> str:

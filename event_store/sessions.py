@@ -30,14 +30,11 @@ WHERE session_id = %(session)s
 ORDER BY first_event_ts, stream_id
 """
 
-# What has no number is no part of a stream, whenever it happened.
 SELECT_EVENTS = """
-SELECT
-    seq, event_type, event_ts, client_ts, question_id::text, stream_id::text, sent_at,
-    min(event_ts) OVER (PARTITION BY seq IS NULL, stream_id) AS stream_began
-FROM attempt_events
+SELECT at, late_by, origin, seq, event_type, event_ts, client_ts, question_id::text, stream_id::text, sent_at
+FROM session_timeline
 WHERE session_id = %(session)s
-ORDER BY seq IS NULL, stream_began, stream_id, seq, event_ts
+ORDER BY at, stream_id, seq, id
 LIMIT %(limit)s
 """
 

@@ -1,4 +1,4 @@
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from psycopg.types.multirange import Multirange
@@ -13,11 +13,12 @@ from tests.support.http import Exam
 ONE_DEVICE, OTHER_DEVICE = "0192f3a1-52c4-4d21-9d3e-8a1f6c0b7e01", "0192f3a1-52c4-4d21-9d3e-8a1f6c0b7e02"
 
 
-def event(seq: int | None, minute: int = 0, stream: str | None = None, began: int | None = None) -> dict[str, Any]:
-    """Return a row of SELECT_EVENTS whose stream began at that minute, or with it."""
+def event(seq: int | None, minute: int = 0, stream: str | None = None) -> dict[str, Any]:
+    """Return a row of SELECT_EVENTS that happened at that minute."""
     at = datetime(2026, 3, 2, 9, minute, tzinfo=UTC)
     row = {"seq": seq, "event_type": "QUESTION_VIEWED", "event_ts": at, "client_ts": None, "question_id": None}
-    return row | {"stream_id": stream, "sent_at": None, "stream_began": at.replace(minute=began or minute)}
+    origin = "service" if seq is None else "page"
+    return row | {"stream_id": stream, "sent_at": None, "at": at, "late_by": timedelta(seconds=0.25), "origin": origin}
 
 
 def stream(*missing: tuple[int, int], stream_id: str | None = None, **dropped: int) -> dict[str, Any]:
@@ -25,63 +26,69 @@ def stream(*missing: tuple[int, int], stream_id: str | None = None, **dropped: i
     return {"stream_id": stream_id, "missing_seq": gaps, "dropped": dropped or None}
 
 
-def letter(number: int, seq: int | None, stream_id: str | None = None) -> dict[str, Any]:
-    came = datetime(2026, 3, 2, 10, tzinfo=UTC)
-    row = {"id": number, "reason": "seq_conflict", "replay_outcome": None, "first_seen_at": came}
-    return row | {"value": encode(envelope(Exam(), seq, stream_id=stream_id))}
+def letter(number: int, seq: int | None, stream_id: str | None = None, came: int = 0) -> dict[str, Any]:
+    at = datetime(2026, 3, 2, 9, came, tzinfo=UTC)
+    row = {"id": number, "reason": "seq_conflict", "replay_outcome": None, "first_seen_at": at}
+    return row | {"value": encode(envelope(Exam(), seq, stream_id=stream_id, event_ts=at))}
 
 
-def test_events_gaps_and_dead_letters_are_in_the_order_of_their_numbers() -> None:
-    entries = timeline([event(1, 30), event(2, 10), event(5)], [stream((3, 4))], [letter(7, 2)])
+def test_gaps_and_dead_letters_stand_before_the_next_number_of_their_stream() -> None:
+    entries = timeline([event(1, 10), event(2, 20), event(None, 25), event(5, 30)], [stream((3, 4))], [letter(7, 2)])
     assert [(entry.kind, entry.seq) for entry in entries] == [
         (EVENT, 1),
         (EVENT, 2),
+        (EVENT, None),
         (DEAD_LETTER, 2),
         (GAP, 3),
         (EVENT, 5),
     ]
-    assert entries[2].dead_letter == 7
-    assert entries[3].last_seq == 4
+    assert entries[3].dead_letter == 7
+    assert entries[4].last_seq == 4
+    assert [entry.origin for entry in entries] == ["page", "page", "service", "page", "page", "page"]
+    assert entries[0].late_by_ms == 250
 
 
-def test_streams_follow_each_other_by_the_servers_time_and_each_has_its_gaps_letters_and_drops() -> None:
+def test_streams_are_on_one_line_and_each_has_its_gaps_letters_and_drops() -> None:
     entries = timeline(
         [
             event(1, 20, OTHER_DEVICE),
-            event(3, 30, OTHER_DEVICE, began=20),
-            event(1, 40, ONE_DEVICE),
-            event(1, 50),
-            event(None, 10),
+            event(1, 25, ONE_DEVICE),
+            event(3, 30, OTHER_DEVICE),
+            event(2, 40, ONE_DEVICE),
         ],
-        [stream((2, 2), stream_id=OTHER_DEVICE, invalid=4), stream(stream_id=ONE_DEVICE), stream()],
+        [stream((2, 2), stream_id=OTHER_DEVICE, invalid=4), stream(stream_id=ONE_DEVICE)],
         [letter(7, 1, ONE_DEVICE)],
     )
     assert [(entry.stream_id, entry.kind, entry.seq) for entry in entries] == [
         (OTHER_DEVICE, EVENT, 1),
+        (ONE_DEVICE, EVENT, 1),
         (OTHER_DEVICE, GAP, 2),
         (OTHER_DEVICE, EVENT, 3),
         (OTHER_DEVICE, DROP, None),
-        (ONE_DEVICE, EVENT, 1),
         (ONE_DEVICE, DEAD_LETTER, 1),
-        (None, EVENT, 1),
-        (None, EVENT, None),
+        (ONE_DEVICE, EVENT, 2),
     ]
-    assert (entries[3].reason, entries[3].count) == ("invalid", 4)
+    assert (entries[4].reason, entries[4].count) == ("invalid", 4)
 
 
-def test_a_stream_of_which_nothing_is_stored_has_its_dead_letters_together() -> None:
-    entries = timeline([event(1, 59)], [stream()], [letter(7, 2, ONE_DEVICE), letter(8, 1, ONE_DEVICE)])
-    assert [(entry.stream_id, entry.seq) for entry in entries if entry.stream_id] == [(ONE_DEVICE, 1), (ONE_DEVICE, 2)]
+def test_a_dead_letter_stands_at_the_time_it_came_where_nothing_of_its_stream_follows() -> None:
+    entries = timeline([event(1, 10), event(None, 50)], [stream()], [letter(7, 2, came=20), letter(8, None, came=55)])
+    assert [(entry.kind, entry.dead_letter) for entry in entries] == [
+        (EVENT, None),
+        (DEAD_LETTER, 7),
+        (EVENT, None),
+        (DEAD_LETTER, 8),
+    ]
 
 
-def test_what_has_no_number_comes_last_by_the_servers_time() -> None:
-    entries = timeline([event(None, 20), event(None, 10), event(1, 30)], [], [])
-    assert [entry.event_ts.minute for entry in entries if entry.event_ts] == [30, 10, 20]
+def test_a_gap_whose_end_is_not_shown_comes_last() -> None:
+    entries = timeline([event(1, 10), event(1, 20, ONE_DEVICE)], [stream((2, 5))], [])
+    assert [entry.kind for entry in entries] == [EVENT, EVENT, GAP]
 
 
 def test_a_dead_letter_that_holds_no_event_is_shown_by_the_time_it_came() -> None:
     [entry] = timeline([], [], [letter(7, 1) | {"value": b"broken"}])
-    assert (entry.seq, entry.event_ts) == (None, datetime(2026, 3, 2, 10, tzinfo=UTC))
+    assert (entry.seq, entry.event_ts) == (None, datetime(2026, 3, 2, 9, tzinfo=UTC))
 
 
 def test_gaps_name_their_first_and_their_last_number() -> None:
