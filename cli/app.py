@@ -28,6 +28,7 @@ EXAMPLES = {
     "dead-letters": "attemptlog dead-letters list --reason unknown_session",
     "sessions": "attemptlog sessions gaps --since 24h",
     "export": "attemptlog export run --target parquet --once",
+    "person": "attemptlog person report --user 01890a5d-ac96-774b-bcce-b302099a8057 --html person.html",
     "simulate": "attemptlog simulate --candidates 200 --duplicates 3% --out-of-order",
     "schema": "attemptlog schema asyncapi > asyncapi.json",
     "doctor": "attemptlog doctor",

@@ -16,8 +16,7 @@ from rich.text import Text
 
 from attemptlog.cli import moments
 from attemptlog.cli.console import err, out, print_json
-from attemptlog.cli.who import ByOption, WhyOption, looker
-from attemptlog.event_store.accesses import named, note_access, selected
+from attemptlog.cli.who import ByOption, WhyOption, looker, note
 from attemptlog.event_store.dead_letters import (
     FIELDS,
     LetterInFull,
@@ -65,9 +64,9 @@ def list_letters(
 ) -> None:
     """Count dead letters by reason, and list the newest."""
     selection = Selection(None, reason, session, user, since, until)
-    database = OperatorSettings().database
-    note_access(database, looker("dead-letters list", by, why), selected(selection))
-    counts, letters = count_and_list(database, selection, settled=settled, limit=limit)
+    settings = OperatorSettings()
+    note(settings, looker("dead-letters list", by, why), user=user, session=session)
+    counts, letters = count_and_list(settings.database, selection, settled=settled, limit=limit)
     if as_json:
         print_json({"counts": counts, "letters": letters})
     else:
@@ -84,9 +83,10 @@ def show(
     as_json: JsonOption = False,
 ) -> None:
     """Show one dead letter, beside what is stored in its place, and who replayed it."""
-    database = OperatorSettings().database
-    letter = read_letter(database, letter_id)
-    note_access(database, looker("dead-letters show", by, why), named(letter.row["user_id"], letter.row["session_id"]))
+    settings = OperatorSettings()
+    letter = read_letter(settings.database, letter_id)
+    row = letter.row
+    note(settings, looker("dead-letters show", by, why), user=row["user_id"], session=row["session_id"])
     if as_json:
         print_json(letter.as_data())
         return
@@ -119,7 +119,7 @@ def replay(
     """
     selection = Selection(ids, reason, session, user, since, until)
     settings, who = OperatorSettings(), looker("dead-letters replay", by, why)
-    note_access(settings.database, who, selected(selection))
+    note(settings, who, user=user, session=session)
     name, pseudonyms = who.by if apply else None, pseudonyms_of(settings.pseudonym_key)
     outcomes = asyncio.run(replay_selected(settings.database, selection, name, _progress, pseudonyms))
     if as_json:

@@ -14,8 +14,7 @@ from rich.text import Text
 from attemptlog.cli import moments
 from attemptlog.cli.console import fact_table, out, print_json
 from attemptlog.cli.new_session import create
-from attemptlog.cli.who import ByOption, WhyOption, looker
-from attemptlog.event_store.accesses import Subject, named, note_access
+from attemptlog.cli.who import ByOption, WhyOption, looker, note
 from attemptlog.event_store.dead_letters import TableRow, visible
 from attemptlog.event_store.sessions import Session, read_session, read_streams_with_gaps
 from attemptlog.event_store.timeline import DEAD_LETTER, DROP, EVENT, GAP, SERVICE, Entry, gaps
@@ -44,10 +43,10 @@ def show(
 
     A repeat that was recognised is counted in partition_ledger, per partition; it is not kept per session.
     """
-    database = OperatorSettings().database
-    session = read_session(database, session_id, limit)
+    settings = OperatorSettings()
+    session = read_session(settings.database, session_id, limit)
     owner = (session.owner or {}).get("user_id")
-    note_access(database, looker("sessions show", by, why), named(owner, session_id))
+    note(settings, looker("sessions show", by, why), user=owner, session=session_id)
     if as_json:
         print_json(session.as_data())
         return
@@ -77,9 +76,9 @@ def list_gaps(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """List the streams of sessions that lack numbers below their last one."""
-    database = OperatorSettings().database
-    note_access(database, looker("sessions gaps", by, why), [Subject.everybody()])
-    found = read_streams_with_gaps(database, since or datetime.now(UTC) - DEFAULT_AGE, limit)
+    settings = OperatorSettings()
+    note(settings, looker("sessions gaps", by, why))
+    found = read_streams_with_gaps(settings.database, since or datetime.now(UTC) - DEFAULT_AGE, limit)
     if as_json:
         print_json(found)
     elif found:

@@ -1,15 +1,16 @@
 """Who opened or exported whose data: written down, and committed, before anything is shown."""
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import NamedTuple, Self
+from typing import Any
 from uuid import UUID
 
+from psycopg import Connection
 from psycopg.errors import InsufficientPrivilege, ReadOnlySqlTransaction
 
-from attemptlog.event_store.dead_letters import Selection
+from attemptlog.event_store.suppression import LOCK_TO_STORE, READ_KEY, SELECT_SUPPRESSED, as_array, key_fault
 from attemptlog.runtime.errors import OperatorError
+from attemptlog.runtime.pseudonyms import Pseudonyms
 from attemptlog.runtime.transactions import transaction
 
 USER, SESSION, EVERYBODY = "user", "session", "everybody"
@@ -19,20 +20,11 @@ MAX_WORDS = 500  # characters; a reason, and no file
 NAMES_AN_ID = re.compile(r"[0-9a-f]{8}(?:-?[0-9a-f]{4}){3}-?[0-9a-f]{12}", re.IGNORECASE)
 
 NOTE = """
-INSERT INTO data_accesses (accessed_by, command, reason, subject_kind, subject)
-VALUES (%(by)s, %(command)s, %(why)s, %(kind)s, %(subject)s)
+INSERT INTO data_accesses (accessed_by, command, reason, subject_kind, subject, is_pseudonym)
+VALUES (%(by)s, %(command)s, %(why)s, %(kind)s, %(subject)s, %(is_pseudonym)s)
 """
 
-
-class Subject(NamedTuple):
-    """Whose data: a person's, a session's, or everybody's, which is where nobody is named."""
-
-    kind: str
-    id: UUID | None
-
-    @classmethod
-    def everybody(cls) -> Self:
-        return cls(EVERYBODY, None)
+SELECT_OWNER = "SELECT user_id::text FROM test_sessions WHERE id = %(session)s"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,27 +52,26 @@ def unfit(words: str) -> str | None:
     return None
 
 
-def named(user: UUID | str | None = None, session: UUID | str | None = None) -> list[Subject]:
-    """Return whose data these ids mean; everybody's when there is none."""
-    given = ((USER, user), (SESSION, session))
-    return [Subject(kind, UUID(str(it))) for kind, it in given if it] or [Subject.everybody()]
+def note_access(
+    database_url: str,
+    looker: Looker,
+    pseudonyms: Pseudonyms | None = None,
+    *,
+    user: UUID | str | None = None,
+    session: UUID | str | None = None,
+) -> None:
+    """Write down who looks at whose data: the person's, the session's, or everybody's where neither is named.
 
-
-def selected(selection: Selection) -> list[Subject]:
-    """Return whose dead letters are meant."""
-    return named(selection.user, selection.session)
-
-
-def note_access(database_url: str, looker: Looker, subjects: Iterable[Subject]) -> None:
-    """Write down who looks at whose data; it is committed when this returns.
-
-    Raises OperatorError when it cannot be written down: then nothing may be shown.
+    It is committed when this returns. Of whom nothing is stored any more, the pseudonym is written down. Raises
+    OperatorError when it cannot be written down, or nobody can tell whether the person was purged: then nothing may be
+    shown.
     """
+    named = {kind: str(UUID(str(it))) for kind, it in ((USER, user), (SESSION, session)) if it}
     told = {"by": looker.by, "command": looker.command, "why": looker.why}
     try:
         with transaction(database_url) as connection:
-            for subject in subjects:
-                connection.execute(NOTE, told | {"kind": subject.kind, "subject": subject.id})
+            for entry in _entries(connection, named, pseudonyms):
+                connection.execute(NOTE, told | entry)
     except InsufficientPrivilege as error:
         raise OperatorError(
             "This login may not write into data_accesses, and nobody's data are shown without its being kept who "
@@ -90,3 +81,31 @@ def note_access(database_url: str, looker: Looker, subjects: Iterable[Subject]) 
         raise OperatorError(
             "This database can only be read, so it could not be kept who looked: use the server that is written to."
         ) from error
+
+
+def _entries(connection: Connection[Any], named: dict[str, str], pseudonyms: Pseudonyms | None) -> list[dict[str, Any]]:
+    if not named:
+        return [{"kind": EVERYBODY, "subject": None, "is_pseudonym": False}]
+    require_key(connection, pseudonyms)
+    if pseudonyms is None or not _is_suppressed(connection, named, pseudonyms):
+        return [{"kind": kind, "subject": id_, "is_pseudonym": False} for kind, id_ in named.items()]
+    make = {USER: pseudonyms.of_user, SESSION: pseudonyms.of_session}
+    return [{"kind": kind, "subject": make[kind](id_.encode()), "is_pseudonym": True} for kind, id_ in named.items()]
+
+
+def _is_suppressed(connection: Connection[Any], named: dict[str, str], pseudonyms: Pseudonyms) -> bool:
+    """Say whether the person or the session was purged; or the session's owner, whose later sessions are not listed."""
+    users = {named[USER]} if USER in named else set()
+    if SESSION in named:
+        users |= {owner for (owner,) in connection.execute(SELECT_OWNER, {"session": named[SESSION]}).fetchall()}
+    of_sessions = [pseudonyms.of_session(named[SESSION].encode())] if SESSION in named else []
+    listed = [*of_sessions, *(pseudonyms.of_user(user.encode()) for user in users)]
+    return bool(connection.execute(SELECT_SUPPRESSED, {"pseudonyms": as_array(listed)}).fetchall())
+
+
+def require_key(connection: Connection[Any], pseudonyms: Pseudonyms | None) -> None:
+    """Wait until nobody changes the list of those who were purged; raise OperatorError where ours is not its key."""
+    connection.execute(LOCK_TO_STORE)
+    for fingerprint, _ in connection.execute(READ_KEY).fetchall():
+        if fault := key_fault(fingerprint, pseudonyms):
+            raise OperatorError(f"It cannot be told who was purged: {fault}.")

@@ -9,7 +9,7 @@ from uuid import UUID
 from psycopg import Connection
 
 from attemptlog.event_store import export_sql as sql
-from attemptlog.event_store.accesses import Looker, Subject, note_access
+from attemptlog.event_store.accesses import Looker, note_access
 from attemptlog.event_store.errors import CannotRun, Superseded
 from attemptlog.event_store.export_claim import Claimed, told
 from attemptlog.event_store.export_entries import BACKFILL, RESEND, WINDOW, Entry, Position, bounds_of, entry_of
@@ -132,7 +132,7 @@ class Books(Claimed):
 def note_export(database_url: str, looker: Looker) -> None:
     """Write down who exports everybody's data; raises as Books does."""
     with told():
-        note_access(database_url, looker, [Subject.everybody()])
+        note_access(database_url, looker)
 
 
 def note_failure(database_url: str, target: str, kind: str, error: str) -> None:

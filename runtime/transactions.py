@@ -16,13 +16,15 @@ CONNECTION: dict[str, Any] = {"autocommit": True, "prepare_threshold": None}
 
 
 @contextmanager
-def transaction(database_url: str, **options: Any) -> Iterator[Connection[Any]]:
+def transaction(
+    database_url: str, *, isolation: IsolationLevel = IsolationLevel.READ_COMMITTED, **options: Any
+) -> Iterator[Connection[Any]]:
     """Lend a connection for one transaction and close it; raise OperatorError when nothing can be read here.
 
     `options` are those of psycopg's connect, such as a row factory.
     """
     with psycopg.connect(postgres.conninfo(database_url), **CONNECTION, **options) as connection:
-        connection.isolation_level = IsolationLevel.READ_COMMITTED
+        connection.isolation_level = isolation
         with connection.transaction():
             found = connection.cursor(row_factory=psycopg.rows.tuple_row).execute(postgres.SURVEY).fetchall()
             connection.execute(_pin(found))

@@ -4,6 +4,7 @@ from functools import partial
 from pathlib import Path
 from threading import Event
 from typing import Any, LiteralString
+from uuid import UUID
 
 import psycopg
 import pytest
@@ -13,6 +14,7 @@ from attemptlog.exporter.app import export_attempt_events_to_warehouse
 from attemptlog.exporter.parquet import ParquetDirectory
 from attemptlog.exporter.service import Exporter
 from attemptlog.exporter.settings import ExporterSettings
+from attemptlog.runtime.pseudonyms import Pseudonyms
 from attemptlog.runtime.who import os_user
 from tests.support.consumer import Partition, consumer_role, envelope, query
 from tests.support.http import Exam, insert_exam
@@ -179,3 +181,49 @@ def test_a_program_that_exports_is_kept_too(database_url: str, exam: Exam, monke
     assert export_attempt_events_to_warehouse() == 1
     found: list[Any] = query(database_url, READ_ACCESSES)
     assert found == [(os_user(), "export by a program", None, EVERYBODY, None)]
+
+
+KEY = "the key of the tests' pseudonyms, long enough"
+ANOTHER_KEY = "another key of the tests' pseudonyms, long enough"
+PSEUDONYMS = Pseudonyms(KEY)
+
+
+@pytest.fixture
+def purged(database_url: str, exam: Exam) -> Exam:
+    """A person who is suppressed, without the session, as one is that was made later."""
+    with psycopg.connect(database_url) as connection:
+        connection.execute("INSERT INTO suppression_key (fingerprint) VALUES (%s)", [PSEUDONYMS.fingerprint])
+        connection.execute(
+            "WITH purge AS (INSERT INTO purges (kind, subject_kind, subject, requested_by, reason)"
+            " VALUES ('purge', 'user', %(of)s, 'Ada', 'asked') RETURNING id)"
+            " INSERT INTO suppressions SELECT %(of)s, id FROM purge",
+            {"of": PSEUDONYMS.of_user(exam.user.encode())},
+        )
+    return exam
+
+
+@pytest.mark.parametrize(("arguments", "kinds"), [it for it in COMMANDS if EVERYBODY not in it[1]])
+def test_of_whom_nothing_is_stored_any_more_the_pseudonym_is_kept(
+    database_url: str, purged: Exam, arguments: list[str], kinds: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ATTEMPTLOG_PSEUDONYM_KEY", KEY)
+    assert attemptlog(database_url, *written(arguments, purged)).exit_code == 0
+    of = {
+        A_PERSON: PSEUDONYMS.of_user(purged.user.encode()),
+        A_SESSION: PSEUDONYMS.of_session(purged.session.encode()),
+    }
+    found = query(database_url, "SELECT subject_kind, is_pseudonym, subject FROM data_accesses ORDER BY id")
+    assert found == [(kind, True, UUID(of[kind])) for kind in kinds]
+
+
+@pytest.mark.parametrize("key", [None, ANOTHER_KEY])
+def test_without_the_key_nobody_is_shown_who_may_have_been_purged(
+    database_url: str, purged: Exam, key: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if key:
+        monkeypatch.setenv("ATTEMPTLOG_PSEUDONYM_KEY", key)
+    result = attemptlog(database_url, "sessions", "show", purged.session)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "ATTEMPTLOG_PSEUDONYM_KEY" in result.stderr
+    assert query(database_url, READ_ACCESSES) == []
+    assert attemptlog(database_url, "sessions", "gaps").exit_code == 0
