@@ -29,6 +29,8 @@ EXAMPLES = {
     "sessions": "attemptlog sessions gaps --since 24h",
     "export": "attemptlog export run --target parquet --once",
     "person": "attemptlog person report --user 01890a5d-ac96-774b-bcce-b302099a8057 --html person.html",
+    "purge": 'attemptlog purge --user 01890a5d-ac96-774b-bcce-b302099a8057 --reason "asked for it" --apply',
+    "retention": "attemptlog retention --older-than 400d --apply",
     "simulate": "attemptlog simulate --candidates 200 --duplicates 3% --out-of-order",
     "schema": "attemptlog schema asyncapi > asyncapi.json",
     "doctor": "attemptlog doctor",

@@ -1,10 +1,12 @@
 """What a command prints: data on stdout, everything about the work on stderr."""
 
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import orjson
 from rich.console import Console
+from rich.progress import Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 out = Console(highlight=False)
@@ -20,6 +22,24 @@ def working_on(what: str) -> Iterator[None]:
     else:
         err.print(f"{what} …", soft_wrap=True)
         yield
+
+
+@contextmanager
+def counting(what: str) -> Iterator[Callable[[int], None]]:
+    """Show how many rows have come, on a terminal as they come; rows are counted from any thread."""
+    if not err.is_terminal:
+        with working_on(what):
+            yield lambda _: None
+        return
+    columns = TextColumn("{task.description} …"), TextColumn("{task.completed:,} rows"), TimeElapsedColumn()
+    with Progress(*columns, console=err, transient=True) as shown_progress:
+        task, lock = shown_progress.add_task(what, total=None), threading.Lock()
+
+        def progress(rows: int) -> None:
+            with lock:
+                shown_progress.advance(task, rows)
+
+        yield progress
 
 
 def warn(what: str) -> None:

@@ -1,15 +1,11 @@
 """`attemptlog export`: what is stored, into a warehouse."""
 
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from datetime import datetime
 from typing import Annotated
 
 import typer
-from rich.progress import Progress, TextColumn, TimeElapsedColumn
 
-from attemptlog.cli.console import err, fact_table, out, print_json, working_on
+from attemptlog.cli.console import counting, fact_table, out, print_json, working_on
 from attemptlog.cli.moments import HELP, parse_moment, shown
 from attemptlog.cli.who import ByOption, WhyOption, looker
 from attemptlog.event_store.export_status import ExportStatus
@@ -44,7 +40,7 @@ def run(
         if since is not None:
             raise typer.BadParameter("--since needs --once")
         raise typer.Exit(exporter.run(target, looker=who))
-    with _counting(f"Exporting to {target}") as progress:
+    with counting(f"Exporting to {target}") as progress:
         rows = exporter.export_attempt_events_to_warehouse(since, target=target, progress=progress, looker=who)
     out.print(f"[bold green]exported[/]: {rows} rows to {target}")
 
@@ -83,24 +79,6 @@ def resync(
     with working_on(f"Beginning anew with {target}"):
         exporter.resync(target, looker=looker("export resync", by, why))
     out.print(f"The next `attemptlog export run --target {target}` sends every event once more.", markup=False)
-
-
-@contextmanager
-def _counting(what: str) -> Iterator[Callable[[int], None]]:
-    """Show how many rows have come, on a terminal as they come; rows are counted from any thread."""
-    if not err.is_terminal:
-        with working_on(what):
-            yield lambda _: None
-        return
-    columns = TextColumn("{task.description} …"), TextColumn("{task.completed:,} rows"), TimeElapsedColumn()
-    with Progress(*columns, console=err, transient=True) as shown_progress:
-        task, lock = shown_progress.add_task(what, total=None), threading.Lock()
-
-        def progress(rows: int) -> None:
-            with lock:
-                shown_progress.advance(task, rows)
-
-        yield progress
 
 
 def _facts(found: ExportStatus) -> dict[str, str]:

@@ -1,7 +1,7 @@
 """One connection to PostgreSQL, and what its errors mean."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any, Self
@@ -74,9 +74,14 @@ class Database:
     """
 
     def __init__(
-        self, url: str, statement_timeout: timedelta, connection_lifetime: timedelta = CONNECTION_LIFETIME
+        self,
+        url: str,
+        statement_timeout: timedelta,
+        connection_lifetime: timedelta = CONNECTION_LIFETIME,
+        grants: Mapping[str, str] = sql.GRANTS,
     ) -> None:
         self.answers: bool | None = None
+        self._grants = grants
         self._conninfo = conninfo(url, **CONNECTION_DEFAULTS)
         self._limits = {
             "statement_timeout": _milliseconds(statement_timeout),
@@ -150,7 +155,7 @@ class Database:
 
     async def _examine(self, connection: AsyncConnection[Any]) -> bytes:
         """Return the statement that every transaction begins with. Raises CannotRun when the database is not fit."""
-        faults, pin = await examine(connection, sql.GRANTS, self._limits)
+        faults, pin = await examine(connection, self._grants, self._limits)
         if faults:
             raise CannotRun("; ".join(faults))
         async with connection.transaction():

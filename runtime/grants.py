@@ -18,7 +18,10 @@ SELECT
     CASE
         WHEN tables.oid IS NULL THEN 'missing'
         WHEN NOT has_schema_privilege(role.oid, tables.relnamespace, 'USAGE') THEN 'no usage'
-        WHEN NOT has_any_column_privilege(role.oid, tables.oid, needed.privilege) THEN 'no privilege'
+        WHEN NOT CASE
+            WHEN needed.privilege = 'DELETE' THEN has_table_privilege(role.oid, tables.oid, 'DELETE')
+            ELSE has_any_column_privilege(role.oid, tables.oid, needed.privilege)
+        END THEN 'no privilege'
         WHEN NOT tables.relrowsecurity
             OR role.rolsuper
             OR role.rolbypassrls

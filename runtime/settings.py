@@ -9,13 +9,18 @@ from pydantic_settings import SettingsConfigDict
 from attemptlog.runtime.admin import Cluster
 from attemptlog.runtime.errors import OperatorError
 from attemptlog.runtime.kafka import BootstrapServers, KafkaSecurity
-from attemptlog.runtime.pseudonyms import PseudonymKey
+from attemptlog.runtime.pseudonyms import PseudonymKey, Pseudonyms
 from attemptlog.schemas import ATTEMPT_EVENTS
 from attemptlog.schemas.topics import TopicName
 
 STACK_DIRECTORY = Path(".attemptlog")
 DEFAULT_GATEWAY = "http://127.0.0.1:8000"
 ENVIRONMENT_FILE = STACK_DIRECTORY / "env"  # `attemptlog up` leaves its addresses here for the other commands
+
+NO_PSEUDONYM_KEY = (
+    "ATTEMPTLOG_PSEUDONYM_KEY is not set, by which whoever was purged is known again: make a key once with "
+    "`openssl rand -hex 32`, keep it, and give it to gateway, consumer and exporter, too."
+)
 
 
 class OperatorSettings(KafkaSecurity):
@@ -29,6 +34,10 @@ class OperatorSettings(KafkaSecurity):
     topic: Annotated[TopicName, Field(description="Topic of the envelopes.")] = ATTEMPT_EVENTS.name
     database_url: Annotated[SecretStr | None, Field(description="PostgreSQL, as the role that owns the tables.")] = None
     pseudonym_key: PseudonymKey = None
+    backup_retention: Annotated[
+        int | None,
+        Field(description="Days for which backups of the database are kept, for `attemptlog purge status`.", ge=0),
+    ] = None
     gateway_url: Annotated[str | None, Field(description="Address of the gateway.")] = None
     consumer_url: Annotated[str | None, Field(description="Address of the consumer's health and metrics.")] = None
     jwt_secret: Annotated[SecretStr | None, Field(description="HS256 secret, to mint a simulated class's tokens.")] = (
@@ -46,6 +55,13 @@ class OperatorSettings(KafkaSecurity):
     def database(self) -> str:
         """PostgreSQL's URL; raises OperatorError when it is not set."""
         return _required(reveal(self.database_url), "ATTEMPTLOG_DATABASE_URL")
+
+    @property
+    def pseudonyms(self) -> Pseudonyms:
+        """What stands for those who were purged; raises OperatorError when the key is not set."""
+        if self.pseudonym_key is None:
+            raise OperatorError(NO_PSEUDONYM_KEY)
+        return Pseudonyms(self.pseudonym_key.get_secret_value())
 
     @property
     def signing_secret(self) -> str:

@@ -10,18 +10,21 @@ from typer.testing import CliRunner, Result
 from attemptlog.cli.app import app
 from attemptlog.event_store.decoding import decode_batch
 from attemptlog.event_store.store import Store
+from attemptlog.runtime.pseudonyms import Pseudonyms
 from tests.support.consumer import FakeRecord, query
 
 TOPIC = "attempt-events.v1"
 
 
-def store_records(database_url: str, records: Sequence[FakeRecord], topic: str = TOPIC) -> None:
+def store_records(
+    database_url: str, records: Sequence[FakeRecord], topic: str = TOPIC, pseudonyms: Pseudonyms | None = None
+) -> None:
     """Store records as the consumer does."""
-    asyncio.run(_store(database_url, records, topic))
+    asyncio.run(_store(database_url, records, topic, pseudonyms))
 
 
-async def _store(database_url: str, records: Sequence[FakeRecord], topic: str) -> None:
-    async with Store(database_url, topic) as store:
+async def _store(database_url: str, records: Sequence[FakeRecord], topic: str, pseudonyms: Pseudonyms | None) -> None:
+    async with Store(database_url, topic, pseudonyms=pseudonyms) as store:
         await store.write(decode_batch(records))
 
 

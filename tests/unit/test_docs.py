@@ -58,7 +58,7 @@ OBSERVABILITY = ROOT / "docs/observability.md"
 SETTINGS = ROOT / "docs/settings.md"
 
 COMMANDS: Any = typer.main.get_command(app)
-SESSION = "01890a5d-ac96-774b-bcce-b302099a8057"  # what $SESSION stands for in a block
+SOMEBODY = "01890a5d-ac96-774b-bcce-b302099a8057"  # what $SESSION and $PERSON stand for in a block
 
 # Run by another test or by nobody (docker): see the README on what CI does not exercise.
 RUN_ELSEWHERE = ("make ", "docker compose ", "cp deploy/example.env ", "python -c ", "node examples/")
@@ -87,9 +87,26 @@ def words_for_make() -> list[str]:
     return [word for line in shown_commands() if line.startswith("make ") for word in line.split()[1:]]
 
 
+def scheduled_commands() -> list[list[str]]:
+    """Return the words of what cron and Kubernetes are told to run, from the subcommand on."""
+    lines = [line for block in all_blocks("cron") for line in lines_of(block)]
+    jobs = [job for block in all_blocks("yaml") if (job := yaml.safe_load(block.text)).get("kind") == "CronJob"]
+    pods = [job["spec"]["jobTemplate"]["spec"]["template"]["spec"] for job in jobs]
+    by_cron = [shlex.split(line.partition("&& attemptlog ")[2].partition(" >> ")[0]) for line in lines]
+    return by_cron + [container["args"] for pod in pods for container in pod["containers"]]
+
+
+def test_a_schedule_in_the_docs_runs_what_exists_and_asks_nothing() -> None:
+    assert len(scheduled_commands()) == 2
+    for words in scheduled_commands():
+        found, name, options = command_of(words)
+        assert "--apply" in options
+        found.make_context(name, options)
+
+
 @pytest.mark.parametrize("command", sorted(attemptlog_commands()))
 def test_a_command_in_the_docs_exists_with_its_options(command: str) -> None:
-    words = shlex.split(command.partition(" > ")[0].replace("$SESSION", SESSION))[1:]
+    words = shlex.split(command.partition(" > ")[0].replace("$SESSION", SOMEBODY).replace("$PERSON", SOMEBODY))[1:]
     found, name, options = command_of([word for word in words if word != "--help"])
     assert found is not None, name
     if options:  # without them it may be a name in the text
@@ -100,18 +117,23 @@ def command_of(words: list[str]) -> tuple[Any, str, list[str]]:
     """Return a command, its name and its options; of a group, the subcommand."""
     group, (name, *options) = COMMANDS, words
     while hasattr(found := group.get_command(None, name), "list_commands") and options:
+        if found.invoke_without_command and options[0].startswith("-"):
+            break
         group, (name, *options) = found, options
     return found, name, options
 
 
 def all_commands() -> list[str]:
-    """Return every command as it is typed, without the groups."""
+    """Return every command as it is typed, without the groups that do nothing by themselves."""
     found = {name: COMMANDS.get_command(None, name) for name in COMMANDS.list_commands(None)}
-    return [
-        f"{name} {part}" if part else name
-        for name, command in found.items()
-        for part in (command.list_commands(None) if hasattr(command, "list_commands") else [""])
-    ]
+    return [f"{name} {part}".strip() for name, command in found.items() for part in parts_of(command)]
+
+
+def parts_of(command: Any) -> list[str]:
+    """Return the names of a group's subcommands; no name stands for the command itself."""
+    if not hasattr(command, "list_commands"):
+        return [""]
+    return [""] * command.invoke_without_command + list(command.list_commands(None))
 
 
 def test_the_readme_lists_every_folder() -> None:
@@ -243,7 +265,7 @@ def test_a_metric_in_the_docs_exists(document: Any) -> None:
 
 
 def test_the_suggested_alerts_are_rules_that_prometheus_can_load() -> None:
-    [block] = all_blocks("yaml")
+    [block] = [block for block in all_blocks("yaml") if block.document == OBSERVABILITY]
     [group] = yaml.safe_load(block.text)["groups"]
     for rule in group["rules"]:
         assert set(rule) <= {"alert", "expr", "for", "annotations"}
