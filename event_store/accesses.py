@@ -8,9 +8,10 @@ from uuid import UUID
 from psycopg import Connection
 from psycopg.errors import InsufficientPrivilege, ReadOnlySqlTransaction
 
-from attemptlog.event_store.suppression import LOCK_TO_STORE, READ_KEY, SELECT_SUPPRESSED, as_array, key_fault
+from attemptlog.event_store.suppression import LOCK_TO_STORE
 from attemptlog.runtime.errors import OperatorError
 from attemptlog.runtime.pseudonyms import Pseudonyms
+from attemptlog.runtime.suppressions import READ_KEY, SELECT_SUPPRESSED, as_array, key_fault
 from attemptlog.runtime.transactions import transaction
 
 USER, SESSION, EVERYBODY = "user", "session", "everybody"

@@ -10,8 +10,6 @@ from attemptlog.exporter.comparison import compare
 from attemptlog.exporter.errors import SetUpError
 from attemptlog.exporter.scratch import LEFT_AFTER, PREFIX, scratch
 
-DAY_AGO = time.time() - LEFT_AFTER.total_seconds()
-
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -28,11 +26,12 @@ def test_files_go_with_the_batch(folder: Path) -> None:
 
 
 def test_what_a_killed_exporter_left_is_removed_and_nothing_else(folder: Path) -> None:
-    ages = {f"{PREFIX}old": -60, f"{PREFIX}at-work": 60, "somebody-elses": -60}
+    day_ago = time.time() - LEFT_AFTER.total_seconds()
+    ages = {f"{PREFIX}old": -60, f"{PREFIX}at-work": 600, "somebody-elses": -60}
     for name, age in ages.items():
         (folder / name).mkdir()
         (folder / name / "rows").write_bytes(b"1")
-        os.utime(folder / name, (DAY_AGO + age, DAY_AGO + age))
+        os.utime(folder / name, (day_ago + age, day_ago + age))
     (folder / f"{PREFIX}link").symlink_to(folder / "somebody-elses")
     with scratch():
         pass
