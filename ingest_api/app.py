@@ -28,6 +28,7 @@ from attemptlog.ingest_api.workers import Scrape
 from attemptlog.publisher import KafkaPublisher, Publisher
 from attemptlog.runtime.ending import Ending
 from attemptlog.runtime.keys import KeySource, key_source
+from attemptlog.runtime.pseudonyms import pseudonyms_of
 from attemptlog.runtime.rate import TokenBuckets
 from attemptlog.runtime.tokens import Authenticator
 
@@ -153,6 +154,7 @@ def _sessions(settings: IngestSettings, ending: Ending, timed: Callable[[float],
         cache_ttl=settings.session_cache_ttl,
         watch=ending.watch,
         timed=timed,
+        pseudonyms=pseudonyms_of(settings.pseudonym_key),
     )
 
 

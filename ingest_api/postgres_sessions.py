@@ -12,6 +12,7 @@ from cachetools import TTLCache
 
 from attemptlog.ingest_api.session_reader import SessionReader, SessionsUnavailable
 from attemptlog.ingest_api.sessions import Session
+from attemptlog.runtime.pseudonyms import Pseudonyms
 
 logger = logging.getLogger(__name__)
 
@@ -52,8 +53,9 @@ class PostgresSessions:
         cache_ttl: timedelta,
         watch: Callable[["asyncio.Task[None]"], None] = lambda _: None,
         timed: Callable[[float], None] = lambda _: None,
+        pseudonyms: Pseudonyms | None = None,
     ) -> None:
-        self._reader = SessionReader(database_url)
+        self._reader = SessionReader(database_url, pseudonyms)
         self._watch = watch
         self._timed = timed
         self._lookup_timeout = lookup_timeout.total_seconds()

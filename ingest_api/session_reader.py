@@ -9,8 +9,11 @@ from psycopg import AsyncConnection, Error, IsolationLevel
 from psycopg.rows import TupleRow
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
+from attemptlog.ingest_api.suppressions import Suppressions
 from attemptlog.runtime.grants import GATEWAY_GRANTS, examine
 from attemptlog.runtime.postgres import conninfo
+from attemptlog.runtime.pseudonyms import Pseudonyms
+from attemptlog.runtime.suppressions import READ_KEY, SELECT_SUPPRESSED, as_array, subjects
 
 CONNECT_TIMEOUT = timedelta(seconds=2)
 QUERY_TIMEOUT = timedelta(seconds=5)  # a server that hangs is given up, and asked again on a new connection
@@ -36,7 +39,8 @@ class SessionsUnavailable(Exception):
 class SessionReader:
     """Use as `async with`; opening never fails and never waits for PostgreSQL."""
 
-    def __init__(self, database_url: str) -> None:
+    def __init__(self, database_url: str, pseudonyms: Pseudonyms | None = None) -> None:
+        self._suppressions = Suppressions(pseudonyms)
         self._pool = AsyncConnectionPool(
             conninfo(database_url),
             min_size=0,
@@ -65,9 +69,10 @@ class SessionReader:
     async def read(
         self, ids: Collection[str], *, anew: Collection[str], known_exams: Collection[str]
     ) -> list[TupleRow]:
-        """Return id, user, exam and questions of the sessions that there are; raise SessionsUnavailable.
+        """Return id, user, exam and questions of the sessions that there are and are not suppressed.
 
         The questions are None where there is no exam, and where it is a known one, unless the session is in `anew`.
+        Raises SessionsUnavailable.
         """
         asked = {"ids": list(ids), "anew": list(anew), "known_exams": list(known_exams)}
         try:
@@ -84,8 +89,24 @@ class SessionReader:
         # in a pipeline, all of it is one wait for the server
         async with connection.pipeline(), connection.transaction():
             await connection.execute(self._pin)
-            cursor = await connection.execute(FIND_SESSIONS, asked)
-        return await cursor.fetchall()
+            found = await connection.execute(FIND_SESSIONS, asked)
+            key = await connection.execute(READ_KEY)
+        rows = await found.fetchall()
+        if not self._suppressions.can_be_read(await key.fetchall()):
+            return rows
+        return await self._unsuppressed(connection, rows)
+
+    async def _unsuppressed(self, connection: AsyncConnection, rows: list[TupleRow]) -> list[TupleRow]:
+        """Return the sessions that are not suppressed, neither they nor their users; asks also when there are none.
+
+        Or the time that an answer takes would tell whether somebody else has such a session.
+        """
+        named = self._suppressions.names_of((session, user) for session, user, *_ in rows)
+        async with connection.pipeline(), connection.transaction():
+            await connection.execute(self._pin)
+            found = await connection.execute(SELECT_SUPPRESSED, {"pseudonyms": as_array(named)})
+        users, sessions = subjects(named, [pseudonym for (pseudonym,) in await found.fetchall()])
+        return [row for row in rows if row[0].encode() not in sessions and row[1].encode() not in users]
 
 
 async def _configure(connection: AsyncConnection) -> None:

@@ -7,7 +7,13 @@ from psycopg import AsyncConnection, sql
 
 from attemptlog.runtime.postgres import SURVEY, Survey, pin, unfit
 
-GATEWAY_GRANTS = {"test_sessions": "SELECT", "exam_questions": "SELECT"}  # what the gateway's role has, and needs
+# What the gateway's role has, and needs.
+GATEWAY_GRANTS = {
+    "test_sessions": "SELECT",
+    "exam_questions": "SELECT",
+    "suppressions": "SELECT",
+    "suppression_key": "SELECT",
+}
 
 # The rows that a policy may hide are told by the role alone, so that an owner can ask for others.
 EXAMINE = """

@@ -10,19 +10,26 @@ import pytest
 
 from attemptlog.ingest_api.postgres_sessions import PostgresSessions
 from attemptlog.ingest_api.sessions import Session
+from attemptlog.ingest_api.suppressions import Suppressions
 from attemptlog.local_stack import LocalStack
 from attemptlog.migrations import upgrade
+from attemptlog.runtime.pseudonyms import Pseudonyms
+from attemptlog.runtime.suppressions import Names, as_array
 from tests.support.eventually import eventually
-from tests.support.http import insert_exam
+from tests.support.http import Exam, insert_exam
 from tests.support.lateness import measuring_lateness
+from tests.support.letters import add_session
 from tests.support.services import temporary_database, with_database
+from tests.support.suppression import OURS, suppressing
 
 TIMEOUT = timedelta(milliseconds=250)  # where PostgreSQL does not answer
 LONG = timedelta(seconds=60)  # where it does
 
 
-def directory(url: str, timeout: timedelta = LONG, ttl: timedelta = LONG) -> PostgresSessions:
-    return PostgresSessions(url, lookup_timeout=timeout, cache_size=100, cache_ttl=ttl)
+def directory(
+    url: str, timeout: timedelta = LONG, ttl: timedelta = LONG, pseudonyms: Pseudonyms | None = None
+) -> PostgresSessions:
+    return PostgresSessions(url, lookup_timeout=timeout, cache_size=100, cache_ttl=ttl, pseudonyms=pseudonyms)
 
 
 def test_it_can_be_built_where_no_event_loop_runs() -> None:
@@ -196,3 +203,81 @@ async def test_a_query_that_fails_has_no_time() -> None:
     async with sessions:
         assert await sessions.find([str(uuid.uuid4())], str(uuid.uuid4())) == {}
     assert seconds == []
+
+
+# Persons and sessions that were purged
+
+
+async def test_a_suppressed_persons_sessions_are_as_if_they_were_not_there(database_url: str) -> None:
+    person, neighbour = insert_exam(database_url), insert_exam(database_url)
+    suppressing(database_url, users=[person.user])
+    later = str(uuid.uuid4())
+    add_session(database_url, later, person.user)
+    async with directory(database_url, pseudonyms=OURS) as sessions:
+        found = await sessions.find([person.session, later, neighbour.session], person.user)
+        assert found == {person.session: None, later: None, neighbour.session: one_of(neighbour)}
+        assert await sessions.find_anew([person.session]) == {person.session: None}
+        assert sessions.cached == 1
+
+
+async def test_a_suppressed_session_is_as_if_it_were_not_there_and_its_users_others_are(database_url: str) -> None:
+    person, other = insert_exam(database_url), str(uuid.uuid4())
+    add_session(database_url, other, person.user)
+    suppressing(database_url, sessions=[person.session])
+    async with directory(database_url, pseudonyms=OURS) as sessions:
+        found = await sessions.find([person.session, other], person.user)
+    assert found == {person.session: None, other: Session(person.user, None)}
+
+
+async def test_a_purge_counts_once_what_is_remembered_is_too_old(database_url: str) -> None:
+    exam = insert_exam(database_url)
+    async with directory(database_url, ttl=timedelta(0), pseudonyms=OURS) as sessions:
+        assert await sessions.find([exam.session], exam.user) == {exam.session: one_of(exam)}
+        number = suppressing(database_url, users=[exam.user])
+        assert await sessions.find([exam.session], exam.user) == {exam.session: None}
+        with psycopg.connect(database_url) as connection:
+            connection.execute("DELETE FROM suppressions WHERE purge_id = %s", [number])
+        assert await sessions.find([exam.session], exam.user) == {exam.session: one_of(exam)}
+
+
+@pytest.mark.parametrize("pseudonyms", [None, Pseudonyms("another key of 32 characters or more")])
+async def test_without_the_lists_key_the_gateway_goes_on_and_says_so_once_a_minute(
+    database_url: str, pseudonyms: Pseudonyms | None, caplog: pytest.LogCaptureFixture
+) -> None:
+    exam = insert_exam(database_url)
+    suppressing(database_url, users=[exam.user])
+    async with directory(database_url, ttl=timedelta(0), pseudonyms=pseudonyms) as sessions:
+        for _ in range(3):
+            assert await sessions.find([exam.session], exam.user) == {exam.session: one_of(exam)}
+        assert sessions.is_ready
+    [line] = [it for it in caplog.records if it.levelname == "ERROR"]
+    assert "set ATTEMPTLOG_PSEUDONYM_KEY" in line.getMessage()
+
+
+def test_a_key_that_is_still_wrong_after_a_minute_is_told_again(caplog: pytest.LogCaptureFixture) -> None:
+    suppressions = Suppressions(None)
+    for now in (0.0, 59.0, 60.0, 61.0):
+        suppressions.complain("it is wrong", now)
+    assert len(caplog.records) == 2
+
+
+async def test_a_strangers_look_up_asks_the_list_as_one_about_an_unknown_session_does(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    exam = insert_exam(database_url)
+    suppressing(database_url, users=[str(uuid.uuid4())])
+    asked: list[int] = []
+
+    def noting(names: Names) -> str:
+        asked.append(len(names))
+        return as_array(names)
+
+    monkeypatch.setattr("attemptlog.ingest_api.session_reader.as_array", noting)
+    async with directory(database_url, pseudonyms=OURS) as sessions:
+        await sessions.find([str(uuid.uuid4())], exam.user)
+        await sessions.find([exam.session], str(uuid.uuid4()))
+    assert asked == [0, 2]
+
+
+def one_of(exam: Exam) -> Session:
+    return Session(exam.user, frozenset([exam.question]))
