@@ -16,6 +16,7 @@ from attemptlog.schemas import EVENT_TYPES, MAX_PAYLOAD_BYTES, PAGE_DROP_REASONS
 NULL = b"\\N"
 ID_LENGTH = 36  # a line begins with the id
 
+Owner = bytes  # the ids of a session and of its user, one after the other
 Line = bytes  # the columns with tabs between them, escaped for COPY's text format, without the end of the line
 
 
@@ -39,6 +40,7 @@ class Columns(NamedTuple):
 
 
 PAYLOAD = Columns._fields.index("payload_json")
+SESSION, USER = map(Columns._fields.index, ("session_id", "user_id"))
 
 
 def _one_of(names: tuple[str, ...]) -> str:
@@ -64,13 +66,14 @@ _USUAL = re.compile(
 ).fullmatch
 
 
-def line_of(value: bytes | None) -> Line:
-    """Return the line of the envelope in a Kafka value; raise Undecodable."""
+def line_and_owner_of(value: bytes | None) -> tuple[Line, Owner]:
+    """Return the line of the envelope in a Kafka value, and whose it is; raise Undecodable."""
     if value is not None and (usual := _USUAL(value)) is not None:
         fields = usual.groups(NULL)
         if len(fields[PAYLOAD]) <= MAX_PAYLOAD_BYTES:
-            return b"\t".join(fields)
-    return b"\t".join(_columns_of_envelope(decode(value)))
+            return b"\t".join(fields), fields[SESSION] + fields[USER]
+    columns = _columns_of_envelope(decode(value))
+    return b"\t".join(columns), columns.session_id + columns.user_id
 
 
 def columns_of(line: Line) -> Columns:
@@ -78,10 +81,9 @@ def columns_of(line: Line) -> Columns:
     return Columns(*line.split(b"\t"))
 
 
-def owner_of(line: Line) -> tuple[bytes, bytes]:
-    """Return a line's session and user."""
-    _, _, _, _, _, _, session_id, user_id, _ = line.split(b"\t", 8)
-    return session_id, user_id
+def ids_of(owner: Owner) -> tuple[bytes, bytes]:
+    """Take an owner apart, into the session and the user."""
+    return owner[:ID_LENGTH], owner[ID_LENGTH:]
 
 
 def event_ts_of(line: Line) -> bytes:

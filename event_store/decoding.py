@@ -6,7 +6,7 @@ from itertools import chain, groupby
 from operator import attrgetter
 from typing import NamedTuple, Protocol
 
-from attemptlog.event_store.columns import Columns, Line, columns_of, line_of
+from attemptlog.event_store.columns import Columns, Line, Owner, columns_of, line_and_owner_of
 from attemptlog.event_store.errors import Hole
 from attemptlog.runtime.topic_log import Mark, digest_of
 from attemptlog.schemas import Undecodable
@@ -34,6 +34,7 @@ class EventRow(NamedTuple):
 
     record: KafkaRecord
     line: Line
+    owner: Owner
 
     @property
     def columns(self) -> Columns:
@@ -110,7 +111,7 @@ def decode_batch(records: Iterable[KafkaRecord]) -> Batch:
         marks[partition] = Mark(ordered[-1].offset, digest_of(ordered[-1]))
         for record in ordered:
             try:
-                rows.append(EventRow(record, line_of(record.value)))
+                rows.append(EventRow(record, *line_and_owner_of(record.value)))
             except Undecodable as error:
                 undecodable.append(DeadLetter(record, DeadLetterReason.UNDECODABLE.value, printable(str(error))))
     return Batch(rows, undecodable, first_offsets, next_offsets, marks)

@@ -84,7 +84,7 @@ async def _stage(connection: Connection, rows: Sequence[EventRow]) -> None:
 def _lines(rows: Sequence[EventRow]) -> Iterator[bytes]:
     """Yield the rows as COPY takes them: the place among them, whether the id came before, and the columns."""
     seen: set[bytes] = set()
-    for place, (_, line) in enumerate(rows):
+    for place, (_, line, _) in enumerate(rows):
         event_id = line[:ID_LENGTH]
         repeated = b"t" if event_id in seen else b"f"
         seen.add(event_id)

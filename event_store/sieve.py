@@ -1,19 +1,20 @@
 """What is stored of a batch: all but what names a person or a session that was purged."""
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from operator import attrgetter
 from typing import TypeVar
 from uuid import UUID
 
 from attemptlog.event_store.books import Connection
-from attemptlog.event_store.columns import owner_of
-from attemptlog.event_store.decoding import Batch, DeadLetter
+from attemptlog.event_store.columns import Owner, ids_of
+from attemptlog.event_store.decoding import Batch, DeadLetter, EventRow
 from attemptlog.event_store.rows import Outcome, store_rows
 from attemptlog.event_store.suppression import LOCK_TO_STORE, ids_in, state_of_list, suppressed_among
 from attemptlog.runtime.pseudonyms import Pseudonyms
 
-MAX_CLEARED = 50_000  # sessions that are known not to be in the list, about 250 bytes each
+MAX_CLEARED = 50_000  # sessions that are known not to be in the list, about 150 bytes each
 
-Owner = tuple[bytes, bytes]  # a session and a user
+OWNER = attrgetter("owner")
 T = TypeVar("T")
 
 
@@ -47,9 +48,11 @@ class Sieve:
         return await self._store_unsuppressed(connection, batch, self._pseudonyms)
 
     async def _store_unsuppressed(self, connection: Connection, batch: Batch, pseudonyms: Pseudonyms) -> Outcome:
-        owners = [owner_of(row.line) for row in batch.rows]
-        forbidden = await self._forbidden_among(connection, set(owners), pseudonyms)
-        rows, out = _parted(batch.rows, [owner in forbidden for owner in owners]) if forbidden else (batch.rows, [])
+        forbidden = await self._forbidden_among(connection, set(map(OWNER, batch.rows)), pseudonyms)
+        rows: list[EventRow] = batch.rows
+        out: list[EventRow] = []
+        if forbidden:
+            rows, out = _parted(batch.rows, (row.owner in forbidden for row in batch.rows))
         outcome = await store_rows(connection, rows)
         if letters := outcome.refused + batch.undecodable:
             forbidden_letters = await _forbidden_letters(connection, letters, pseudonyms)
@@ -63,9 +66,10 @@ class Sieve:
         unknown = owners - self._cleared
         if not unknown:
             return ()
-        sessions, users = {session for session, _ in unknown}, {user for _, user in unknown}
+        ids = {owner: ids_of(owner) for owner in unknown}
+        users, sessions = {user for _, user in ids.values()}, {session for session, _ in ids.values()}
         found = await suppressed_among(connection, pseudonyms, users, sessions)
-        forbidden = {(session, user) for session, user in unknown if session in found.sessions or user in found.users}
+        forbidden = {it for it, (session, user) in ids.items() if session in found.sessions or user in found.users}
         if len(self._cleared) + len(unknown) > MAX_CLEARED:
             self._cleared.clear()
         self._cleared |= unknown - forbidden

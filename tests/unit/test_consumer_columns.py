@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from attemptlog.event_store.columns import ID_LENGTH, NULL, Columns, columns_of, event_ts_of, line_of
+from attemptlog.event_store.columns import ID_LENGTH, NULL, Columns, columns_of, event_ts_of, ids_of, line_and_owner_of
 from attemptlog.schemas import Envelope, Undecodable, decode, encode, new_event_id
 from tests.support.consumer import envelope
 from tests.support.http import Exam
@@ -57,9 +57,20 @@ def is_same_row(columns: Columns, it: Envelope) -> bool:
     return with_moments(text_of(columns)) == with_moments(fields_of(it))
 
 
+def line_of(value: bytes | None) -> bytes:
+    line, _ = line_and_owner_of(value)
+    return line
+
+
 @given(ENVELOPES)
 def test_any_envelope_gives_the_row_that_the_codec_reads(it: Envelope) -> None:
     assert is_same_row(columns_of(line_of(encode(it))), decode(encode(it)))
+
+
+@given(ENVELOPES)
+def test_any_envelope_tells_whose_it_is(it: Envelope) -> None:
+    line, owner = line_and_owner_of(encode(it))
+    assert ids_of(owner) == (columns_of(line).session_id, columns_of(line).user_id)
 
 
 @given(ENVELOPES)

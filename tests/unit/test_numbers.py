@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from attemptlog.event_store.columns import columns_of, line_of
+from attemptlog.event_store.columns import columns_of, line_and_owner_of
 from attemptlog.ingest_api.batch import Refused, parse
 from attemptlog.schemas import EventIn, Undecodable, decode
 from tests.unit.test_codec import UUID, envelope
@@ -64,9 +64,10 @@ def at_the_consumer(number: str) -> bytes | None:
         payload = decode(value).payload_json
     except Undecodable:
         with pytest.raises(Undecodable):
-            line_of(value)
+            line_and_owner_of(value)
         return None
-    assert exact(columns_of(line_of(value)).payload_json) == exact(payload)
+    line, _ = line_and_owner_of(value)
+    assert exact(columns_of(line).payload_json) == exact(payload)
     return payload
 
 
