@@ -7,6 +7,7 @@ from typing import Annotated
 
 import httpx
 import typer
+from psycopg import AsyncConnection
 from rich.table import Table
 
 from attemptlog import migrations
@@ -16,9 +17,11 @@ from attemptlog.event_store.append_only import unguarded
 from attemptlog.event_store.references import find_references
 from attemptlog.runtime.errors import OperatorError
 from attemptlog.runtime.grants import GATEWAY_GRANTS
+from attemptlog.runtime.pseudonyms import Pseudonyms, pseudonyms_of
 from attemptlog.runtime.roles import role_faults
 from attemptlog.runtime.sentences import sentence
 from attemptlog.runtime.settings import OperatorSettings
+from attemptlog.runtime.suppressions import READ_KEY, key_fault
 from attemptlog.runtime.topics import check_topic
 from attemptlog.runtime.transactions import open_transaction
 
@@ -90,11 +93,17 @@ async def _database(settings: OperatorSettings) -> str:
         )
         faults += await unguarded(connection)
         references = await find_references(connection)
+        faults += await _key_faults(connection, pseudonyms_of(settings.pseudonym_key))
     if references.fault:
         faults.append(references.fault)
     if faults:
         raise OperatorError(f"{'; '.join(faults)}.")
     return f"migrated to {current}, the services' roles may read and store, and {references.description}"
+
+
+async def _key_faults(connection: AsyncConnection, pseudonyms: Pseudonyms | None) -> list[str]:
+    keys = await (await connection.execute(READ_KEY)).fetchall()
+    return [fault for fingerprint, _ in keys if (fault := key_fault(fingerprint, pseudonyms))]
 
 
 async def _service(name: str, url: str) -> str:

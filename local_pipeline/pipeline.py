@@ -27,6 +27,14 @@ from attemptlog.simulation.tokens import TokenMint
 
 
 @dataclass(frozen=True, slots=True)
+class Access:
+    """What a service gets to the database with: a login of its own in a PostgreSQL of ours; and the pseudonyms' key."""
+
+    pseudonym_key: str
+    has_own_login: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Pipeline:
     """Everything running; `servers` are those of ours, not the ones that the environment names."""
 
@@ -69,15 +77,16 @@ def running_pipeline(directory: Path, ports: Ports, given: OperatorSettings, pro
         mint = TokenMint(
             reveal(given.jwt_secret) or kept_secret(directory / "jwt-secret"), given.jwt_audience, given.jwt_issuer
         )
-        consumer = stack.enter_context(_consumer(addresses, directory, ports, has_own_login=given.database_url is None))
-        gateway = stack.enter_context(
-            _gateway(addresses, mint, directory, ports, has_own_login=given.database_url is None)
-        )
+        pseudonym_key = reveal(given.pseudonym_key) or kept_secret(directory / "pseudonym-key")
+        access = Access(pseudonym_key, given.database_url is None)
+        consumer = stack.enter_context(_consumer(addresses, access, directory, ports))
+        gateway = stack.enter_context(_gateway(addresses, mint, access, directory, ports))
         platform = None
         if ports.platform is not None:
             platform = exam_platform(addresses, mint, directory, ports.platform, given)
             stack.enter_context(platform)
         settings = _settings(addresses, mint, consumer.url) | given.kafka_security
+        settings |= {"PSEUDONYM_KEY": pseudonym_key}
         stack.enter_context(environment_file(ENVIRONMENT_FILE, settings))
         pipeline = Pipeline(addresses, mint, gateway, consumer, platform, servers)
         with progress.working_on("Starting the gateway and the consumer"):
@@ -130,8 +139,8 @@ def _prepare(kafka: Cluster, database_url: str, topic: str, progress: Progress) 
         progress.warn(f"{topic}: {difference} (`attemptlog topics` says how to mend it)")
 
 
-def _consumer(addresses: Addresses, directory: Path, ports: Ports, *, has_own_login: bool) -> Service:
-    environment = _service_environment(addresses, "attemptlog_consumer", has_own_login=has_own_login) | {
+def _consumer(addresses: Addresses, access: Access, directory: Path, ports: Ports) -> Service:
+    environment = _service_environment(addresses, "attemptlog_consumer", access) | {
         "ATTEMPTLOG_CONSUMER_HOST": HOST,
         "ATTEMPTLOG_CONSUMER_PORT": str(ports.consumer),
     }
@@ -144,8 +153,8 @@ def _consumer(addresses: Addresses, directory: Path, ports: Ports, *, has_own_lo
     )
 
 
-def _gateway(addresses: Addresses, mint: TokenMint, directory: Path, ports: Ports, *, has_own_login: bool) -> Service:
-    environment = _service_environment(addresses, "attemptlog_gateway", has_own_login=has_own_login)
+def _gateway(addresses: Addresses, mint: TokenMint, access: Access, directory: Path, ports: Ports) -> Service:
+    environment = _service_environment(addresses, "attemptlog_gateway", access)
     environment |= {"ATTEMPTLOG_JWT_SECRET": mint.secret}
     if ports.platform is not None:
         given = environment.get("ATTEMPTLOG_CORS_ORIGINS", "")
@@ -154,13 +163,14 @@ def _gateway(addresses: Addresses, mint: TokenMint, directory: Path, ports: Port
     return Service("gateway", module, environment, url=addresses.gateway_url, directory=directory)
 
 
-def _service_environment(addresses: Addresses, role: str, *, has_own_login: bool) -> dict[str, str]:
+def _service_environment(addresses: Addresses, role: str, access: Access) -> dict[str, str]:
     """With a PostgreSQL of ours the service logs in as a member of its role; with another, as the operator says."""
-    url = login_as(addresses.database_url, role) if has_own_login else addresses.database_url
+    url = login_as(addresses.database_url, role) if access.has_own_login else addresses.database_url
     return os.environ | {
         "ATTEMPTLOG_KAFKA_BOOTSTRAP_SERVERS": addresses.kafka.bootstrap_servers,
         "ATTEMPTLOG_DATABASE_URL": url,
         "ATTEMPTLOG_TOPIC": addresses.topic,
+        "ATTEMPTLOG_PSEUDONYM_KEY": access.pseudonym_key,
     }
 
 

@@ -1,6 +1,7 @@
 """The pipeline as an operator runs it: real processes, one folder each."""
 
 import json
+import shlex
 import signal
 from pathlib import Path
 from uuid import uuid4
@@ -10,9 +11,11 @@ import psutil
 import psycopg
 import pytest
 
+from attemptlog.runtime.pseudonyms import Pseudonyms
 from attemptlog.simulation.recorded import COLUMNS
 from tests.support.command import STOP_TIMEOUT, Folder
 from tests.support.eventually import eventually
+from tests.support.suppression import suppressing
 
 LOG = "\n".join(
     [
@@ -73,6 +76,19 @@ async def test_up_answers_other_commands_and_stops_on_ctrl_c_with_nothing_left(a
     assert up.output.endswith("Stopped.\n")
     assert alone.processes() == []
     assert not (alone.path / ".attemptlog" / "env").exists()
+
+
+async def test_up_makes_a_key_for_purges_that_its_services_and_the_commands_know(alone: Folder) -> None:
+    async with alone.up("--candidates=0"):
+        lines = shlex.split((alone.path / ".attemptlog" / "env").read_text())
+        environment = dict(line.split("=", 1) for line in lines if line != "export")
+        key = environment["ATTEMPTLOG_PSEUDONYM_KEY"]
+        suppressing(environment["ATTEMPTLOG_DATABASE_URL"], users=[str(uuid4())], by=Pseudonyms(key))
+        simulated, healthy = alone.run("simulate", "--candidates=1"), alone.run("doctor")
+    assert (simulated.returncode, healthy.returncode) == (0, 0), simulated.stderr + healthy.stdout
+    assert "pseudonym_key_wrong" not in (alone.path / ".attemptlog" / "logs" / "gateway.log").read_text()
+    async with alone.up("--candidates=0"):
+        assert alone.run("simulate", "--candidates=1").returncode == 0, "it is the same key after a restart"
 
 
 async def test_a_file_sent_again_is_stored_once_and_counted_as_duplicates(folder: Folder) -> None:

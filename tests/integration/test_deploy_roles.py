@@ -16,7 +16,7 @@ from attemptlog.local_stack.postgres import BINARIES
 from attemptlog.migrations import upgrade
 from tests.support.documents import ROOT
 
-PASSWORDS = {"gateway": "it's a \\ gateway", "consumer": "100 % of $consumers"}
+PASSWORDS = {"gateway": "it's a \\ gateway", "consumer": "100 % of $consumers", "purger": '"for good"'}
 
 
 @pytest.fixture(scope="module")
@@ -76,3 +76,16 @@ def test_the_consumers_login_adds_events_and_changes_none(postgres: PostgresServ
         assert not may(connection, "UPDATE attempt_events SET seq = 0")
         assert not may(connection, "DELETE FROM attempt_events")
         assert not may(connection, "DELETE FROM partition_ledger")
+
+
+def test_the_purgers_login_deletes_and_adds_no_event(postgres: PostgresServer, database: str) -> None:
+    with login(postgres, database, "purger") as connection:
+        assert may(connection, "DELETE FROM attempt_events")
+        assert may(connection, "DELETE FROM dead_letters")
+        assert may(connection, "DELETE FROM dead_letter_replay_outcomes")
+        assert may(connection, "DELETE FROM event_sessions")
+        assert may(connection, "INSERT INTO suppressions DEFAULT VALUES")
+        assert not may(connection, "INSERT INTO attempt_events DEFAULT VALUES")
+        assert not may(connection, "UPDATE attempt_events SET seq = 0")
+        assert not may(connection, "DELETE FROM partition_ledger")
+        assert not may(connection, "DELETE FROM purges")

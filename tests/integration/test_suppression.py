@@ -10,14 +10,18 @@ from uuid import uuid4
 
 import psycopg
 import pytest
+from pydantic import SecretStr
 
+from attemptlog.cli.doctor import _database
 from attemptlog.event_store import sieve
 from attemptlog.event_store.decoding import decode_batch
 from attemptlog.event_store.errors import CannotRun
 from attemptlog.event_store.replays import Replays
 from attemptlog.event_store.store import Store, Stored
 from attemptlog.event_store.suppression import LOCK_TO_SUPPRESS
+from attemptlog.runtime.errors import OperatorError
 from attemptlog.runtime.pseudonyms import Pseudonyms
+from attemptlog.runtime.settings import OperatorSettings
 from attemptlog.schemas import encode, new_event_id
 from tests.support.consumer import (
     FakeRecord,
@@ -33,7 +37,7 @@ from tests.support.eventually import eventually
 from tests.support.http import Exam, insert_exam
 from tests.support.letters import TOPIC, add_session, replay_outcomes
 from tests.support.oldest_postgres import on_every_postgres
-from tests.support.suppression import OURS, suppress, suppressing
+from tests.support.suppression import KEY, OURS, suppress, suppressing
 
 pytestmark = on_every_postgres
 
@@ -229,6 +233,20 @@ async def test_nothing_is_stored_without_the_lists_key(
         with pytest.raises(CannotRun, match="set ATTEMPTLOG_PSEUDONYM_KEY"):
             await replays.try_out(TOPIC, [letter])
     assert ledger(database_url)[0]["next_offset"] == 2
+
+
+async def test_the_doctor_says_that_the_lists_key_is_missing(database_url: str) -> None:
+    async def doctor(key: str | None) -> str:
+        return await _database(
+            OperatorSettings(database_url=SecretStr(database_url), pseudonym_key=key and SecretStr(key))
+        )
+
+    assert await doctor(None)
+    suppressing(database_url, users=[str(uuid4())])
+    for key in (None, "another key of 32 characters or more"):
+        with pytest.raises(OperatorError, match="set ATTEMPTLOG_PSEUDONYM_KEY"):
+            await doctor(key)
+    assert await doctor(KEY)
 
 
 def test_nobody_is_suppressed_before_the_key_is_known(database_url: str) -> None:

@@ -78,9 +78,14 @@ def test_every_variable_of_the_compose_file_is_in_the_example() -> None:
 def test_a_secret_is_never_written_down() -> None:
     for service in SERVICES.values():
         for name, value in service["environment"].items():
-            if name.endswith(("PASSWORD", "SECRET")):
+            if name.endswith(("PASSWORD", "SECRET", "KEY")):
                 assert re.fullmatch(r"\$\{\w+:\?set it in deploy/.env\}", value)
             assert urlsplit(str(value)).password is None
+
+
+def test_whoever_stores_reads_or_deletes_has_the_same_key_of_pseudonyms() -> None:
+    keys = [service["environment"].get("ATTEMPTLOG_PSEUDONYM_KEY") for service in OURS.values()]
+    assert set(keys) == {"${ATTEMPTLOG_PSEUDONYM_KEY:?set it in deploy/.env}"}
 
 
 def test_services_start_after_what_they_need() -> None:
