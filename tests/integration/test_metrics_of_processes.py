@@ -38,9 +38,9 @@ OF_THE_GATEWAY: Known = {
     ("ingest_key_fetches", "outcome"): {"ok", "failed"},
 }
 OF_THE_CONSUMER: Known = {
-    ("consumer_records", "outcome"): {"inserted", "duplicate", "dead_letter", "skipped"},
+    ("consumer_records", "outcome"): {"inserted", "duplicate", "dead_letter", "suppressed", "skipped"},
     ("consumer_dead_letters", "reason"): REASONS,
-    ("consumer_dead_letters_retried", "outcome"): REASONS | {"inserted", "duplicate"},
+    ("consumer_dead_letters_retried", "outcome"): REASONS | {"inserted", "duplicate", "suppressed"},
 }
 OF_THE_EXPORTER: Known = {
     ("exporter_rows", "target"): {"parquet"},
