@@ -33,13 +33,14 @@ run: $(RUN_READY) $(PLAYER) ## start the pipeline and the example platform here,
 demo: $(RUN_READY) ## the same, then stop; fails if one event is unaccounted for
 	@exec $(BIN)/attemptlog demo $(PORTS)
 
-# The tests wait more than they compute; a file's tests stay together, because they share a gateway or a stack.
+# The tests wait more than they compute; a file's tests stay together, because they share a gateway or a stack. Files go
+# in the order of their names, e2e before unit, so that no worker begins a long one when the others have nothing left.
 WORKERS ?= 4
 
 .PHONY: test
 test: $(READY) $(PLAYER) chromium ## every test
 	@$(WITH_NODE) npm test
-	@$(WITH_NODE) exec $(BIN)/pytest --numprocesses $(WORKERS) --dist loadfile
+	@$(WITH_NODE) exec $(BIN)/pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 .PHONY: player
 player: $(PLAYER) ## build the browser client and the example's page
