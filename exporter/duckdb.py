@@ -142,11 +142,11 @@ def add_columns(database: Database, schema: Any) -> None:
 
 def add(database: Database, batch: Batch, chunk: Chunk) -> DayTotal:
     """Insert rows; where some may have been there, leave those out and return what is there of all of them."""
-    database.register("chunk", pa.Table.from_batches([chunk]))  # in place of the one before
+    loaded = pa.Table.from_batches([chunk])  # which DuckDB finds by its name: registered, it is kept until the commit
     if not batch.repeats:
         database.execute(sql.INSERT, {"batch": batch.id})
         return DayTotal()
-    bounds = pc.min_max(chunk.column("id")).as_py()
+    bounds = pc.min_max(loaded["id"]).as_py()
     between = {"low": bounds["min"], "high": bounds["max"]}  # which lets DuckDB leave out what lies elsewhere
     database.execute(sql.INSERT_NEW, {"batch": batch.id} | between)
     return counted_by(database.execute(sql.COUNT_OF_CHUNK, between))

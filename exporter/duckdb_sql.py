@@ -57,17 +57,17 @@ SELECT coalesce(max(number), 0) + 1, ?, ?, ?, ?, ?, ?
 FROM attemptlog.export_batches
 """
 
-INSERT = "INSERT INTO attempt_events BY NAME SELECT *, $batch::UUID AS export_batch FROM chunk"
+INSERT = "INSERT INTO attempt_events BY NAME SELECT *, $batch::UUID AS export_batch FROM loaded"
 INSERT_NEW = """
 INSERT INTO attempt_events BY NAME
 SELECT *, $batch::UUID AS export_batch
-FROM chunk
+FROM loaded
 WHERE id NOT IN (SELECT id FROM attempt_events WHERE id BETWEEN $low AND $high)
 """
 COUNT_OF_CHUNK = """
 SELECT count(*), sum(row_hash)
 FROM attempt_events
-WHERE id BETWEEN $low AND $high AND id IN (SELECT id FROM chunk)
+WHERE id BETWEEN $low AND $high AND id IN (SELECT id FROM loaded)
 """
 COUNT_OF_BATCH = "SELECT count(*), sum(row_hash) FROM attempt_events WHERE export_batch = ?"
 DAYS = "SELECT event_ts::DATE, count(*), sum(row_hash) FROM attempt_events GROUP BY ALL"

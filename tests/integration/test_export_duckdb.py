@@ -1,5 +1,6 @@
 """What is special about the DuckDB file; what holds for every target is in test_export_targets.py."""
 
+import json
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -16,7 +17,7 @@ from attemptlog.exporter import duckdb_sql
 from attemptlog.exporter.duckdb import DuckDBFile
 from attemptlog.exporter.duckdb_session import told
 from attemptlog.exporter.errors import DataError, ExportError, SetUpError, TransientError
-from attemptlog.exporter.rows import SCHEMA
+from attemptlog.exporter.rows import SCHEMA, Chunk
 from attemptlog.exporter.target import Batch
 from tests.support.export import chunk_of, event, read_duckdb_file
 
@@ -182,3 +183,16 @@ def test_every_error_of_duckdb_has_a_class(file: Path) -> None:
     errors = [kind for kind in vars(duckdb).values() if isinstance(kind, type) and issubclass(kind, duckdb.Error)]
     assert len(errors) > 20
     assert all(isinstance(told(file, kind("why")), ExportError) for kind in errors)
+
+
+@pytest.mark.parametrize("repeats", [False, True])
+def test_chunks_are_let_go_long_before_the_commit(target: DuckDBFile, repeats: bool) -> None:
+    held = []
+
+    def chunks() -> Iterator[Chunk]:
+        for _ in range(20):
+            yield chunk_of([event(payload=json.dumps({"text": "x" * 1000})) for _ in range(500)])
+            held.append(pa.total_allocated_bytes())
+
+    target.write(Batch(uuid4(), repeats=repeats), chunks())
+    assert max(held) < min(held) + 4 * 500 * 1000
