@@ -13,7 +13,7 @@ import typer
 from rich.console import Console
 
 from attemptlog.local_stack import LocalStack
-from benchmarks import backlog, consumer, export, freshness, gateway, table_size
+from benchmarks import backlog, consumer, export, export_column, freshness, gateway, table_size
 from benchmarks.figures import OK, Figure, failed, table_of
 from benchmarks.stage import FULL, QUICK, Stage
 
@@ -27,6 +27,7 @@ class Subject(StrEnum):
     TABLE_SIZE = "table-size"
     FRESHNESS = "freshness"
     EXPORT = "export"
+    EXPORT_COLUMN = "export-column"
 
 
 MEASURES: dict[Subject, Callable[[Stage], list[Figure]]] = {
@@ -36,6 +37,7 @@ MEASURES: dict[Subject, Callable[[Stage], list[Figure]]] = {
     Subject.TABLE_SIZE: table_size.measure,
     Subject.FRESHNESS: freshness.measure,
     Subject.EXPORT: export.measure,
+    Subject.EXPORT_COLUMN: export_column.measure,
 }
 WIDTH = 132  # columns, where there is no terminal
 
