@@ -12,8 +12,10 @@ from attemptlog.event_store.database import Connected, Database
 from attemptlog.event_store.errors import StoreUnavailable
 from attemptlog.runtime.postgres import conninfo
 
-# Whoever stores waits for whoever waits for a lock of theirs: for so long, once every so often.
-LOCK_TIMEOUT = timedelta(milliseconds=300)
+# Whoever stores waits for whoever waits for a lock of theirs: for so long, which is under a second and longer than a
+# batch takes, and once every so often. It is also under PostgreSQL's deadlock_timeout, so that whoever stores is never
+# the one that has to give way.
+LOCK_TIMEOUT = timedelta(milliseconds=800)
 PAUSE = timedelta(milliseconds=500)
 
 # PostgreSQL ends a frozen consumer's transaction after 15 seconds and its statement after 60.

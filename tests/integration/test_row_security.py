@@ -83,7 +83,7 @@ async def test_sessions_that_are_hidden_from_the_gateway_are_not_unknown(
         assert not sessions.is_ready
         assert "row-level security" in caplog.records[-1].__dict__["error"]
         assert f"row level security on {table} hides rows from attemptlog_gateway_" in await services.doctor()
-        services.execute(SHOW, table=table, role="attemptlog_gateway, attemptlog_consumer")
+        services.execute(SHOW, table=table, role="attemptlog_gateway, attemptlog_consumer, attemptlog_purger")
         expected = {services.exam.session: Session(services.exam.user, frozenset([services.exam.question]))}
 
         async def is_found() -> bool:
@@ -95,7 +95,9 @@ async def test_sessions_that_are_hidden_from_the_gateway_are_not_unknown(
 
 @pytest.mark.parametrize("policy", [SHOW_SOME, SHOW + ";" + BUT_NONE], ids=["some", "restrictive"])
 async def test_a_policy_that_shows_some_rows_hides_the_others(services: Services, policy: str) -> None:
-    services.execute(HIDE, policy, table="test_sessions", role="attemptlog_gateway, attemptlog_consumer")
+    services.execute(
+        HIDE, policy, table="test_sessions", role="attemptlog_gateway, attemptlog_consumer, attemptlog_purger"
+    )
     async with directory(services) as sessions:
         assert await sessions.find([services.exam.session], services.exam.user) == {}
     with pytest.raises(CannotRun, match="row level security on test_sessions hides rows"):
@@ -116,7 +118,7 @@ async def test_a_consumer_from_which_rows_are_hidden_does_not_start(services: Se
 
 @pytest.mark.parametrize("table", READ_BY_CONSUMER)
 async def test_a_policy_that_shows_the_consumer_everything_will_do(services: Services, table: str) -> None:
-    services.execute(HIDE, SHOW, table=table, role="attemptlog_gateway, attemptlog_consumer")
+    services.execute(HIDE, SHOW, table=table, role="attemptlog_gateway, attemptlog_consumer, attemptlog_purger")
     assert await services.doctor() == ""
     assert await services.store() == 1
 

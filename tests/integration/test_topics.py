@@ -1,4 +1,5 @@
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from uuid import uuid4
 
 import pytest
@@ -9,6 +10,7 @@ from attemptlog.runtime.admin import Cluster, Offsets, admin_client, describe, o
 from attemptlog.runtime.errors import OperatorError
 from attemptlog.runtime.layout import wanted_layout
 from attemptlog.runtime.settings import OperatorSettings
+from attemptlog.runtime.topic_stay import CLEANING, longest_stay
 from attemptlog.runtime.topics import check_topic, ensure_topic
 from tests.support.eventually import eventually
 from tests.support.services import create_topic
@@ -111,6 +113,24 @@ async def test_looking_for_a_topic_does_not_create_it(kafka_bootstrap: str) -> N
     assert await offsets(Cluster(kafka_bootstrap), name) == {}
     async with admin_client(Cluster(kafka_bootstrap)) as client:
         assert await describe(client, name) is None
+
+
+async def test_a_record_stays_for_the_retention_and_as_long_as_its_file_is_written_to(
+    kafka_bootstrap: str, topic: str
+) -> None:
+    changed = {"retention.ms": "3600000", "segment.ms": "60000"}
+    async with admin_client(Cluster(kafka_bootstrap)) as client:
+        await client.alter_configs([ConfigResource(ConfigResourceType.TOPIC, topic, changed)])
+
+    async def stay() -> bool:
+        return await longest_stay(Cluster(kafka_bootstrap), topic) == timedelta(minutes=61) + CLEANING
+
+    await eventually(stay)
+
+
+async def test_how_long_a_record_stays_in_no_topic_is_not_told(kafka_bootstrap: str) -> None:
+    with pytest.raises(OperatorError, match="There is no topic"):
+        await longest_stay(Cluster(kafka_bootstrap), f"no-such-{uuid4().hex}")
 
 
 async def test_an_empty_topic_begins_and_ends_at_0(kafka_bootstrap: str, topic: str) -> None:
