@@ -13,6 +13,7 @@ from rich.text import Text
 
 from attemptlog.cli import moments
 from attemptlog.cli.console import fact_table, out, print_json
+from attemptlog.cli.find_session import find_session
 from attemptlog.cli.new_session import create
 from attemptlog.cli.who import ByOption, WhyOption, looker, note
 from attemptlog.event_store.dead_letters import TableRow, visible
@@ -26,6 +27,7 @@ SHORT = 8  # characters of a stream's id, where it stands beside others; --json 
 
 sessions = typer.Typer(no_args_is_help=True, help="Show a session's events or the sessions with gaps, or create one.")
 sessions.command("create", epilog="Example: attemptlog sessions create --json > session.json")(create)
+sessions.command("find", epilog="Example: attemptlog sessions find 9d20c6f1b7a34e0c8e55d1f7306b2c14")(find_session)
 
 
 @sessions.command("show", epilog="Example: attemptlog sessions show 01890a5d-ac96-774b-bcce-b302099a8057")

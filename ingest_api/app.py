@@ -161,7 +161,7 @@ def _sessions(settings: IngestSettings, ending: Ending, timed: Callable[[float],
 def _services(
     settings: IngestSettings, metrics: Metrics, *, keys: KeySource, publisher: Publisher, sessions: SessionDirectory
 ) -> Services:
-    refusals = Refusals()
+    refusals = Refusals(pseudonyms_of(settings.pseudonym_key))
     buckets = TokenBuckets(settings.rate_limit_events_per_second, settings.rate_limit_burst)
     return Services(
         authenticator=Authenticator(keys, settings.jwt_audience, settings.jwt_issuer),

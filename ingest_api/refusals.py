@@ -1,12 +1,15 @@
-"""Whose batches are refused and why, in the log: so that a page that misbehaves can be found by its session."""
+"""That batches are refused and why, in the log, which names nobody: pseudonyms tell callers and sessions apart."""
 
 import asyncio
 import logging
+import secrets
 from collections import Counter
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Self
+
+from attemptlog.runtime.pseudonyms import MIN_KEY_LENGTH, Pseudonyms
 
 logger = logging.getLogger(__name__)
 
@@ -27,11 +30,12 @@ class Refused:
 class Refusals:
     """One line when a caller is first refused with a code, and one at the end of an interval with the repeats.
 
-    Use as `with` around the time in which the event loop serves. No line holds a token or anything of an event but
-    its session's id.
+    Use as `with` around the time in which the event loop serves. No line holds a token, an id or anything of an event.
+    Without `pseudonyms` they are of this object only: nobody can make them again.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, pseudonyms: Pseudonyms | None = None) -> None:
+        self._pseudonyms = pseudonyms or Pseudonyms(secrets.token_hex(MIN_KEY_LENGTH))
         self._refused: dict[tuple[str | None, str], Refused] = {}
         self._telling: asyncio.TimerHandle | None = None
 
@@ -57,7 +61,7 @@ class Refusals:
         refused.sessions.update(list(sessions)[: MAX_SESSIONS - len(refused.sessions)])
         if is_first:
             self._refused[key] = Refused()
-            _tell(key, refused)
+            self._tell(key, refused)
         if self._telling is None:
             self._telling = asyncio.get_running_loop().call_later(INTERVAL.total_seconds(), self._tell_repeats)
 
@@ -65,17 +69,16 @@ class Refusals:
         refused, self._refused, self._telling = self._refused, {}, None
         for key, repeats in refused.items():
             if repeats.requests:
-                _tell(key, repeats)
+                self._tell(key, repeats)
 
-
-def _tell(key: tuple[str | None, str], refused: Refused) -> None:
-    user_id, code = key
-    data = {
-        "action": "batches_refused",
-        "code": code,
-        "user_id": user_id,
-        "session_ids": sorted(refused.sessions),
-        "requests": refused.requests,
-        "reasons": dict(refused.reasons),
-    }
-    logger.warning("batches were refused, or events in them: %s", code, extra=data)
+    def _tell(self, key: tuple[str | None, str], refused: Refused) -> None:
+        user_id, code = key
+        data = {
+            "action": "batches_refused",
+            "code": code,
+            "user": None if user_id is None else self._pseudonyms.of_user(user_id.encode()),
+            "sessions": sorted(self._pseudonyms.of_session(each.encode()) for each in refused.sessions),
+            "requests": refused.requests,
+            "reasons": dict(refused.reasons),
+        }
+        logger.warning("batches were refused, or events in them: %s", code, extra=data)

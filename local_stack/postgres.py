@@ -33,6 +33,8 @@ SETTINGS = {
     "track_commit_timestamp": "on",
     "timezone": "UTC",
     "log_timezone": "UTC",
+    "log_error_verbosity": "terse",  # or DETAIL would quote the row that was refused
+    "log_min_error_statement": "panic",  # or the statement would stand there with what it is about
 }
 # Survives a killed server, not a machine that loses power.
 NOT_DURABLE = {"fsync": "off", "full_page_writes": "off"}

@@ -9,7 +9,8 @@ import psycopg
 import pytest
 
 from attemptlog.event_store.sessions import SELECT_EVENTS, SELECT_LETTERS, SELECT_STREAMS, SELECT_STREAMS_WITH_GAPS
-from tests.support.consumer import Partition, envelope
+from attemptlog.runtime.pseudonyms import Pseudonyms
+from tests.support.consumer import Partition, envelope, query
 from tests.support.http import Exam, insert_exam
 from tests.support.letters import attemptlog, data, store_records
 
@@ -139,6 +140,21 @@ def test_a_new_session_can_be_sent_to_at_once(database_url: str, monkeypatch: py
     assert (found["user_id"], found["events_stored"]) == (user, 1)
     shown = attemptlog(database_url, "sessions", "create").output
     assert [line.split()[0] for line in shown.splitlines()] == ["endpoint", "session", "questions", "token"]
+
+
+def test_a_pseudonym_in_a_log_is_found_by_whoever_has_the_key(
+    database_url: str, exam: Exam, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = "the key of the tests' pseudonyms, long enough"
+    session = Pseudonyms(key).of_session(exam.session.encode())
+    assert "ATTEMPTLOG_PSEUDONYM_KEY" in attemptlog(database_url, "sessions", "find", session).stderr
+    monkeypatch.setenv("ATTEMPTLOG_PSEUDONYM_KEY", key)
+    assert data(database_url, "sessions", "find", session) == {"user_id": exam.user, "session_id": exam.session}
+    user = Pseudonyms(key).of_user(exam.user.encode())
+    assert attemptlog(database_url, "sessions", "find", user).stdout == f"user {exam.user}\n"
+    assert query(database_url, "SELECT count(*) FROM data_accesses WHERE command = 'sessions find'") == [3]
+    nobody = attemptlog(database_url, "sessions", "find", uuid4())
+    assert (nobody.exit_code, nobody.stdout) == (1, "")
 
 
 def test_a_session_that_nobody_knows_is_a_mistake(database_url: str) -> None:

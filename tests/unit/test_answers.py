@@ -1,5 +1,6 @@
 """What is answered where nothing is served, to methods that are not, and after a fault; and what the log says of it."""
 
+import asyncio
 import json
 import logging
 import uuid
@@ -14,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from attemptlog.ingest_api.refusals import MAX_CALLERS, MAX_SESSIONS, Refusals
 from attemptlog.ingest_api.sessions import Session
 from attemptlog.publisher import MemoryPublisher
+from attemptlog.runtime.pseudonyms import Pseudonyms
 from attemptlog.schemas import Envelope
 from tests.support.eventually import eventually
 from tests.support.http import PATH, Exam, token
@@ -24,6 +26,8 @@ from tests.support.series import scraped
 EXAM = Exam()
 OWN = {EXAM.session: Session(EXAM.user, frozenset([EXAM.question]))}
 ORIGIN = "https://exam.example"
+KEY = "the key of the tests' pseudonyms, long enough"
+PSEUDONYMS = Pseudonyms(KEY)
 
 
 class FaultyPublisher(MemoryPublisher):
@@ -36,6 +40,7 @@ async def client() -> AsyncIterator[httpx.AsyncClient]:
     settings: dict[str, Any] = {
         "cors_origins": ORIGIN,
         "max_body_bytes": 2048,
+        "pseudonym_key": KEY,
         "rate_limit_burst": 100,
         "rate_limit_events_per_second": 0.01,  # a slow machine earns no more events
     }
@@ -139,13 +144,15 @@ async def test_a_fault_is_answered_as_a_problem_counted_and_logged(caplog: pytes
 
 
 def told(caplog: pytest.LogCaptureFixture) -> list[dict[str, Any]]:
-    names = ("code", "user_id", "session_ids", "requests", "reasons")
+    names = ("code", "user", "sessions", "requests", "reasons")
     records = [vars(it) for it in caplog.records if vars(it).get("action") == "batches_refused"]
     return [{name: record[name] for name in names} for record in records]
 
 
 def line(code: str, *sessions: str, user_id: str | None = EXAM.user, **reasons: int) -> dict[str, Any]:
-    return {"code": code, "user_id": user_id, "session_ids": sorted(sessions), "requests": 1, "reasons": reasons}
+    user = PSEUDONYMS.of_user(user_id.encode()) if user_id else None
+    named = sorted(PSEUDONYMS.of_session(each.encode()) for each in sessions)
+    return {"code": code, "user": user, "sessions": named, "requests": 1, "reasons": reasons}
 
 
 async def test_the_log_says_whose_batches_are_refused_and_why(
@@ -166,7 +173,8 @@ async def test_the_log_says_whose_batches_are_refused_and_why(
         line("body_too_large"),
         line("unauthenticated", user_id=None),
     ]
-    assert "secret" not in caplog.text
+    written = caplog.text + "".join(str(vars(record)) for record in caplog.records)
+    assert all(each not in written.lower() for each in ("secret", EXAM.user, EXAM.session, another))
 
 
 async def test_the_log_says_who_sends_too_much(client: httpx.AsyncClient, caplog: pytest.LogCaptureFixture) -> None:
@@ -190,7 +198,7 @@ async def test_repeats_are_told_together_at_the_end_of_the_interval(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("attemptlog.ingest_api.refusals.INTERVAL", timedelta(milliseconds=50))
-    with Refusals() as refusals:
+    with Refusals(PSEUDONYMS) as refusals:
         for _ in range(1000):
             refusals.note("bad_body", EXAM.user, sessions=[EXAM.session], reasons=["invalid_field"] * 2)
         await eventually(lambda: len(told(caplog)) == 2)
@@ -199,8 +207,20 @@ async def test_repeats_are_told_together_at_the_end_of_the_interval(
     assert told(caplog)[1] | {"requests": 1} == line("bad_body", EXAM.session, invalid_field=2 * 999)
 
 
+def test_without_a_key_the_pseudonyms_are_of_one_process(caplog: pytest.LogCaptureFixture) -> None:
+    async def refuse() -> None:
+        with Refusals() as refusals:
+            refusals.note("bad_body", EXAM.user)
+            refusals.note("bad_field", EXAM.user)
+
+    asyncio.run(refuse())
+    asyncio.run(refuse())
+    users = [it["user"] for it in told(caplog)]
+    assert (users[0] == users[1], users[2] == users[3], len(set(users))) == (True, True, 2)
+
+
 async def test_the_last_repeats_are_told_when_the_gateway_stops(caplog: pytest.LogCaptureFixture) -> None:
-    with Refusals() as refusals:
+    with Refusals(PSEUDONYMS) as refusals:
         for _ in range(3):
             refusals.note("bad_body", EXAM.user)
     assert [it["requests"] for it in told(caplog)] == [1, 2]
@@ -209,13 +229,13 @@ async def test_the_last_repeats_are_told_when_the_gateway_stops(caplog: pytest.L
 async def test_however_many_callers_and_sessions_there_are_the_lines_are_few_and_short(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    with Refusals() as refusals:
+    with Refusals(PSEUDONYMS) as refusals:
         for _ in range(10 * MAX_CALLERS):
             refusals.note("bad_body", str(uuid.uuid4()), sessions=[str(uuid.uuid4()) for _ in range(50)])
     lines = told(caplog)
     assert len(lines) == MAX_CALLERS + 1
     assert sum(it["requests"] for it in lines) == 10 * MAX_CALLERS
-    assert max(len(it["session_ids"]) for it in lines) == MAX_SESSIONS
+    assert max(len(it["sessions"]) for it in lines) == MAX_SESSIONS
     assert all(record.levelno == logging.WARNING for record in caplog.records)
 
 
