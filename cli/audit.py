@@ -18,7 +18,8 @@ COLUMNS = ("part", "begin", "end", "next", "records", "inserted", "dupl", "dead"
 def audit(
     wait: Annotated[float, typer.Option(min=0, help="Seconds to wait for the consumer to drain the topic.")] = 0,
     allow_pending: Annotated[
-        bool, typer.Option(help="Do not count records that are not stored yet as a fault.")
+        bool,
+        typer.Option(help="Do not count as a fault what is not stored yet, or not purged from the target yet."),
     ] = False,
     target: Annotated[
         str | None, typer.Option(help="Compare PostgreSQL with this target of `attemptlog export` instead.")
@@ -29,7 +30,7 @@ def audit(
     if target is not None:
         from attemptlog.cli.audit_target import audit_warehouse  # noqa: PLC0415 - takes as long to import as the rest
 
-        audit_warehouse(target, as_json=as_json)
+        audit_warehouse(target, allow_pending=allow_pending, as_json=as_json)
     settings = OperatorSettings()
     with working_on("Auditing"):
         found = asyncio.run(settled_audit(settings.kafka, settings.database, settings.topic, wait))

@@ -89,11 +89,14 @@ def _facts(found: ExportStatus) -> dict[str, str]:
         "exported rows": f"{found.exported_rows:,}",
         "batches": f"{found.batches:,}",
         "pending rows": f"{found.pending_rows:,}",
+        "pending purges": str(found.pending_purges),
         "last success": shown(found.succeeded_at) or "never",
         "failures since": str(found.failures),
     }
     if not found.is_backfilled:
         facts["from before"] = "still being exported"
+    if found.forgotten_rows:
+        facts["forgotten rows"] = f"{found.forgotten_rows:,}"
     if found.open_batch:
         facts["batch in hand"] = f"{found.open_batch}, attempt {found.attempts}"
     if found.error:

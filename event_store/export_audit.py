@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 
 from psycopg import sql
 
@@ -11,7 +11,7 @@ from attemptlog.runtime.errors import OperatorError
 from attemptlog.runtime.transactions import transaction
 
 READ_POSITION = """
-SELECT horizon::text, backfill_done_at IS NOT NULL
+SELECT now(), horizon::text, backfill_done_at IS NOT NULL
 FROM export_targets
 WHERE name = %(target)s
 """
@@ -45,8 +45,12 @@ WHERE event_ts >= %(day)s::date::timestamp AT TIME ZONE 'UTC'
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """What the target is to hold: rows and the sum of their hashes by day, of transactions below `horizon`."""
+    """What the target is to hold: rows and the sum of their hashes by day, of transactions below `horizon`.
 
+    `began` is when that was asked, by PostgreSQL's clock.
+    """
+
+    began: datetime
     horizon: str
     days: Mapping[date, tuple[int, int]]
 
@@ -57,14 +61,14 @@ def read_expected(database_url: str, target: str) -> Expected:
         found = connection.execute(READ_POSITION, {"target": target}).fetchall()
         if not found:
             raise OperatorError(f"Nothing was exported to {target} yet: run `attemptlog export run --target {target}`.")
-        [(horizon, is_backfilled)] = found
+        [(began, horizon, is_backfilled)] = found
         if not is_backfilled:
             raise OperatorError(
                 f"The events from before are still being exported to {target}: audit when that is done."
             )
         statement = sql.SQL(SELECT_DAYS).format(row_hash=sql.SQL(ROW_HASH), horizon=horizon)
         days = {day: (rows, int(total)) for day, rows, total in connection.execute(statement).fetchall()}
-    return Expected(horizon, days)
+    return Expected(began, horizon, days)
 
 
 def select_day(horizon: str, day: date) -> str:

@@ -11,14 +11,15 @@ from psycopg import Connection
 from attemptlog.event_store import export_sql as sql
 from attemptlog.event_store.accesses import Looker, note_access
 from attemptlog.event_store.errors import CannotRun, Superseded
-from attemptlog.event_store.export_claim import Claimed, told
+from attemptlog.event_store.export_claim import told
 from attemptlog.event_store.export_entries import BACKFILL, RESEND, WINDOW, Entry, Position, bounds_of, entry_of
+from attemptlog.event_store.export_purges import PurgeBooks
 from attemptlog.event_store.export_windows import Keys, count, has_older, next_keys, next_window, oldest_pending
 from attemptlog.runtime.transactions import transaction
 from attemptlog.schemas import new_event_id
 
 
-class Books(Claimed):
+class Books(PurgeBooks):
     """The books of one target, whose exporter has claimed it."""
 
     def position(self) -> Position:

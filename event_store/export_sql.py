@@ -7,6 +7,10 @@ GRANTS = {
     "attempt_events": "SELECT",
     "export_targets": "SELECT, INSERT, UPDATE",
     "export_batches": "SELECT, INSERT, UPDATE",
+    "purges": "SELECT",
+    "purge_targets": "SELECT, INSERT",
+    "suppressions": "SELECT",
+    "suppression_key": "SELECT",
 }
 
 EXAM_GRANTS = {"test_sessions": "SELECT"}  # needed beside these where a target's rows are to have their exam

@@ -7,10 +7,11 @@ from typing import Any
 
 from psycopg.rows import dict_row
 
+from attemptlog.event_store.export_purges import IS_PENDING
 from attemptlog.event_store.export_windows import Holder, holder
 from attemptlog.runtime.transactions import transaction
 
-READ = """
+READ = f"""
 SELECT
     name AS target,
     horizon::text::numeric AS horizon,
@@ -45,17 +46,20 @@ SELECT
         SELECT count(*)
         FROM attempt_events
         WHERE export_xid >= horizon AND export_xid < backfill_below
-    ) END AS pending_rows
+    ) END AS pending_rows,
+    (SELECT count(*) FROM purges WHERE {IS_PENDING}) AS pending_purges,
+    (SELECT coalesce(sum(rows), 0)::bigint FROM purge_targets WHERE target = name) AS forgotten_rows
 FROM export_targets
 WHERE %(target)s::text IS NULL OR name = %(target)s
 ORDER BY name
-"""
+"""  # noqa: S608 (a condition of ours)
 
 
 @dataclass(frozen=True, slots=True)
 class ExportStatus:
     """A target. `horizon` is the first transaction that is not exported, and everything that was stored in
-    transactions which began before `exported_until` is. `failures` are those since the last success."""
+    transactions which began before `exported_until` is. `exported_rows` were sent, of which `forgotten_rows` went with
+    purges. `failures` are those since the last success."""
 
     target: str
     horizon: int
@@ -63,7 +67,9 @@ class ExportStatus:
     lag_seconds: float | None
     is_backfilled: bool
     exported_rows: int
+    forgotten_rows: int
     pending_rows: int
+    pending_purges: int
     batches: int
     open_batch: str | None
     attempts: int | None

@@ -9,12 +9,14 @@ from functools import partial
 from attemptlog.event_store.accesses import Looker
 from attemptlog.event_store.export_books import Books, note_export
 from attemptlog.exporter.errors import DataError
+from attemptlog.exporter.forgetting import follow_purges
 from attemptlog.exporter.front import serving
 from attemptlog.exporter.service import Exporter
 from attemptlog.exporter.settings import ExporterSettings
 from attemptlog.exporter.status import get_export_status
 from attemptlog.exporter.targets import DEFAULT, target_from_environment
 from attemptlog.runtime.logs import log_json_lines
+from attemptlog.runtime.pseudonyms import pseudonyms_of
 from attemptlog.runtime.who import os_user
 
 __all__ = ["export_attempt_events_to_warehouse", "get_export_status", "resync", "run"]
@@ -65,11 +67,16 @@ def export_attempt_events_to_warehouse(
 
 
 def resync(target: str, settings: ExporterSettings | None = None, *, looker: Looker | None = None) -> None:
-    """Have everything sent once more, for a database or a target that was restored: the target keeps one of each."""
+    """Have everything sent once more, for a database or a target that was restored: the target keeps one of each.
+
+    Whoever was purged, and may be back in the target, is forgotten there first.
+    """
     settings = settings or ExporterSettings()
-    note_export(settings.database_url.get_secret_value(), looker or _whoever_calls())
-    with Books(settings.database_url.get_secret_value(), target) as books, target_from_environment(target) as place:
+    url, pseudonyms = settings.database_url.get_secret_value(), pseudonyms_of(settings.pseudonym_key)
+    note_export(url, looker or _whoever_calls())
+    with Books(url, target, pseudonyms=pseudonyms) as books, target_from_environment(target) as place:
         place.claim(books.fence)
+        follow_purges(books, place, again=True)
         books.resync(place.latest())
 
 

@@ -6,34 +6,22 @@ A batch's files are written under a temporary name, synced and renamed; its mani
 from collections.abc import Iterator, Mapping
 from datetime import date
 from pathlib import Path
-from typing import Protocol, Self
+from typing import Any, Self
 from uuid import UUID
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from attemptlog.exporter.day_files import DayFile, DayFiles, Opens
-from attemptlog.exporter.errors import DataError
+from attemptlog.exporter.day_files import DayFile, DayFiles
+from attemptlog.exporter.directory_files import DirectoryFiles
+from attemptlog.exporter.file_forget import forget
+from attemptlog.exporter.formats import Format, read, reading
 from attemptlog.exporter.ledger import Ledger, sync, told
-from attemptlog.exporter.rows import IDENTITY, Chunk, Counted, DayTotal, gathered, total_of
+from attemptlog.exporter.pairs import Choose
+from attemptlog.exporter.rows import HELD, Chunk, Counted, DayTotal, gathered, total_of
 from attemptlog.exporter.target import Batch, Receipt
 
 LOOKED_FOR = 64 * 1024  # rows; about 30 MB, for which all files are looked through once
-
-
-class Format(Opens, Protocol):
-    """What the files are."""
-
-    name: str
-
-    def read(self, path: Path, columns: list[str]) -> Iterator[Chunk]:
-        """Yield some columns of rows.IDENTITY of every row.
-
-        Raises ValueError (as which Arrow and orjson tell it), KeyError or TypeError for what is no such file.
-        """
-
-    def ids_between(self, path: Path, low: str, high: str) -> Iterator[Chunk]:
-        """Yield the ids that are neither below `low` nor above `high`; raises what `read` does."""
 
 
 class Directory:
@@ -84,12 +72,22 @@ class Directory:
             self._is_unfinished = False
             return receipt
 
+    def forget(self, choose: Choose) -> None:
+        """See Target.forget."""
+        with told(self._root):
+            self._ledger.check_fence()
+            self._is_unfinished = True
+            files = DirectoryFiles(self._root, self._form, self._ledger)
+            forget(files, choose)
+            files.remove_unlisted()
+            self._is_unfinished = False
+
     def days(self) -> Mapping[date, DayTotal]:
         """See Target.days."""
         found: dict[date, DayTotal] = {}
         with told(self._root):
             for day, path in self._listed():
-                for chunk in self._readable(path, self._form.read(path, ["row_hash"])):
+                for chunk in read(self._form, path, ["row_hash"]):
                     found[day] = found.get(day, DayTotal()) + total_of(chunk)
         return found
 
@@ -98,11 +96,11 @@ class Directory:
         with told(self._root):
             for of_day, path in self._listed():
                 if of_day == day:
-                    yield from self._readable(path, self._form.read(path, IDENTITY.names))
+                    yield from read(self._form, path, HELD.names)
 
     def _stage(self, batch: Batch, chunks: Iterator[Chunk]) -> tuple[DayTotal, list[DayFile]]:
         """Write what is new under temporary names; return what came, and the files."""
-        folder = self._ledger.new_stage(batch)
+        folder = self._ledger.new_stage(str(batch.id))
         came = Counted(chunks)
         rows = map(self._new_ones, gathered(iter(came), LOOKED_FOR)) if batch.repeats else came
         files = DayFiles(folder, f"{batch.id}-{batch.attempt}", self._form).write(iter(rows))
@@ -112,15 +110,15 @@ class Directory:
         """Leave out the rows whose id is there."""
         ids = chunk.column("id")
         bounds = pc.min_max(ids)
-        low, high = bounds["min"].as_py(), bounds["max"].as_py()
-        known = [
-            found.column("id")
-            for _, path in self._listed()
-            for found in self._readable(path, self._form.ids_between(path, low, high))
-        ]
+        known = list(self._ids_between(bounds["min"].as_py(), bounds["max"].as_py()))
         if not known:
             return chunk
         return chunk.filter(pc.invert(pc.is_in(ids, value_set=pa.chunked_array(known))))
+
+    def _ids_between(self, low: str, high: str) -> Iterator[Any]:
+        for _, path in self._listed():
+            with reading(self._form, path):
+                yield from (found.column("id") for found in self._form.ids_between(path, low, high))
 
     def _publish(self, file: DayFile) -> None:
         place = self._root / file.place
@@ -141,9 +139,3 @@ class Directory:
     def _listed(self) -> Iterator[tuple[date, Path]]:
         for file in self._ledger.files():
             yield file.day, self._root / file.path
-
-    def _readable(self, path: Path, chunks: Iterator[Chunk]) -> Iterator[Chunk]:
-        try:
-            yield from chunks
-        except (ValueError, KeyError, TypeError) as error:
-            raise DataError(f"{path} cannot be read as {self._form.name}: put it back as it was") from error

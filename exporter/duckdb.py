@@ -16,9 +16,11 @@ from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from attemptlog.exporter import duckdb_sql as sql
-from attemptlog.exporter.duckdb_session import Database, connected, telling
+from attemptlog.exporter.duckdb_forget import clear_spill, delete, has_traces, write_anew
+from attemptlog.exporter.duckdb_session import Database, connected, telling, transaction
 from attemptlog.exporter.errors import DataError, Fenced
-from attemptlog.exporter.rows import IDENTITY, SCHEMA, Chunk, DayTotal, signed, total_of
+from attemptlog.exporter.pairs import Choose
+from attemptlog.exporter.rows import HELD, SCHEMA, Chunk, DayTotal, signed, total_of
 from attemptlog.exporter.target import Batch, Receipt
 
 IDS_AT_A_TIME = 64 * 1024  # rows
@@ -57,7 +59,7 @@ class DuckDBFile:
         """See Target.claim."""
         with telling(self._file):
             self._file.parent.mkdir(parents=True, exist_ok=True)
-        with self._writing() as database:
+        with self._opened() as database, transaction(database):
             database.execute(sql.CREATE)
             if not database.execute(sql.CLAIM, {"fence": fence}).fetchall():
                 raise self._fenced(fence)
@@ -76,10 +78,17 @@ class DuckDBFile:
 
     def write(self, batch: Batch, chunks: Iterator[Chunk]) -> Receipt:
         """See Target.write."""
-        with self._writing() as database:
-            if not database.execute(sql.HOLD, {"fence": self._fence}).fetchall():
-                raise self._fenced(self._fence)
+        with self._opened() as database, self._held(database):
             return find(database, batch.id) or self._insert(database, batch, chunks)
+
+    def forget(self, choose: Choose) -> None:
+        """See Target.forget. Needs as much room on the disk as the file takes, for as long as that is written anew."""
+        with self._opened() as database:
+            clear_spill(self._file)
+            with self._held(database):
+                delete(database, choose)
+            if has_traces(database):
+                write_anew(database, self._file)
 
     def days(self) -> Mapping[date, DayTotal]:
         """See Target.days."""
@@ -92,7 +101,7 @@ class DuckDBFile:
         with self._reading() as database:
             if database:
                 rows = database.sql(sql.ROWS_OF_DAY, params=[day, day]).to_arrow_reader(IDS_AT_A_TIME)
-                yield from (chunk.cast(IDENTITY) for chunk in rows)
+                yield from (chunk.cast(HELD) for chunk in rows)
 
     def _insert(self, database: Database, batch: Batch, chunks: Iterator[Chunk]) -> Receipt:
         came, counted, size = DayTotal(), DayTotal(), 0
@@ -113,12 +122,17 @@ class DuckDBFile:
         return receipt
 
     @contextmanager
-    def _writing(self) -> Iterator[Database]:
-        """Everything that is done is one transaction."""
+    def _opened(self) -> Iterator[Database]:
         with telling(self._file), connected(self._file, self._memory_mb, read_only=False) as database:
-            database.begin()
             yield database
-            database.commit()
+
+    @contextmanager
+    def _held(self, database: Database) -> Iterator[None]:
+        """Everything that is done is one transaction of the exporter that has the fence."""
+        with transaction(database):
+            if not database.execute(sql.HOLD, {"fence": self._fence}).fetchall():
+                raise self._fenced(self._fence)
+            yield
 
     @contextmanager
     def _reading(self) -> Iterator[Database | None]:

@@ -25,6 +25,14 @@ def connected(file: Path, memory_mb: int, *, read_only: bool) -> Iterator[Databa
 
 
 @contextmanager
+def transaction(database: Database) -> Iterator[None]:
+    """Commit what is done meanwhile, or nothing: after an error the connection is of no more use."""
+    database.begin()
+    yield
+    database.commit()
+
+
+@contextmanager
 def telling(file: Path) -> Iterator[None]:
     """Translate what DuckDB and the file system raise."""
     try:

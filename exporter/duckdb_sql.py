@@ -1,5 +1,6 @@
 """What is said to a DuckDB file."""
 
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -40,6 +41,8 @@ CREATE TABLE IF NOT EXISTS attemptlog.export_batches (
     committed_at TIMESTAMPTZ NOT NULL DEFAULT current_timestamp
 );
 
+CREATE TABLE IF NOT EXISTS attemptlog.traces (since TIMESTAMPTZ NOT NULL);
+
 CREATE TABLE IF NOT EXISTS attemptlog.fence AS SELECT 0::BIGINT AS number, 0::BIGINT AS uses;
 """
 
@@ -71,4 +74,33 @@ WHERE id BETWEEN $low AND $high AND id IN (SELECT id FROM loaded)
 """
 COUNT_OF_BATCH = "SELECT count(*), sum(row_hash) FROM attempt_events WHERE export_batch = ?"
 DAYS = "SELECT event_ts::DATE, count(*), sum(row_hash) FROM attempt_events GROUP BY ALL"
-ROWS_OF_DAY = "SELECT id, row_hash FROM attempt_events WHERE event_ts >= ? AND event_ts < ?::DATE + 1"
+ROWS_OF_DAY = """
+SELECT id, row_hash, session_id, user_id
+FROM attempt_events
+WHERE event_ts >= ? AND event_ts < ?::DATE + 1
+"""
+
+PAIRS = "SELECT user_id, session_id, count(*) AS rows FROM attempt_events GROUP BY user_id, session_id"
+DELETE = """
+DELETE FROM attempt_events
+USING chosen
+WHERE attempt_events.user_id = chosen.user_id AND attempt_events.session_id = chosen.session_id
+"""
+NOTE_TRACES = "INSERT INTO attemptlog.traces VALUES (current_timestamp)"
+FIND_TRACES = "SELECT since FROM attemptlog.traces LIMIT 1"
+
+FRESH = "attemptlog_fresh"
+FORGET_TRACES = f"DELETE FROM {FRESH}.attemptlog.traces"  # noqa: S608 (a name of ours)
+DETACH = f"DETACH {FRESH}"
+
+
+def attach(file: Path) -> str:
+    """Return the statement that makes a file and opens it as FRESH."""
+    place = str(file).replace("'", "''")
+    return f"ATTACH '{place}' AS {FRESH}"
+
+
+def copy_from(database: str) -> str:
+    """Return the statement that copies all there is in a database into FRESH."""
+    name = database.replace('"', '""')
+    return f'COPY FROM DATABASE "{name}" TO {FRESH}'

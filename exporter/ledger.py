@@ -55,10 +55,10 @@ class Ledger:
         """Raise Fenced when a greater number than ours has claimed the ledger."""
         self._refuse_if_fenced(self._fence)
 
-    def new_stage(self, batch: Batch) -> Path:
+    def new_stage(self, name: str) -> Path:
         """Return an empty folder for what is not committed yet; what was staged before is removed."""
         self.clear_stage()
-        folder = self._staged / str(batch.id)
+        folder = self._staged / name
         folder.mkdir(parents=True)
         return folder
 
@@ -72,8 +72,16 @@ class Ledger:
         number = _number_of(names[-1]) + 1 if names else 1
         manifest = Manifest.of(batch, self._fence, number, total, files)
         self.check_fence()
-        self._replace(self._batches / f"{number:010}-{batch.id}-{batch.attempt}.json", manifest.to_json())
+        self.replace(manifest)
         return manifest.receipt
+
+    def replace(self, manifest: Manifest) -> None:
+        """Enter a batch, in place of the entry that it has."""
+        self._replace(self._batches / manifest.name, manifest.to_json())
+
+    def manifests(self) -> Iterator[Manifest]:
+        """Yield the entries in their order."""
+        yield from map(self._manifest, self._names())
 
     def receipt(self, batch_id: UUID) -> Receipt | None:
         """Return the entry of a batch, None when there is none."""
@@ -88,8 +96,8 @@ class Ledger:
 
     def files(self) -> Iterator[ListedFile]:
         """Yield the files of every batch."""
-        for name in self._names():
-            yield from self._manifest(name).files
+        for manifest in self.manifests():
+            yield from manifest.files
 
     def attempts(self) -> set[str]:
         """Return what the names of listed files begin with: BATCH-ATTEMPT."""

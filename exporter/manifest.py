@@ -25,7 +25,10 @@ class ListedFile:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """An entry of the ledger: a batch is committed when it is there. No file has rows that the target had before."""
+    """An entry of the ledger: a batch is committed when it is there. No file has rows that the target had before.
+
+    `rows`, `checksum` and `size` are what was committed, and stay so; `files` are what is there now.
+    """
 
     batch_id: UUID
     attempt: int
@@ -42,6 +45,11 @@ class Manifest:
         listed = tuple(ListedFile(it.place, it.day, it.total.rows, it.total.sum, it.size) for it in files)
         size = sum(file.size for file in listed)
         return cls(batch.id, batch.attempt, fence, number, total.rows, total.sum, size, listed)
+
+    @property
+    def name(self) -> str:
+        """What its file is called; they sort by number."""
+        return f"{self.number:010}-{self.batch_id}-{self.attempt}.json"
 
     @property
     def receipt(self) -> Receipt:

@@ -26,6 +26,12 @@ class Metrics:
         self.written_bytes = counter_from_zero(
             "attemptlog_exporter_written_bytes", "Bytes written for them.", self.registry, target=[target]
         )
+        self.rows_forgotten = counter_from_zero(
+            "attemptlog_exporter_rows_forgotten",
+            "Rows that went from the target because their person or session was purged.",
+            self.registry,
+            target=[target],
+        )
         self.failures = counter_from_zero(
             "attemptlog_exporter_failures",
             "Passes that failed, by class: set_up, transient, data.",
@@ -42,6 +48,10 @@ class Metrics:
         )
         self.pending_rows = self._gauge(
             "attemptlog_exporter_pending_rows", "Rows stored and not exported after the last pass that succeeded."
+        )
+        self.pending_purges = self._gauge(
+            "attemptlog_exporter_pending_purges",
+            "Purges that are done in PostgreSQL and were not in the target after the last pass, also one that failed.",
         )
         self.lag_seconds = self._gauge(
             "attemptlog_exporter_lag_seconds",
@@ -76,8 +86,13 @@ class Metrics:
         """Note that a pass has succeeded."""
         self.up.labels(self._target).set(1)
 
+    def show_purges(self, status: ExportStatus) -> None:
+        """Show how many purges the target has to follow."""
+        self.pending_purges.labels(self._target).set(status.pending_purges)
+
     def show(self, status: ExportStatus) -> None:
         """Show how far the target is."""
+        self.show_purges(status)
         self.pending_rows.labels(self._target).set(status.pending_rows)
         if status.exported_until is not None:
             self._show_age_of(status.exported_until)

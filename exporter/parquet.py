@@ -1,6 +1,7 @@
 """A directory of Parquet files, a folder a day: for DuckDB, Polars, Spark, and whatever reads Hive partitions."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,10 +11,12 @@ from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from attemptlog.exporter.directory import Directory
-from attemptlog.exporter.rows import TIME, Chunk
+from attemptlog.exporter.formats import Mask
+from attemptlog.exporter.rows import TIME, Chunk, DayTotal, total_of
 
 ROW_GROUP = 128 * 1024  # rows; what a reader skips or takes as a whole
 IDS_AT_A_TIME = 256 * 1024  # rows
+ROWS_AT_A_TIME = 32 * 1024  # rows; some 16 MB of memory
 COMPRESSION = "zstd"
 NUMBERS = "DELTA_BINARY_PACKED"  # of numbers that are near each other
 
@@ -56,7 +59,7 @@ class ParquetWriter:
 
 
 class ParquetFormat:
-    """See directory.Format."""
+    """See Format."""
 
     name = "Parquet"
     suffix = ".parquet"
@@ -74,6 +77,16 @@ class ParquetFormat:
             for chunk in file.iter_batches(batch_size=IDS_AT_A_TIME, row_groups=groups, columns=["id"]):
                 ids = chunk.column("id")
                 yield chunk.filter(pc.and_(pc.greater_equal(ids, low), pc.less_equal(ids, high)))
+
+    def copy(self, path: Path, to: Path, keeps: Callable[[Chunk], Mask]) -> DayTotal:
+        """See Format.copy."""
+        total = DayTotal()
+        with pq.ParquetFile(path) as file, closing(self.open(to, file.schema_arrow)) as writer:
+            for chunk in file.iter_batches(batch_size=ROWS_AT_A_TIME):
+                if (kept := chunk.filter(keeps(chunk))).num_rows:
+                    writer.write(kept)
+                    total += total_of(kept)
+        return total
 
 
 def _may_hold(file: Any, group: int, low: str, high: str) -> bool:

@@ -16,17 +16,21 @@ from attemptlog.event_store.export_rows import select_rows
 from attemptlog.event_store.export_sql import EXAM_GRANTS, GRANTS
 from attemptlog.event_store.export_windows import Keys, Selection
 from attemptlog.exporter.errors import DataError, SetUpError, Stopped, TransientError
+from attemptlog.exporter.forgetting import follow_purges
 from attemptlog.exporter.reading import stream
 from attemptlog.exporter.rows import Chunk, DayTotal, check_times, shaped, total_of
 from attemptlog.exporter.settings import BATCH_ROWS
 from attemptlog.exporter.target import Batch, Receipt, SendsLong, Target, WantsExams
+from attemptlog.runtime.pseudonyms import Pseudonyms
 
 
 @dataclass(frozen=True, slots=True)
 class Hooks:
-    """What a pass tells and asks while rows are on their way: how many came, whether to stop, what a request became."""
+    """What a pass tells and asks meanwhile: how many rows came, how many went with a purge, whether to stop, and what
+    a request became."""
 
     progress: Callable[[int], None] = lambda _: None
+    forgotten: Callable[[int], None] = lambda _: None
     is_stopping: Callable[[], bool] = lambda: False
     requested: Callable[[str], None] = lambda _: None
 
@@ -49,10 +53,11 @@ class Pass:
         self._batch_rows = batch_rows
 
     def begin(self) -> None:
-        """Take the target over; raise SetUpError where the books and what is in the target are not of each other."""
+        """Take the target over, and have it forget; raise SetUpError where it and the books are not of each other."""
         self._target.claim(self._books.fence)
         if objection := objection_to(self._books, self._target):
             raise SetUpError(f"{objection}: if so it shall be, run `attemptlog export resync`")
+        self._forget()
 
     def export(self) -> Iterator[Receipt]:
         """Export everything that can be exported now, batch by batch."""
@@ -72,12 +77,17 @@ class Pass:
         """Have the target commit the batch, unless it has, and then the books."""
         if self._hooks.is_stopping():
             raise Stopped
+        # Whoever was purged, let back in, and is in a batch: what was exported of them before goes first.
+        self._forget()
         receipt = self._target.committed(batch.id)
         if receipt is None:
             batch, receipt = self._send(batch)
         compare(batch, receipt)
         self._books.commit(batch, receipt.rows, receipt.checksum, receipt.size)
         return receipt
+
+    def _forget(self) -> None:
+        self._hooks.forgotten(follow_purges(self._books, self._target, self._hooks.is_stopping))
 
     def _send(self, batch: Entry) -> tuple[Entry, Receipt]:
         sending = Sending(self._books.begin_attempt(batch), self._read, self._books.mark_sent, self._hooks)
@@ -88,14 +98,20 @@ class Pass:
 
 @contextmanager
 def open_pass(
-    database_url: str, name: str, target: Target, hooks: Hooks | None = None, batch_rows: int = BATCH_ROWS
+    database_url: str,
+    name: str,
+    target: Target,
+    hooks: Hooks | None = None,
+    batch_rows: int = BATCH_ROWS,
+    *,
+    pseudonyms: Pseudonyms | None = None,
 ) -> Iterator[Pass]:
     """Open the books and the target, and begin; one exporter of a target at a time has this open."""
     with_exam = isinstance(target, WantsExams) and target.wants_exams
     grants = GRANTS | EXAM_GRANTS if with_exam else GRANTS
     if hooks is not None and isinstance(target, SendsLong):
         target.heed(hooks.is_stopping, hooks.requested)
-    with Books(database_url, name, grants) as books, target:
+    with Books(database_url, name, grants, pseudonyms) as books, target:
 
         def read(selection: Selection) -> Iterator[Chunk]:
             return stream(books.conninfo, books.pin, select_rows(selection, with_exam=with_exam))

@@ -14,6 +14,7 @@ from uuid import UUID
 from attemptlog.exporter.day_files import DayFile, DayFiles
 from attemptlog.exporter.errors import DataError, NotAvailable, Stopped
 from attemptlog.exporter.ledger import Ledger, told
+from attemptlog.exporter.pairs import Choose
 from attemptlog.exporter.rows import Chunk, Counted, DayTotal
 from attemptlog.exporter.statement_files import StatementLines
 from attemptlog.exporter.statement_requests import StatementRequests, requests_of
@@ -23,6 +24,11 @@ from attemptlog.exporter.target import Batch, Receipt
 NOT_COUNTED = (
     "a learning record store cannot be counted, because xAPI has no request for it: what it has acknowledged is in "
     "the manifests in the export's directory, and that is no audit"
+)
+
+NOT_REMOVED = (
+    "a learning record store removes nothing when it is asked, because xAPI has no request for it: have whoever runs "
+    "the store delete the person's statements there"
 )
 
 
@@ -79,12 +85,18 @@ class RecordStore:
             if (receipt := self._ledger.receipt(batch.id)) is not None:
                 return receipt
             came = Counted(chunks)
-            folder = self._ledger.new_stage(batch)
+            folder = self._ledger.new_stage(str(batch.id))
             files = DayFiles(folder, f"{batch.id}-{batch.attempt}", self._form).write(iter(came))
             self._send(files, came.total.rows)
             receipt = self._ledger.commit(batch, came.total, files)
             self._ledger.clear_stage()
             return receipt
+
+    def forget(self, choose: Choose) -> None:
+        """Raise NotAvailable; nothing of anybody stays in the folder here."""
+        with told(self._root):
+            self._ledger.clear_stage()
+        raise NotAvailable(NOT_REMOVED)
 
     def days(self) -> Mapping[date, DayTotal]:
         """Raise NotAvailable."""

@@ -45,6 +45,8 @@ SCHEMA = pa.schema(
 TIMES = [field.name for field in SCHEMA if field.type == TIME]
 IDENTITY = pa.schema([SCHEMA.field("id"), SCHEMA.field("row_hash")])
 """What an audit compares of a row."""
+HELD = pa.schema([*IDENTITY, SCHEMA.field("session_id"), SCHEMA.field("user_id")])
+"""What a target tells of a row that it holds: what is compared, and whose it is."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,6 @@ writers one is refused. Every manifest is in `_attemptlog/batches` as well, as i
 """
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from datetime import date
 from pathlib import PurePosixPath
 from typing import Annotated, Any, Self
@@ -14,19 +13,21 @@ from uuid import UUID
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from attemptlog.exporter.day_files import DayFile, DayFiles
 from attemptlog.exporter.directory import LOOKED_FOR
-from attemptlog.exporter.errors import DataError, Fenced
+from attemptlog.exporter.errors import Fenced
+from attemptlog.exporter.file_forget import forget
 from attemptlog.exporter.manifest import ListedFile
+from attemptlog.exporter.pairs import Choose
 from attemptlog.exporter.parquet import ParquetFormat
-from attemptlog.exporter.rows import IDENTITY, Chunk, Counted, DayTotal, gathered, total_of
+from attemptlog.exporter.rows import HELD, Chunk, Counted, DayTotal, gathered, total_of
 from attemptlog.exporter.s3_bucket import Bucket
+from attemptlog.exporter.s3_files import BucketFiles
 from attemptlog.exporter.s3_ledger import Ledger
-from attemptlog.exporter.scratch import scratch
+from attemptlog.exporter.scratch import remove_left, scratch
 from attemptlog.exporter.target import Batch, Receipt
 
 
@@ -57,7 +58,7 @@ class S3:
             settings.export_s3_region,
         )
         self._ledger = Ledger(self._bucket)
-        self._form = ParquetFormat()
+        self._files = BucketFiles(self._bucket, self._ledger)
         self._bounds: dict[str, tuple[str, str]] = {}  # the least and the greatest id of a file, by its path
         self._is_unfinished = False
 
@@ -69,6 +70,7 @@ class S3:
 
     def claim(self, fence: int) -> None:
         """See Target.claim."""
+        remove_left()
         self._ledger.claim(fence)
         self._clear_away()
 
@@ -91,16 +93,23 @@ class S3:
         with scratch() as folder:
             came = Counted(chunks)
             rows = self._new_ones(iter(came)) if batch.repeats else iter(came)
-            files = DayFiles(folder, f"{batch.id}-{batch.attempt}", self._form).write(rows)
+            files = DayFiles(folder, f"{batch.id}-{batch.attempt}", ParquetFormat()).write(rows)
             receipt = self._publish(batch, came.total, files)
         self._is_unfinished = False
         return receipt
+
+    def forget(self, choose: Choose) -> None:
+        """See Target.forget."""
+        self._ledger.check_fence()
+        forget(self._files, choose)
+        self._files.remove_unlisted()
+        self._bounds.clear()
 
     def days(self) -> Mapping[date, DayTotal]:
         """See Target.days."""
         found: dict[date, DayTotal] = {}
         for file in self._ledger.files():
-            for chunk in self._read(file, ["row_hash"]):
+            for chunk in self._files.read(file, ["row_hash"]):
                 found[file.day] = found.get(file.day, DayTotal()) + total_of(chunk)
         return found
 
@@ -108,7 +117,7 @@ class S3:
         """See Target.rows_of."""
         for file in self._ledger.files():
             if file.day == day:
-                yield from self._read(file, IDENTITY.names)
+                yield from self._files.read(file, HELD.names)
 
     def _publish(self, batch: Batch, total: DayTotal, files: list[DayFile]) -> Receipt:
         for file in files:
@@ -140,34 +149,10 @@ class S3:
         for file in files:
             least, greatest = self._bounds_of(file)
             if least <= high and greatest >= low:
-                with self._opened(file) as source:
-                    yield from (found.column("id") for found in self._form.ids_between(source, low, high))
+                yield from self._files.ids_between(file, low, high)
 
     def _bounds_of(self, file: ListedFile) -> tuple[str, str]:
         """Return them from the file's end, which is read once."""
         if file.path not in self._bounds:
-            with self._opened(file) as source:
-                self._bounds[file.path] = id_bounds(source)
+            self._bounds[file.path] = self._files.id_bounds(file)
         return self._bounds[file.path]
-
-    def _read(self, file: ListedFile, columns: list[str]) -> Iterator[Chunk]:
-        with self._opened(file) as source:
-            yield from self._form.read(source, columns)
-
-    @contextmanager
-    def _opened(self, file: ListedFile) -> Iterator[Any]:
-        try:
-            with self._bucket.open(file.path, file.size) as source:
-                yield source
-        except pa.ArrowInvalid as error:
-            raise DataError(f"{self._bucket}{file.path} cannot be read as Parquet: put it back as it was") from error
-
-
-def id_bounds(source: Any) -> tuple[str, str]:
-    """Return the least and the greatest id of a Parquet file, or what may lie between if it does not say."""
-    with pq.ParquetFile(source) as file:
-        column = file.schema_arrow.get_field_index("id")
-        groups = [file.metadata.row_group(number).column(column) for number in range(file.num_row_groups)]
-        if not all(group.is_stats_set for group in groups):
-            return "", "\U0010ffff"
-        return min(group.statistics.min for group in groups), max(group.statistics.max for group in groups)

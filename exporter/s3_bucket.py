@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import boto3
 from botocore import exceptions
@@ -67,16 +67,16 @@ class Bucket:
             except client.exceptions.NoSuchKey:
                 return None
 
-    def put(self, name: str, content: bytes, instead_of: str | None) -> str:
+    def put(self, name: str, content: Path | bytes, instead_of: str | None) -> str:
         """Make an object, or replace that version of it; return the new version. Raises Taken."""
         condition = {"IfNoneMatch": "*"} if instead_of is None else {"IfMatch": instead_of}
-        with self._told() as client:
-            made = client.put_object(Bucket=self._name, Key=self._prefix + name, Body=content, **condition)
+        with self._told() as client, _body(content) as body:
+            made = client.put_object(Bucket=self._name, Key=self._prefix + name, Body=body, **condition)
             return str(made["ETag"])
 
     def upload(self, content: Path | bytes, name: str) -> None:
         """Make an object, in place of what is there. The service checks what it got by a checksum."""
-        with self._told() as client, io.BytesIO(content) if isinstance(content, bytes) else content.open("rb") as body:
+        with self._told() as client, _body(content) as body:
             client.put_object(Bucket=self._name, Key=self._prefix + name, Body=body)
 
     def remove(self, names: Iterable[str]) -> None:
@@ -89,10 +89,13 @@ class Bucket:
                 raise SetUpError(f"{self}: {refused[0]['Key']} cannot be removed ({refused[0]['Code']})")
 
     @contextmanager
-    def open(self, name: str, size: int) -> Iterator[Any]:
-        """Open an object of so many bytes for reading where one likes."""
-        with self._told() as client:
-            yield io.BufferedReader(Reader(client, self._name, self._prefix + name, size), READ_AT_LEAST)
+    def open(self, name: str) -> Iterator[io.BufferedReader]:
+        """Open an object for reading where one likes, as it is now; its `raw` is a Reader."""
+        try:
+            with self._told() as client:
+                yield io.BufferedReader(Reader(client, self._name, self._prefix + name), READ_AT_LEAST)
+        except Taken as error:
+            raise TransientError(f"{self}{name} was replaced while it was read") from error
 
     def _connect(self) -> Any:
         try:
@@ -114,11 +117,13 @@ class Bucket:
 
 
 class Reader(io.RawIOBase):
-    """An object as a file; every read is a request."""
+    """An object as a file, of one version; every read is a request. Raises Taken where it was replaced."""
 
-    def __init__(self, client: Any, bucket: str, key: str, size: int) -> None:
-        self._get = partial(client.get_object, Bucket=bucket, Key=key)
-        self._size = size
+    def __init__(self, client: Any, bucket: str, key: str) -> None:
+        found = client.head_object(Bucket=bucket, Key=key)
+        self.version = str(found["ETag"])
+        self.size = int(found["ContentLength"])
+        self._get = partial(client.get_object, Bucket=bucket, Key=key, IfMatch=self.version)
         self._place = 0
 
     def readable(self) -> bool:
@@ -131,17 +136,21 @@ class Reader(io.RawIOBase):
         return self._place
 
     def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
-        self._place = offset + {io.SEEK_SET: 0, io.SEEK_CUR: self._place, io.SEEK_END: self._size}[whence]
+        self._place = offset + {io.SEEK_SET: 0, io.SEEK_CUR: self._place, io.SEEK_END: self.size}[whence]
         return self._place
 
     def readinto(self, buffer: Any, /) -> int:
-        wanted = min(len(buffer), self._size - self._place)
+        wanted = min(len(buffer), self.size - self._place)
         if wanted <= 0:
             return 0
         found = self._get(Range=f"bytes={self._place}-{self._place + wanted - 1}")["Body"].read()
         buffer[: len(found)] = found
         self._place += len(found)
         return len(found)
+
+
+def _body(content: Path | bytes) -> BinaryIO:
+    return io.BytesIO(content) if isinstance(content, bytes) else content.open("rb")
 
 
 def code_of(error: ClientError) -> str:
@@ -156,7 +165,7 @@ def told(bucket: str, error: ClientError | BotoCoreError) -> ExportError:
         return TransientError(reason)
     if not isinstance(error, ClientError):  # no credentials, no such profile, a name that cannot be
         return SetUpError(reason)
-    if code_of(error) in ("NoSuchKey", "InvalidRange"):
+    if code_of(error) in ("NoSuchKey", "404", "InvalidRange"):
         return DataError(f"{bucket}: an object that is in the ledger is not there, or shorter: put it back as it was")
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     return TransientError(reason) if code_of(error) in PASSING or status >= SERVER_ERROR else SetUpError(reason)

@@ -83,12 +83,24 @@ class Ledger:
 
     def files(self) -> Iterator[ListedFile]:
         """Yield the files of every batch."""
+        for manifest in self.manifests():
+            yield from manifest.files
+
+    def manifests(self) -> Iterator[Manifest]:
+        """Yield the entries in their order."""
         latest = self._read_head().latest
         names = [name for name in self._bucket.names(BATCHES) if latest is None or name != place_of(latest)]
         with ThreadPoolExecutor(READ_AT_A_TIME) as threads:
-            for manifest in threads.map(self._manifest, names):
-                yield from manifest.files
-        yield from latest.files if latest else ()
+            yield from threads.map(self._manifest, names)
+        if latest is not None:
+            yield latest
+
+    def replace(self, manifest: Manifest) -> None:
+        """Put an entry in the place of the one that its batch has. Raises Fenced."""
+        self.check_fence()
+        if self._head.latest is not None and self._head.latest.number == manifest.number:
+            self._replace(self._head, replace(self._head, latest=manifest))
+        self._bucket.upload(manifest.to_json(), place_of(manifest))
 
     def attempts(self) -> set[str]:
         """Return what the names of listed files begin with: BATCH-ATTEMPT."""
@@ -141,7 +153,7 @@ class Ledger:
 
 def place_of(manifest: Manifest) -> str:
     """Return a manifest's name, as in the directory."""
-    return f"{BATCHES}{manifest.number:010}-{manifest.batch_id}-{manifest.attempt}.json"
+    return f"{BATCHES}{manifest.name}"
 
 
 def require_conditions(bucket: Bucket) -> None:

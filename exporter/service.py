@@ -12,7 +12,7 @@ import psycopg
 from attemptlog.event_store.accesses import Looker
 from attemptlog.event_store.errors import CannotRun, Occupied, StoreError, Superseded
 from attemptlog.event_store.export_books import note_export, note_failure
-from attemptlog.event_store.export_status import read_status
+from attemptlog.event_store.export_status import ExportStatus, read_status
 from attemptlog.exporter.errors import (
     DATA,
     SET_UP,
@@ -28,6 +28,7 @@ from attemptlog.exporter.passes import Hooks, Pass, open_pass
 from attemptlog.exporter.settings import ExporterSettings
 from attemptlog.exporter.target import Receipt, Target
 from attemptlog.runtime.errors import OperatorError
+from attemptlog.runtime.pseudonyms import pseudonyms_of
 
 FIRST_PAUSE = timedelta(seconds=1)
 LONGEST_PAUSE = timedelta(minutes=1)
@@ -82,7 +83,9 @@ class Exporter:
         self._looker = looker
         self._is_noted = False
         self._stopping = stopping
-        self._hooks = Hooks(progress, stopping.is_set, self.metrics.count_request)
+        self._hooks = Hooks(
+            progress, self.metrics.rows_forgotten.labels(name).inc, stopping.is_set, self.metrics.count_request
+        )
 
     def run(self) -> None:
         """Export pass by pass; returns once it is told to stop, and raises DataError."""
@@ -103,7 +106,9 @@ class Exporter:
         """Export what there is and return how many rows the target has committed."""
         with self._pass() as one:
             rows = sum(map(self._count, one.export()))
-        self._show()
+        self.is_ready = True
+        self.metrics.succeed()
+        self._show(self.metrics.show)
         return rows
 
     def send_again(self, since: datetime) -> int:
@@ -115,7 +120,9 @@ class Exporter:
         if not self._is_noted:  # once, and not at the start, when PostgreSQL may be away
             note_export(self._url, self._looker)
             self._is_noted = True
-        return open_pass(self._url, self._name, self._make_target(), self._hooks, self._settings.export_batch_rows)
+        pseudonyms = pseudonyms_of(self._settings.pseudonym_key)
+        rows = self._settings.export_batch_rows
+        return open_pass(self._url, self._name, self._make_target(), self._hooks, rows, pseudonyms=pseudonyms)
 
     def _count(self, receipt: Receipt) -> int:
         self.metrics.count(receipt)
@@ -134,13 +141,12 @@ class Exporter:
         if not isinstance(error, Occupied | Fenced | Superseded):  # whoever is at work may be well
             with suppress(StoreError):
                 note_failure(self._url, self._name, kind, str(error))
+        self._show(self.metrics.show_purges)
         if kind == DATA:
             raise error
         return kind
 
-    def _show(self) -> None:
-        self.is_ready = True
-        self.metrics.succeed()
+    def _show(self, show: Callable[[ExportStatus], None]) -> None:
         with suppress(psycopg.Error, OperatorError):
             for status in read_status(self._url, self._name):
-                self.metrics.show(status)
+                show(status)

@@ -6,36 +6,24 @@ ledger: the row in attemptlog_export_fence lets nobody look into it before the l
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from datetime import date
 from logging import getLogger
-from pathlib import Path
-from typing import Any, Self
+from typing import Self
 from uuid import UUID
 
-import pyarrow.parquet as pq
 from snowflake.connector.errors import Error
 
 from attemptlog.exporter import snowflake_sql as sql
-from attemptlog.exporter.errors import DataError, Fenced, TransientError
-from attemptlog.exporter.parquet import COMPRESSION, ROW_GROUP
-from attemptlog.exporter.rows import IDENTITY, SCHEMA, Chunk, DayTotal, signed, total_of
-from attemptlog.exporter.scratch import scratch
+from attemptlog.exporter.pairs import Choose
+from attemptlog.exporter.rows import HELD, Chunk, DayTotal
+from attemptlog.exporter.scratch import remove_left, scratch
+from attemptlog.exporter.snowflake_forget import forget
+from attemptlog.exporter.snowflake_ledger import fenced, find, hold, is_claimed, require_held, total_in
+from attemptlog.exporter.snowflake_load import Staged, add_columns, load, put, write_file
 from attemptlog.exporter.snowflake_session import Session, SnowflakeSettings, told
 from attemptlog.exporter.target import Batch, Receipt
 
 logger = getLogger(__name__)
-
-
-@dataclass(slots=True)
-class Staged:
-    """A batch's file, on this machine and in the stage."""
-
-    path: Path
-    place: str
-    schema: Any = SCHEMA
-    total: DayTotal = field(default_factory=DayTotal)
-    size: int = 0  # bytes
 
 
 def from_environment() -> "Snowflake":
@@ -65,6 +53,7 @@ class Snowflake:
             if session.run(sql.CLAIM, fence, fence) != 1:
                 raise fenced(fence)
             self._fence = fence
+            remove_left()
             remove(session, f"@{sql.STAGE}/")
 
     def committed(self, batch_id: UUID) -> Receipt | None:
@@ -81,8 +70,7 @@ class Snowflake:
     def write(self, batch: Batch, chunks: Iterator[Chunk]) -> Receipt:
         """See Target.write."""
         with self._connected() as session, scratch() as folder:
-            if not session.rows(sql.IS_HELD, self._fence):
-                raise fenced(self._fence)
+            require_held(session, self._fence)
             if (receipt := find(session, batch.id)) is not None:
                 return receipt
             file = write_file(folder, batch, chunks)
@@ -91,6 +79,13 @@ class Snowflake:
             receipt = self._commit(session, batch, file)
             remove(session, f"@{sql.STAGE}/{batch.id}/")
             return receipt
+
+    def forget(self, choose: Choose) -> None:
+        """See Target.forget. What Snowflake keeps for Time Travel and Fail-safe is not ours to remove."""
+        with self._connected() as session:
+            require_held(session, self._fence)
+            session.run(f"REMOVE @{sql.STAGE}/")
+            forget(session, self._fence, choose)
 
     def days(self) -> Mapping[date, DayTotal]:
         """See Target.days."""
@@ -103,12 +98,11 @@ class Snowflake:
         with self._connected() as session:
             if is_claimed(session):
                 for table in session.tables(sql.ROWS_OF_DAY, day):
-                    yield from table.rename_columns(IDENTITY.names).cast(IDENTITY).to_batches()
+                    yield from table.rename_columns(HELD.names).cast(HELD).to_batches()
 
     def _commit(self, session: Session, batch: Batch, file: Staged) -> Receipt:
         with session.transaction():
-            if session.run(sql.HOLD, self._fence) != 1:
-                raise fenced(self._fence)
+            hold(session, self._fence)
             if (receipt := find(session, batch.id)) is not None:  # an earlier COMMIT went through after all
                 return receipt
             if file.total.rows:
@@ -137,92 +131,6 @@ class Snowflake:
             self._session = None
 
 
-def write_file(folder: Path, batch: Batch, chunks: Iterator[Chunk]) -> Staged:
-    """Write all rows into one Parquet file, whose place has the batch and the attempt in it."""
-    name = f"{batch.id}-{batch.attempt}.parquet"
-    file = Staged(folder / name, f"@{sql.STAGE}/{batch.id}/{batch.attempt}")
-    writer: Any = None  # encodings are the plain ones: what else Snowflake reads, nothing that we run can show
-    try:
-        for chunk in chunks:
-            file.total += total_of(chunk)
-            if writer is None:
-                file.schema = chunk.schema
-                writer = pq.ParquetWriter(file.path, chunk.schema, compression=COMPRESSION)
-            writer.write_batch(chunk, row_group_size=ROW_GROUP)
-    finally:
-        if writer is not None:
-            writer.close()
-    file.size = file.path.stat().st_size if writer is not None else 0
-    return file
-
-
-def put(session: Session, file: Staged) -> None:
-    """Upload a file, unless it has no rows."""
-    if file.total.rows:
-        require_uploaded(session.rows(f"PUT 'file://{file.path}' {file.place} {sql.PUT_OPTIONS}"))
-
-
-def require_uploaded(rows: list[dict[str, Any]]) -> None:
-    """Raise TransientError for a PUT that has not put its one file there: one that was there is not ours."""
-    statuses = [row["status"] for row in rows]
-    if statuses != ["UPLOADED"]:
-        said = ", ".join(statuses) or "nothing"
-        raise TransientError(f"Snowflake's stage did not take the batch's file: PUT says {said}")
-
-
-def add_columns(session: Session, schema: Any) -> None:
-    """Take up the columns that the tables do not have; each is a transaction of its own, as all of Snowflake's DDL."""
-    new = [added for added in schema if added not in SCHEMA]
-    for table in (sql.LOAD, sql.EVENTS):
-        for added in new:
-            session.run(f"ALTER TABLE {table} ADD COLUMN IF NOT EXISTS {sql.column(added, table)}")
-
-
-def load(session: Session, batch: Batch, file: Staged) -> None:
-    """Bring a file's rows into the table; raises DataError unless every one of them is there once, as it was sent."""
-    session.run(sql.CLEAR)
-    require_loaded(session.rows(sql.copy(f"{file.place}/{file.path.name}")), file.total)
-    require("COPY", file.total, total_in(session.rows(sql.COUNT_LOADED)[0]))
-    if unreadable := session.rows(sql.UNREADABLE):
-        raise DataError("Snowflake cannot read its JSON", unreadable[0]["ID"])
-    session.run(sql.insert(file.schema.names), str(batch.id))
-    require("INSERT", file.total, total_in(session.rows(sql.COUNT_STORED)[0]))
-    session.run(sql.CLEAR)
-
-
-def require_loaded(rows: list[dict[str, Any]], sent: DayTotal) -> None:
-    """Raise for a COPY that has not loaded its one file as a whole."""
-    if [row["status"] for row in rows] != ["LOADED"]:
-        statuses = ", ".join(row["status"] for row in rows)
-        raise TransientError(f"Snowflake did not load the batch's file: COPY says {statuses or 'nothing'}")
-    if rows[0]["rows_loaded"] != sent.rows:
-        raise DataError(f"Snowflake's COPY loaded {rows[0]['rows_loaded']} of {sent.rows} rows")
-
-
-def require(step: str, sent: DayTotal, found: DayTotal) -> None:
-    """Raise DataError where Snowflake has not what was sent."""
-    if found.rows != sent.rows:
-        raise DataError(f"after {step} Snowflake has {found.rows} rows of {sent.rows}")
-    if found != sent:
-        raise DataError(f"after {step} Snowflake has other rows under some of the batch's ids")
-
-
-def total_in(row: Mapping[str, Any]) -> DayTotal:
-    """Return the total of a query that counts rows and sums their hashes."""
-    return DayTotal(row["ROW_COUNT"], signed(int(row["HASH_SUM"] or 0)))
-
-
-def is_claimed(session: Session) -> bool:
-    """Whether there are tables yet."""
-    return bool(session.rows(sql.IS_CLAIMED))
-
-
-def find(session: Session, batch_id: UUID) -> Receipt | None:
-    """Return the ledger's entry of a batch."""
-    found = session.rows(sql.FIND, str(batch_id))
-    return Receipt(found[0]["ROW_COUNT"], found[0]["CHECKSUM"], found[0]["BYTES"]) if found else None
-
-
 def remove(session: Session, place: str) -> None:
     """Remove files of the stage that nobody will load any more; what stays costs storage, until the next claim."""
     try:
@@ -231,8 +139,3 @@ def remove(session: Session, place: str) -> None:
         logger.warning(
             "staged files were not removed", extra={"action": "export_stage_kept", "error": str(told(error))}
         )
-
-
-def fenced(fence: int) -> Fenced:
-    """Return the error of an exporter that was replaced."""
-    return Fenced(f"another exporter has taken this Snowflake schema over (our fence is {fence})")

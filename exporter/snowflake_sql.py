@@ -110,7 +110,18 @@ SELECT
 FROM attempt_events
 GROUP BY 1
 """
-ROWS_OF_DAY = "SELECT id, row_hash FROM attempt_events WHERE TO_DATE(CONVERT_TIMEZONE('UTC', event_ts)) = ?"
+ROWS_OF_DAY = """
+SELECT id, row_hash, session_id, user_id
+FROM attempt_events
+WHERE TO_DATE(CONVERT_TIMEZONE('UTC', event_ts)) = ?
+"""
+
+PAIRS = "SELECT user_id, session_id, COUNT(*) AS row_count FROM attempt_events GROUP BY user_id, session_id"
+
+
+def delete(pairs: int) -> str:
+    """Return the statement that deletes the rows of so many pairs; its parameters are a person's id and a session's."""
+    return f"DELETE FROM attempt_events WHERE (user_id, session_id) IN ({', '.join(['(?, ?)'] * pairs)})"  # noqa: S608 (marks)
 
 
 def copy(place: str) -> str:

@@ -6,6 +6,7 @@ from datetime import date
 from typing import Protocol, Self, runtime_checkable
 from uuid import UUID
 
+from attemptlog.exporter.pairs import Choose
 from attemptlog.exporter.rows import Chunk, DayTotal
 
 
@@ -67,6 +68,15 @@ class Target(Protocol):
         raised on, and nothing is committed then, nor when it stops the process. Raises Fenced.
         """
 
+    def forget(self, choose: Choose) -> None:
+        """Remove every row of the pairs that `choose` picks of those that are here, so that nothing can be read of it.
+
+        Comes after `claim`. Every pair is shown to `choose` with its rows before one of these goes, in parts where it
+        suits; what it has picked is gone when this returns. Receipts stay what they are. After an interruption at any
+        instant it has to be called again, and ends what was begun, which is not shown anew. Raises Fenced, what
+        `choose` raises, and NotAvailable where the target has no way to remove anything.
+        """
+
     def days(self) -> Mapping[date, DayTotal]:
         """Return what is there by day of event_ts in UTC, counted anew from the rows and not from the ledger.
 
@@ -74,7 +84,7 @@ class Target(Protocol):
         """
 
     def rows_of(self, day: date) -> Iterator[Chunk]:
-        """Yield rows.IDENTITY of every row of a day, in any order."""
+        """Yield rows.HELD of every row of a day, in any order."""
 
 
 @runtime_checkable

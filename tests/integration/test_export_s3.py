@@ -201,7 +201,7 @@ def test_a_file_is_read_where_it_is_needed(service: FakeS3, target: S3) -> None:
     content = bytes(range(256)) * 10
     bucket = Bucket(service.bucket, endpoint_url=service.url)
     bucket.upload(content, "object")
-    with bucket.open("object", len(content)) as file:
+    with bucket.open("object") as file:
         file.seek(-4, io.SEEK_END)
         assert file.read() == content[-4:]
         file.seek(300)

@@ -14,7 +14,8 @@ from snowflake.connector import errors
 
 from attemptlog.exporter.errors import DataError, ExportError, SetUpError, TransientError
 from attemptlog.exporter.rows import DayTotal
-from attemptlog.exporter.snowflake import Snowflake, from_environment, require_loaded, require_uploaded
+from attemptlog.exporter.snowflake import Snowflake, from_environment
+from attemptlog.exporter.snowflake_load import require_loaded, require_uploaded
 from attemptlog.exporter.snowflake_session import SnowflakeSettings, told
 from attemptlog.exporter.snowflake_sql import HOLD
 from attemptlog.exporter.target import Batch

@@ -1,31 +1,19 @@
-"""What every target has to hold to. A new one needs no more than a line in PLACES."""
+"""What every target has to hold to. A new one needs no more than a line in tests.support.targets."""
 
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import Any
 from uuid import uuid4
 
 import pyarrow as pa
 import pytest
 
 from attemptlog.exporter.errors import Fenced, SetUpError, TransientError
-from attemptlog.exporter.rows import SCHEMA, Chunk, DayTotal, signed
+from attemptlog.exporter.rows import HELD, SCHEMA, Chunk
 from attemptlog.exporter.target import Batch, Receipt, Target
-from tests.support.export import MONDAY, Place, chunk_of, duckdb_place, event, parquet_place
-from tests.support.fake_s3 import s3_place
-from tests.support.fake_snowflake import snowflake_place
-from tests.support.statements import statements_place, store_place
-
-PLACES: dict[str, Callable[[Path], AbstractContextManager[Place]]] = {
-    "parquet": parquet_place,
-    "duckdb": duckdb_place,
-    "s3": s3_place,
-    "snowflake": snowflake_place,
-    "statements": statements_place,
-}
+from tests.support.export import MONDAY, Place, chunk_of, event
+from tests.support.targets import PLACES, by_id, place_named, total, write
 
 NULLABLE = [field.name for field in SCHEMA if field.nullable]
 
@@ -34,12 +22,6 @@ NULLABLE = [field.name for field in SCHEMA if field.nullable]
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
     with place_named(request, tmp_path) as place:
         yield place
-
-
-def place_named(request: pytest.FixtureRequest, directory: Path) -> AbstractContextManager[Place]:
-    if request.param == "record_store":
-        return store_place(directory, request.getfixturevalue("record_store"))
-    return PLACES[request.param](directory)
 
 
 @pytest.fixture
@@ -55,21 +37,6 @@ def counted(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Target]:
     with PLACES[request.param](tmp_path) as place, place.open() as target:
         target.claim(1)
         yield target
-
-
-def write(target: Target, rows: Sequence[dict[str, Any]], batch: Batch | None = None, schema: Any = SCHEMA) -> Receipt:
-    """Write in two chunks."""
-    half = len(rows) // 2
-    parts = [rows[:half], rows[half:]]
-    return target.write(batch or Batch(uuid4()), iter([chunk_of(part, schema) for part in parts if part]))
-
-
-def by_id(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    return sorted(rows, key=lambda row: row["id"])
-
-
-def total(rows: Sequence[dict[str, Any]]) -> DayTotal:
-    return DayTotal(len(rows), signed(sum(row["row_hash"] for row in rows)))
 
 
 def interrupted(*chunks: Chunk) -> Iterator[Chunk]:
@@ -228,12 +195,12 @@ def test_the_days_are_counted_from_the_rows(counted: Target) -> None:
     assert counted.days() == {date(2026, 3, 2): total([rows[0], *late]), date(2026, 3, 3): total(rows[1:])}
 
 
-def test_a_days_rows_are_told_by_id_and_hash(counted: Target) -> None:
+def test_a_days_rows_are_told_by_id_and_hash_and_whose_they_are(counted: Target) -> None:
     rows = [event(event_ts=MONDAY + timedelta(days=n // 2)) for n in range(6)]
     write(counted, rows[:3])
     write(counted, rows[3:])
     found = [row for chunk in counted.rows_of(date(2026, 3, 3)) for row in chunk.to_pylist()]
-    assert by_id(found) == by_id([{"id": row["id"], "row_hash": row["row_hash"]} for row in rows[2:4]])
+    assert by_id(found) == by_id([{name: row[name] for name in HELD.names} for row in rows[2:4]])
     assert list(counted.rows_of(date(2026, 3, 9))) == []
 
 

@@ -15,6 +15,7 @@ from uuid import uuid4
 import duckdb
 import psycopg
 import pyarrow as pa
+import pyarrow.parquet as pq
 from psycopg import sql
 from psycopg.rows import dict_row
 
@@ -37,24 +38,38 @@ class Place:
 
     `open` makes a new target there, as another process would; `rows` reads what is there, with a reader that people
     use, as dictionaries by the names of SCHEMA, times as aware datetimes and JSON as text. Where
-    `can_be_counted` is false, the target has to say that it cannot tell.
+    `can_be_counted` is false, the target has to say that it cannot tell. `traces` returns, of the texts that it is
+    given, those that are anywhere in what is kept there, as bytes or in what these are read as, and where.
+    `address` is its name in tests.support.killed_exports.
     """
 
     open: Callable[[], Target]
     rows: Callable[[], list[dict[str, Any]]]
+    traces: Callable[..., dict[str, list[str]]]
+    address: str = ""
     can_be_counted: bool = True
 
 
 @contextmanager
 def parquet_place(directory: Path) -> Iterator[Place]:
     root = directory / "events"
-    yield Place(lambda: ParquetDirectory(root), lambda: read_with_duckdb(f"{root}/day=*/*.parquet"))
+    yield Place(
+        lambda: ParquetDirectory(root),
+        lambda: read_with_duckdb(f"{root}/day=*/*.parquet"),
+        lambda *texts: traces_in(root, *texts),
+        str(root),
+    )
 
 
 @contextmanager
 def duckdb_place(directory: Path) -> Iterator[Place]:
     file = duckdb_file(directory)
-    yield Place(lambda: DuckDBFile(file), lambda: read_duckdb_file(file))
+    yield Place(
+        lambda: DuckDBFile(file),
+        lambda: read_duckdb_file(file),
+        lambda *texts: traces_in(file.parent, *texts),
+        f"duckdb:{file}",
+    )
 
 
 def duckdb_file(directory: Path) -> Path:
@@ -75,6 +90,25 @@ def read_with_duckdb(pattern: str) -> list[dict[str, Any]]:
         if not connection.execute("SELECT count(*) FROM glob(?)", [pattern]).fetchall()[0][0]:
             return []
         return list(connection.sql(query, params=[pattern]).to_arrow_table().to_pylist())
+
+
+def traces_in(folder: Path, *texts: str) -> dict[str, list[str]]:
+    """Return which files have a text in their bytes, or in the rows that these are."""
+    files = {str(path.relative_to(folder)): content_of(path) for path in folder.rglob("*") if path.is_file()}
+    return traces_of(files, *texts)
+
+
+def traces_of(contents: Mapping[str, str], *texts: str) -> dict[str, list[str]]:
+    """Return by text what has it in its content; leaves out what nothing has."""
+    found = {text: [name for name, content in contents.items() if text in content] for text in texts}
+    return {text: names for text, names in found.items() if names}
+
+
+def content_of(path: Path) -> str:
+    bytes_as_they_are = path.read_bytes().decode("latin-1")
+    if path.suffix == ".parquet":
+        return bytes_as_they_are + str(pq.read_table(path, partitioning=None).to_pylist())
+    return bytes_as_they_are + str(read_duckdb_file(path) if path.suffix == ".duckdb" else "")
 
 
 def event(**fields: Any) -> dict[str, Any]:

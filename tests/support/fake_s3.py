@@ -12,7 +12,7 @@ import boto3
 import pytest
 
 from attemptlog.exporter.s3 import S3, S3Settings
-from tests.support.export import Place, read_with_duckdb
+from tests.support.export import Place, read_with_duckdb, traces_in
 from tests.support.served import port_of
 
 PREFIX = "telemetry/events"
@@ -40,12 +40,22 @@ class FakeS3:
 
     def rows(self) -> list[dict[str, Any]]:
         """Return the rows of every file that is there, whether a manifest lists it or not."""
+        with self.downloaded() as folder:
+            return read_with_duckdb(f"{folder}/day=*/*.parquet")
+
+    def traces(self, *texts: str) -> dict[str, list[str]]:
+        """Return which objects have a text in them."""
+        with self.downloaded() as folder:
+            return traces_in(folder, *texts)
+
+    @contextmanager
+    def downloaded(self) -> Iterator[Path]:
+        """Lend a folder with a copy of every object."""
         with TemporaryDirectory() as folder:
             for name in self.names():
-                if name.startswith("day="):
-                    (Path(folder) / name).parent.mkdir(exist_ok=True)
-                    self.client.download_file(self.bucket, f"{PREFIX}/{name}", f"{folder}/{name}")
-            return read_with_duckdb(f"{folder}/day=*/*.parquet")
+                (Path(folder) / name).parent.mkdir(parents=True, exist_ok=True)
+                self.client.download_file(self.bucket, f"{PREFIX}/{name}", f"{folder}/{name}")
+            yield Path(folder)
 
 
 @contextmanager
@@ -62,4 +72,5 @@ def fake_s3() -> Iterator[FakeS3]:
 @contextmanager
 def s3_place(_: Path) -> Iterator[Place]:
     with fake_s3() as service:
-        yield Place(lambda: S3(service.settings()), service.rows)
+        address = f"s3:{service.url.rpartition(':')[2]}/{service.bucket}"
+        yield Place(lambda: S3(service.settings()), service.rows, service.traces, address)

@@ -18,10 +18,11 @@ from snowflake.connector.cursor import DictCursor
 from attemptlog.exporter.rows import TIMES
 from attemptlog.exporter.snowflake import Snowflake
 from attemptlog.exporter.snowflake_session import Session, SnowflakeSettings
-from tests.support.export import Place
+from tests.support.export import Place, content_of, traces_of
 from tests.support.served import port_of
 
 # fakesnow's server answers 1970 for a time that is NULL.
+TABLES = 'SELECT table_name AS "table_name" FROM information_schema.tables WHERE table_schema = CURRENT_SCHEMA()'
 MICROSECONDS = ", ".join(f"DATE_PART(EPOCH_MICROSECOND, {name}) AS at_{name}" for name in TIMES)
 
 
@@ -75,6 +76,16 @@ class FakeSnowflake:
         """Return every event as it was sent: JSON has lost its spaces and the order of its keys, which it may."""
         return [as_sent(row) for row in self.query(f"SELECT *, {MICROSECONDS} FROM attempt_events")]  # noqa: S608
 
+    def traces(self, *texts: str) -> dict[str, list[str]]:
+        """Return which tables, and which files in the stages, have a text in them."""
+        names = [row["table_name"] for row in self.query(TABLES)]
+        tables = {name: str(self.query(f'SELECT * FROM "{name}"')) for name in names}  # noqa: S608
+        return traces_of(tables | {path: content_of(Path(path)) for path in self.staged()}, *texts)
+
+    def staged(self) -> list[str]:
+        """Return the paths of the files in all stages."""
+        return list(httpx.get(f"http://127.0.0.1:{self.port}/staged").raise_for_status().json())
+
     def fail(self, *faults: dict[str, Any]) -> None:
         """Have statements that `match` fail from now on, see fake_snowflake_server."""
         httpx.post(f"http://127.0.0.1:{self.port}/faults", json=faults).raise_for_status()
@@ -100,7 +111,8 @@ def fake_snowflake() -> Iterator[FakeSnowflake]:
 @contextmanager
 def snowflake_place(_: Path) -> Iterator[Place]:
     with fake_snowflake() as server:
-        yield Place(lambda: Snowflake(server.settings()), server.rows)
+        address = f"snowflake:{server.port}/{server.schema}"
+        yield Place(lambda: Snowflake(server.settings()), server.rows, server.traces, address)
 
 
 def as_sent(row: dict[str, Any]) -> dict[str, Any]:

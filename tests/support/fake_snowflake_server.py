@@ -1,8 +1,9 @@
 """fakesnow's server as a process of its own, which can be told to fail as Snowflake does.
 
 `python -m tests.support.fake_snowflake_server` prints its port and ends with its standard input. POST /faults puts a
-list of faults in place of the one before; GET /heard tells the logins and statements since the last time; POST
-/abort-detached ends every session, as Snowflake does with those whose client is gone.
+list of faults in place of the one before; GET /heard tells the logins and statements since the last time; GET /staged
+the files in all stages; POST /abort-detached ends every session, as Snowflake does with those whose client is gone.
+REMOVE, which fakesnow does not know, is done here.
 """
 
 import gzip
@@ -12,6 +13,7 @@ import shutil
 import socket
 import sys
 import threading
+from pathlib import Path
 from typing import Any
 
 import uvicorn
@@ -19,6 +21,8 @@ from fakesnow.server import app as fakesnow_app
 from fakesnow.server import sessions
 from fakesnow.transforms.stage import LOCAL_BUCKET_PATH
 from starlette.types import Message, Receive, Scope, Send
+
+REMOVE = re.compile(r"REMOVE @(\w+)/(.*)")
 
 faults: list[dict[str, Any]] = []
 heard: list[dict[str, Any]] = []
@@ -37,6 +41,8 @@ async def app(scope: Scope, receive: Receive, send: Send) -> None:
         case "/heard":
             await answer(send, 200, heard)
             heard.clear()
+        case "/staged":
+            await answer(send, 200, [str(path) for path in Path(LOCAL_BUCKET_PATH).rglob("*") if path.is_file()])
         case "/abort-detached":
             for connection in sessions.values():
                 connection.close()
@@ -55,18 +61,31 @@ async def query(scope: Scope, body: bytes, send: Send) -> None:
     request = content_of(scope, body)
     heard.append({"STATEMENT": request["sqlText"].strip()})
     fault = next((it for it in faults if re.search(it["match"], request["sqlText"].strip())), None)
-    if fault is None:
+    if fault is None and (removal := REMOVE.fullmatch(request["sqlText"].strip())):
+        remove_staged(*removal.groups())
+        await rewritten(scope, request | {"sqlText": "SELECT 'removed'"}, send)
+    elif fault is None:
         await fakesnow_app(scope, replay(body), send)
     elif "error" in fault:
         await answer(send, 200, {"success": False, "data": {"sqlState": fault["state"]}, **fault["error"]})
     elif "replace" in fault:
-        request["sqlText"] = re.sub(fault["replace"], fault["by"], request["sqlText"])
-        changed = json.dumps(request).encode()
-        await fakesnow_app(scope, replay(gzip.compress(changed) if is_zipped(scope) else changed), send)
+        changed = re.sub(fault["replace"], fault["by"], request["sqlText"])
+        await rewritten(scope, request | {"sqlText": changed}, send)
     else:
         if fault.pop("is_done", False):
             await fakesnow_app(scope, replay(body), nobody)
         await answer(send, 503)
+
+
+async def rewritten(scope: Scope, request: Any, send: Send) -> None:
+    changed = json.dumps(request).encode()
+    await fakesnow_app(scope, replay(gzip.compress(changed) if is_zipped(scope) else changed), send)
+
+
+def remove_staged(stage: str, path: str) -> None:
+    """Of the stages of that name in every schema: of two tests, one runs at a time."""
+    for folder in Path(LOCAL_BUCKET_PATH).glob(f"*/*/{stage.upper()}/{path}"):
+        shutil.rmtree(folder)
 
 
 def content_of(scope: Scope, body: bytes) -> Any:

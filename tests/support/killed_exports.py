@@ -25,11 +25,12 @@ from attemptlog.exporter.parquet import ParquetDirectory
 from attemptlog.exporter.s3 import S3
 from attemptlog.exporter.snowflake import Snowflake
 from attemptlog.exporter.target import Target
-from attemptlog.exporter.xapi import from_environment
+from attemptlog.exporter.xapi import from_environment, target_of
 from tests.support.export import export, store
 from tests.support.fake_s3 import FakeS3
 from tests.support.fake_snowflake import FakeSnowflake
 from tests.support.http import Exam
+from tests.support.statements import settings_of
 
 FOLDERS = ("/exporter/", "/event_store/export")
 
@@ -47,34 +48,45 @@ MAKERS: dict[str, Callable[[str], Target]] = {
     "duckdb": lambda place: DuckDBFile(Path(place)),
     "s3": lambda place: S3(FakeS3(f"http://127.0.0.1:{place.partition('/')[0]}", place.partition("/")[2]).settings()),
     "snowflake": snowflake,
+    "statements": lambda place: target_of(settings_of(Path(place))),
     "xapi": lambda _: from_environment(),
 }
 BATCH_ROWS = 40
+
+
+def target_at(place: str) -> Target:
+    """Make the target at KIND:PLACE, or at a Parquet directory."""
+    kind, _, where = place.rpartition(":")
+    return MAKERS[kind or "parquet"](where)
 
 
 def main(url: str, place: str, seed: str, kills: str, *names: str) -> None:
     """Run; `names` are the user, the session and the question of the events."""
     user, session, question = names
     dice, exam = random.Random(int(seed)), Exam(user, session, "", question)  # noqa: S311
-    kind, _, where = place.rpartition(":")
-    make = MAKERS[kind or "parquet"]
     began = time.monotonic()
-    lines = exported(url, make(where))
+    lines = exported(url, place)
     seconds, killed = time.monotonic() - began, 0
     while killed < int(kills):
         with psycopg.connect(url) as connection:
             for _ in range(dice.randint(1, 3)):
                 store(connection, exam, dice.randint(1, 50))
                 connection.commit()
-        while exported(url, make(where), dice.choice([dice.randint(1, lines), dice.uniform(0.001, seconds)])) == -1:
+        while exported(url, place, dice.choice([dice.randint(1, lines), dice.uniform(0.001, seconds)])) == -1:
             killed += 1
             if dice.random() < 0.5:
                 break
-    exported(url, make(where))
+    exported(url, place)
 
 
-def exported(url: str, target: Target, end: float | None = None) -> int:
-    """Export in a process that dies at a line, an int, or after so many seconds, a float.
+def exported(url: str, place: str, end: float | None = None) -> int:
+    """Export in a process of its own; see `run`."""
+    target = target_at(place)
+    return run(lambda: export_when_free(url, target), end)
+
+
+def run(what: Callable[[], object], end: float | None = None) -> int:
+    """Do it in a process that dies at a line, an int, or after so many seconds, a float.
 
     Return how many lines it ran, -1 where it died.
     """
@@ -85,7 +97,7 @@ def exported(url: str, target: Target, end: float | None = None) -> int:
             signal.setitimer(signal.ITIMER_REAL, end)  # whose signal ends a process wherever it is, as SIGKILL does
         else:
             sys.settrace(steps.trace)
-        export_when_free(url, target)
+        what()
         signal.setitimer(signal.ITIMER_REAL, 0)
         sys.settrace(None)
         os.write(writing, str(steps.count).encode())
@@ -96,7 +108,7 @@ def exported(url: str, target: Target, end: float | None = None) -> int:
     _, status = os.waitpid(child, 0)
     if os.WIFSIGNALED(status) and os.WTERMSIG(status) in (signal.SIGKILL, signal.SIGALRM):
         return -1
-    assert status == 0, "an export failed"
+    assert status == 0, "the process failed"
     return int(said)
 
 

@@ -14,7 +14,7 @@ from attemptlog.exporter.statements import Statements
 from attemptlog.exporter.xapi import XapiSettings, target_of
 from attemptlog.schemas import EVENT_TYPES
 from attemptlog.schemas.documents import envelope_schema
-from tests.support.export import Place, chunk_of
+from tests.support.export import Place, chunk_of, traces_in
 from tests.support.record_store import PASSWORD, USER, RunningStore
 
 HOME_PAGE = "https://exam.example/"
@@ -68,15 +68,26 @@ def settings_for(directory: Path, store: RunningStore) -> XapiSettings:
 def statements_place(directory: Path) -> Iterator[Place]:
     """JSON lines in a directory."""
     root = directory / "statements"
-    yield Place(lambda: target_of(settings_of(root)), lambda: rows_of(read_lines(root)))
+    yield Place(
+        lambda: target_of(settings_of(root)),
+        lambda: rows_of(read_lines(root)),
+        lambda *texts: traces_in(root, *texts),
+        f"statements:{root}",
+    )
 
 
 @contextmanager
 def store_place(directory: Path, store: RunningStore) -> Iterator[Place]:
     """A record store, which is emptied first."""
     store.empty()
-    settings = settings_for(directory / "books", store)
-    yield Place(lambda: target_of(settings), lambda: rows_of(store.statements()), can_be_counted=False)
+    books = directory / "books"
+    settings = settings_for(books, store)
+    yield Place(
+        lambda: target_of(settings),
+        lambda: rows_of(store.statements()),
+        lambda *texts: traces_in(books, *texts),
+        can_be_counted=False,
+    )
 
 
 def read_lines(root: Path) -> list[dict[str, Any]]:

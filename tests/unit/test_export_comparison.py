@@ -10,10 +10,11 @@ import pytest
 
 from attemptlog.exporter import comparison
 from attemptlog.exporter.comparison import EXPECTED, Difference, compare
-from attemptlog.exporter.rows import IDENTITY, Chunk
+from attemptlog.exporter.rows import HELD, IDENTITY, Chunk
 
 DAY = date(2026, 3, 2)
 CHUNK = 1_000  # rows
+USER, SESSION = "00000000-0000-4000-8000-000000000001", "00000000-0000-4000-8000-000000000002"
 
 Row = tuple[str, int]
 
@@ -27,14 +28,15 @@ def rows_of(number: int) -> list[Row]:
 
 def stored(rows: Sequence[Row], *, exported: bool = True) -> Iterator[Chunk]:
     for chunk in held(rows):
-        yield pa.RecordBatch.from_arrays([*chunk.columns, pa.array([exported] * len(chunk))], schema=EXPECTED)
+        columns = [*(chunk.column(name) for name in IDENTITY.names), pa.array([exported] * len(chunk))]
+        yield pa.RecordBatch.from_arrays(columns, schema=EXPECTED)
 
 
 def held(rows: Sequence[Row]) -> Iterator[Chunk]:
     for start in range(0, len(rows), CHUNK):
-        yield pa.RecordBatch.from_arrays(
-            list(map(pa.array, zip(*rows[start : start + CHUNK], strict=True))), schema=IDENTITY
-        )
+        ids, hashes = zip(*rows[start : start + CHUNK], strict=True)
+        whose = [pa.array([SESSION] * len(ids)), pa.array([USER] * len(ids))]
+        yield pa.RecordBatch.from_arrays([pa.array(ids), pa.array(hashes), *whose], schema=HELD)
 
 
 @pytest.fixture(params=[1, 7, 40])
@@ -53,7 +55,9 @@ def test_every_kind_of_difference_is_counted_whichever_part_it_is_in() -> None:
     there = [*kept[:700], *others, *kept[800:], *twice, *nobodys]
     found = compare(DAY, stored(rows), held(there), len(rows))
     assert (found.missing, found.doubled, found.foreign, found.changed) == (len(gone), 700, 53, 100)
-    assert {kind: len(ids) for kind, ids in found.sample.items()} == dict.fromkeys(comparison.KINDS, 5)
+    assert {kind: len(ids) for kind, ids in found.sample.items()} == dict.fromkeys(
+        ("missing", "doubled", "foreign", "changed"), 5
+    )
     assert set(found.sample["missing"]) <= {name for name, _ in gone}
     assert set(found.sample["changed"]) <= {name for name, _ in others}
 
@@ -62,6 +66,29 @@ def test_every_kind_of_difference_is_counted_whichever_part_it_is_in() -> None:
 def test_what_was_exported_while_the_audit_ran_is_no_difference_whether_it_is_there_yet() -> None:
     rows = rows_of(10_000)
     assert compare(DAY, stored(rows, exported=False), held(rows[:5_000]), len(rows)) == Difference(DAY)
+
+
+@pytest.mark.usefixtures("parts")
+def test_what_only_the_target_has_is_told_apart_by_whose_it_is() -> None:
+    rows = rows_of(10_000)
+
+    def explain(pairs: pa.Table) -> pa.Array:
+        assert set(pairs["user_id"].to_pylist()) == {USER}
+        assert set(pairs["session_id"].to_pylist()) == {SESSION}
+        kinds = ("kept", "pending", "foreign")
+        return pa.array([kinds[min(row, 2)] for row in range(pairs.num_rows)])
+
+    found = compare(DAY, stored(rows[:100]), held(rows), len(rows), explain)
+    parts = found.kept
+    assert (found.pending, found.foreign, found.missing) == (parts, 9_900 - 2 * parts, 0)
+    assert found.is_fault(allow_pending=True)
+
+
+def test_what_a_retention_keeps_is_no_fault_and_what_a_purge_leaves_is_one_unless_it_is_allowed() -> None:
+    assert not Difference(DAY, kept=3).is_fault(allow_pending=False)
+    assert Difference(DAY, pending=3).is_fault(allow_pending=False)
+    assert not Difference(DAY, pending=3, kept=1).is_fault(allow_pending=True)
+    assert Difference(DAY, pending=3, missing=1).is_fault(allow_pending=True)
 
 
 @pytest.mark.usefixtures("parts")

@@ -1,6 +1,7 @@
 import os
+import subprocess
+import sys
 import tempfile
-import time
 from datetime import date
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import pytest
 
 from attemptlog.exporter.comparison import compare
 from attemptlog.exporter.errors import SetUpError
-from attemptlog.exporter.scratch import LEFT_AFTER, PREFIX, scratch
+from attemptlog.exporter.scratch import PREFIX, remove_left, scratch
 
 
 @pytest.fixture
@@ -25,18 +26,30 @@ def test_files_go_with_the_batch(folder: Path) -> None:
     assert list(folder.iterdir()) == []
 
 
-def test_what_a_killed_exporter_left_is_removed_and_nothing_else(folder: Path) -> None:
-    day_ago = time.time() - LEFT_AFTER.total_seconds()
-    ages = {f"{PREFIX}old": -60, f"{PREFIX}at-work": 600, "somebody-elses": -60}
-    for name, age in ages.items():
-        (folder / name).mkdir()
-        (folder / name / "rows").write_bytes(b"1")
-        os.utime(folder / name, (day_ago + age, day_ago + age))
+HOLD = """
+import sys
+from attemptlog.exporter.scratch import scratch
+with scratch() as place:
+    (place / "rows").write_bytes(b"1")
+    print(place, flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_what_a_killed_exporter_left_is_removed_at_once_and_nothing_else(folder: Path) -> None:
+    (folder / "somebody-elses").mkdir()
     (folder / f"{PREFIX}link").symlink_to(folder / "somebody-elses")
-    with scratch():
-        pass
-    assert {path.name for path in folder.iterdir()} == {f"{PREFIX}at-work", f"{PREFIX}link", "somebody-elses"}
-    assert (folder / "somebody-elses" / "rows").exists()
+    command, environment = [sys.executable, "-c", HOLD], os.environ | {"TMPDIR": str(folder)}
+    with subprocess.Popen(
+        command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as exporter:
+        assert exporter.stdout
+        place = Path(exporter.stdout.readline().strip())
+        remove_left()
+        assert (place / "rows").exists()
+        exporter.kill()
+    remove_left()
+    assert {path.name for path in folder.iterdir()} == {f"{PREFIX}link", "somebody-elses"}
 
 
 def test_no_place_for_temporary_files_is_told_in_a_sentence(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
