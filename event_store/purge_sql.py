@@ -26,6 +26,9 @@ SELECT
     set_config('lock_timeout', %(lock_timeout)s::text, true)
 """
 
+# Before a lock for which whoever stores has to wait: of several purges, one at a time makes them.
+TAKE_TURN = "SELECT pg_advisory_xact_lock(hashtextextended('attemptlog purges', 0))"
+
 # Those that the platform says are somebody else's by now are left out.
 FIND_SESSIONS = """
 SELECT session_id

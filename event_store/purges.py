@@ -107,6 +107,7 @@ async def _suppress(subject: Subject, named: Named, request: Request, connection
 
 async def lock_list(connection: Connection, pseudonyms: Pseudonyms) -> None:
     """Have the list of those who are suppressed for oneself, with its key entered; raises CannotRun for another key."""
+    await connection.execute(purge_sql.TAKE_TURN)
     await connection.execute(LOCK_TO_SUPPRESS)
     if await state_of_list(connection, pseudonyms) is None:
         await connection.execute(ENTER_KEY, {"fingerprint": pseudonyms.fingerprint})
@@ -115,6 +116,7 @@ async def lock_list(connection: Connection, pseudonyms: Pseudonyms) -> None:
 async def _erase_events(parameters: Parameters, connection: Connection) -> int:
     [[found]] = await rows(connection, purge_sql.ERASE_EVENTS, parameters)
     if found < BATCH_EVENTS:
+        await connection.execute(purge_sql.TAKE_TURN)
         await connection.execute(purge_sql.LOCK_ENTRIES)
         await connection.execute(purge_sql.ERASE_ENTRIES, parameters)
     return int(found)

@@ -16,7 +16,7 @@ from tests.support.http import insert_exam
 from tests.support.letters import add_session
 from tests.support.oldest_postgres import on_every_postgres
 from tests.support.purge import (
-    CONNECTED,
+    COUNT_WAITED_FOR,
     FILL,
     KEY,
     PSEUDONYMS,
@@ -368,7 +368,7 @@ def test_two_at_once_purge_once(school: School, purger_url: str) -> None:
     with ExitStack() as exits:
         with frozen_batch(url):
             both = [exits.enter_context(running(purger_url, *whom)) for _ in range(2)]
-            wait_until(lambda: len(query(url, CONNECTED)) == 2)
+            wait_until(lambda: query(url, COUNT_WAITED_FOR) == [2])  # one for the batch, one for its turn
         wait_until(lambda: [process.poll() for process in both] == [0, 0])
     assert tables_with(url, *school.ids) == []
     assert query(url, "SELECT sum(events)::integer, sum(dead_letters)::integer FROM purges") == [(BIG + 3, 20)]

@@ -142,6 +142,14 @@ def wait_until(check: Callable[[], Any]) -> None:
     asyncio.run(eventually(check))
 
 
+COUNT_WAITED_FOR = """
+SELECT count(DISTINCT (classid, objid))
+FROM pg_locks
+JOIN pg_database ON pg_database.oid = database
+WHERE locktype = 'advisory' AND NOT granted AND datname = current_database()
+"""
+
+
 @contextmanager
 def entries_locked(database_url: str) -> Iterator[None]:
     """As by a consumer that is frozen after it has entered the sessions of its batch."""
