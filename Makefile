@@ -38,7 +38,7 @@ demo: $(RUN_READY) ## the same, then stop; fails if one event is unaccounted for
 WORKERS ?= 4
 
 .PHONY: test
-test: $(READY) $(PLAYER) chromium ## every test
+test: $(READY) $(PLAYER) chromium prometheus ## every test
 	@$(WITH_NODE) npm test
 	@$(WITH_NODE) exec $(BIN)/pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
 
@@ -53,6 +53,20 @@ chromium: ## a browser for the tests: the one on PATH, or Debian's package
 		echo 'Installing Chromium …'; \
 		{ apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends chromium; } \
 			> .venv/chromium.log 2>&1 || { cat .venv/chromium.log >&2; exit 1; }; }
+
+# Lists of its own, so that nobody has to be root; unpacked and not installed, so that nothing is started.
+APT := apt-get -o Dir::State="$(CURDIR)/.venv/apt" -o Dir::Cache="$(CURDIR)/.venv/apt" -o APT::Sandbox::User=
+
+.PHONY: prometheus
+prometheus: $(READY) ## Prometheus and promtool for the tests: those on PATH, or Debian's package, unpacked into .venv
+	@{ command -v prometheus && command -v promtool; } > /dev/null || [ -x .venv/prometheus/usr/bin/promtool ] || { \
+		command -v apt-get > /dev/null || { \
+			echo 'The tests of the alerts need Prometheus: install it, so that `prometheus` and `promtool` are on PATH.' >&2; \
+			exit 1; }; \
+		echo 'Fetching Prometheus …'; \
+		mkdir -p .venv/apt/lists/partial .venv/apt/archives/partial && cd .venv/apt && \
+		{ $(APT) update && $(APT) download prometheus && dpkg -x prometheus_*.deb ../prometheus; } \
+			> log 2>&1 || { cat log >&2; exit 1; }; }
 
 .PHONY: chaos
 chaos: $(READY) ## kill, freeze and cut every part under load: ROUNDS=20 SEED=7; fails if one event is lost or doubled

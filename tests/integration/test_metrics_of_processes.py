@@ -19,7 +19,8 @@ from attemptlog.schemas.dead_letters import DeadLetterReason
 from tests.support.consumer import consumer
 from tests.support.documents import ROOT, rows, table
 from tests.support.eventually import PATIENCE, eventually
-from tests.support.http import PATH, free_port, gateway
+from tests.support.exporter import exporter
+from tests.support.http import PATH, gateway
 from tests.support.series import scraped, values_of
 
 NOBODY = ("127.0.0.1:1", "postgresql://nobody@127.0.0.1:1/nothing", "attempt-events.v1")
@@ -52,21 +53,6 @@ OF_THE_EXPORTER: Known = {
 
 
 @contextmanager
-def exporter(folder: Path) -> Iterator[str]:
-    port = free_port()
-    settings = {"DATABASE_URL": NOBODY[1], "EXPORTER_PORT": str(port), "EXPORT_PARQUET_DIRECTORY": str(folder)}
-    process = subprocess.Popen(
-        [sys.executable, "-m", "attemptlog.cli", "export", "run"],
-        env=os.environ | {f"ATTEMPTLOG_{name}": value for name, value in settings.items()},
-    )
-    try:
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        process.kill()
-        process.wait()
-
-
-@contextmanager
 def running(service: str, folder: Path) -> Iterator[str]:
     """Run a service that reaches nobody, and yield its URL."""
     if service == "gateway":
@@ -76,7 +62,7 @@ def running(service: str, folder: Path) -> Iterator[str]:
         with consumer(*NOBODY) as process:
             yield f"http://127.0.0.1:{process.port}"
     else:
-        with exporter(folder) as url:
+        with exporter(NOBODY[1], folder) as url:
             yield url
 
 

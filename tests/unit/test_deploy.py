@@ -77,7 +77,7 @@ def test_every_variable_of_the_compose_file_is_in_the_example() -> None:
 
 def test_a_secret_is_never_written_down() -> None:
     for service in SERVICES.values():
-        for name, value in service["environment"].items():
+        for name, value in service.get("environment", {}).items():
             if name.endswith(("PASSWORD", "SECRET", "KEY")):
                 assert re.fullmatch(r"\$\{\w+:\?set it in deploy/.env\}", value)
             assert urlsplit(str(value)).password is None
@@ -127,6 +127,13 @@ def test_the_images_are_the_versions_that_the_tests_run_on() -> None:
     assert SERVICES["kafka"]["image"] == f"apache/kafka:{KAFKA_VERSION}"
     assert postgres is not None
     assert SERVICES["postgres"]["image"] == f"postgres:{postgres[1]}"
+
+
+def test_prometheus_scrapes_the_ports_that_are_served() -> None:
+    config = yaml.safe_load((DEPLOY / "prometheus/prometheus.yml").read_text())
+    targets = [it for job in config["scrape_configs"] for each in job["static_configs"] for it in each["targets"]]
+    gateway, consumer = OURS["gateway"]["command"][-1], ConsumerSettings.model_fields["consumer_port"].default
+    assert targets == [f"gateway:{gateway}", f"consumer:{consumer}"]
 
 
 def test_the_image_is_built_from_the_packages_sources_and_nothing_else_of_the_repository() -> None:
