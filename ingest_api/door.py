@@ -61,8 +61,7 @@ class Door:
             body = await read_body(scope, receive, headers, of.body_limits, place.take)
             place.body_has_arrived()
             reply = await of.intake.take(parse(body), caller)
-        if (told := efforts_of(headers)) is not None:
-            of.metrics.count_efforts(told)
+        of.metrics.count_efforts(efforts_of(headers))
         return reply
 
     def _refusal(self, problem: Problem, user_id: str | None) -> Response:

@@ -1,6 +1,7 @@
 """What a page tells of its way to an accepted batch: whether it begins a flush, and what failed before."""
 
 import re
+from functools import lru_cache
 from typing import NamedTuple
 
 from attemptlog.runtime.headers import Headers
@@ -17,7 +18,15 @@ class Efforts(NamedTuple):
     retries: int
 
 
-def efforts_of(headers: Headers) -> Efforts | None:
-    """Return what a request tells; None where it tells nothing, as one of another client does."""
-    told = TOLD.fullmatch(headers.get(b"accept", b""))
-    return Efforts(int(told[1]), int(told[2])) if told else None
+NOTHING = Efforts(0, 0)
+
+
+def efforts_of(headers: Headers) -> Efforts:
+    """Return what a request tells; nothing where it is of another client."""
+    return _parsed(headers.get(b"accept", b""))
+
+
+@lru_cache(maxsize=64)  # nearly all requests say one of two or three things
+def _parsed(accept: bytes) -> Efforts:
+    told = TOLD.fullmatch(accept)
+    return Efforts(int(told[1]), int(told[2])) if told else NOTHING

@@ -153,8 +153,10 @@ class Metrics:
 
     def count_efforts(self, told: Efforts) -> None:
         """Count what a page tells of its way to an accepted batch."""
-        self.client_flushes.inc(told.flushes)
-        self.client_retries.inc(told.retries)
+        if told.flushes:
+            self.client_flushes.inc(told.flushes)
+        if told.retries:
+            self.client_retries.inc(told.retries)
 
     def count_key_fetch(self, outcome: str) -> None:
         self.key_fetches.labels(outcome).inc()
