@@ -46,11 +46,6 @@ async def state_of_list(connection: Connection, pseudonyms: Pseudonyms | None) -
     return None
 
 
-async def has_list(connection: Connection, pseudonyms: Pseudonyms | None) -> bool:
-    """Return whether anybody was ever purged; raises as `state_of_list` does."""
-    return await state_of_list(connection, pseudonyms) is not None
-
-
 async def suppressed_among(
     connection: Connection, pseudonyms: Pseudonyms, users: Iterable[bytes], sessions: Iterable[bytes]
 ) -> Subjects:
