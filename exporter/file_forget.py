@@ -34,8 +34,8 @@ class Files(Protocol):
 def forget(files: Files, choose: Choose) -> None:
     """Have files and manifests without the rows of whom `choose` picks.
 
-    Whoever reads meanwhile finds every other row once. A file that has no row left stays, empty, because somebody may
-    be about to open it; the manifests let go of it the next time.
+    Whoever reads meanwhile finds every other row once, or fails. A file that has no row left stays, empty, because
+    somebody may be about to open it; the manifests let go of it the next time.
     """
     for manifest in files.manifests():
         left = tuple(_without(files, file, choose) for file in manifest.files if file.rows)
