@@ -9,7 +9,7 @@ from rich.table import Table
 
 from attemptlog.cli.console import counting, out, print_json, working_on
 from attemptlog.cli.purge_status import JsonOption, list_, status
-from attemptlog.cli.who import ByOption
+from attemptlog.cli.who import ByOption, looker, note
 from attemptlog.event_store.accesses import SESSION, USER
 from attemptlog.event_store.purge_lifts import Lift, lift_subject
 from attemptlog.event_store.purge_subjects import Counts, Request, Subject
@@ -76,6 +76,7 @@ def _purge(subject: Subject, by: str, reason: str, *, apply: bool, as_json: bool
         with counting("Purging") as progress:
             number, counts = asyncio.run(purge_subject(settings.database, subject, request, progress))
     else:
+        note(settings, looker("purge", by, reason), **{subject.kind: subject.id})
         with counting("Counting") as progress:
             counts = asyncio.run(count_subject(settings.database, subject, progress))
     if as_json:

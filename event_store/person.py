@@ -46,9 +46,9 @@ class Person:
         return self._rows(sql.IS_SUPPRESSED)[0]["exists"] if self.pseudonyms else None
 
     def events(self, session_id: str) -> Iterator[str]:
-        """Yield the events of a session as JSON, each column by its name, in the order of the server's time."""
+        """Yield the events of a session as JSON, each column by its name, in the order in which they happened."""
         for row in self._stream(sql.SELECT_EVENTS, EVENTS_AT_A_TIME, session=session_id):
-            yield row["to_json"]
+            yield row["event"]
 
     def dead_letters(self) -> Iterator[TableRow]:
         """Yield the letters that are of the person or their sessions, or name one of these.

@@ -48,7 +48,7 @@ PARTS = {
 TAIL = "</main>\n</body>\n</html>\n"
 
 # What an event's line says in words, and what its session's heading says.
-TOLD = frozenset({"event_type", "event_ts", "payload_json", "session_id", "user_id"})
+TOLD = frozenset({"event_type", "happened_at", "payload_json", "session_id", "user_id"})
 
 # Numbers as they are written: a float would round them.
 _parsed = partial(json.loads, parse_int=str, parse_float=str, parse_constant=str)
@@ -115,7 +115,7 @@ def _event(row: Mapping[str, Any]) -> str:
     what = words.EVENTS.get(row["event_type"], row["event_type"])
     rest = {name: value for name, value in row.items() if name not in TOLD and value is not None}
     fine = ", ".join(f"{name} {_json(value)}" for name, value in rest.items())
-    when = row["event_ts"].replace("T", " ").removesuffix("+00:00")
+    when = row["happened_at"].replace("T", " ").removesuffix("+00:00")
     return _entry(when, what, _facts(dict(words.details(row["payload_json"]))) + _fine(fine))
 
 

@@ -25,11 +25,16 @@ CROSS JOIN LATERAL (
 ORDER BY events.first_event_ts, found.session_id
 """
 
+# In the order in which `sessions show` has them: by one clock.
 SELECT_EVENTS = """
-SELECT to_json(attempt_events)::text
-FROM attempt_events
-WHERE session_id = %(session)s AND user_id = %(user)s
-ORDER BY event_ts, stream_id, seq, id
+SELECT to_json(event)::text AS event
+FROM (
+    SELECT session_timeline.at AS happened_at, session_timeline.late_by, attempt_events.*
+    FROM session_timeline
+    JOIN attempt_events ON attempt_events.id = session_timeline.id
+    WHERE session_timeline.session_id = %(session)s AND attempt_events.user_id = %(user)s
+) AS event
+ORDER BY happened_at, stream_id, seq, id
 """
 
 # By what was read of them, or by what stands in them, however it is written: with hyphens or without, in either case.
