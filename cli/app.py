@@ -27,6 +27,7 @@ EXAMPLES = {
     "accept-log": "attemptlog accept-log --apply",
     "dead-letters": "attemptlog dead-letters list --reason unknown_session",
     "sessions": "attemptlog sessions gaps --since 24h",
+    "indicators": "attemptlog indicators exam 5b1f7c1e-0000-4000-8000-000000000000",
     "export": "attemptlog export run --target parquet --once",
     "person": "attemptlog person report --user 01890a5d-ac96-774b-bcce-b302099a8057 --html person.html",
     "purge": 'attemptlog purge --user 01890a5d-ac96-774b-bcce-b302099a8057 --reason "asked for it" --apply',

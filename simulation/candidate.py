@@ -48,10 +48,12 @@ START_SPREAD_MS = 300_000  # candidates of a class start within five minutes
 def roster_of(candidates: int, seed: str) -> Roster:
     """Return the class of a seed: one exam, and a user and a session per candidate."""
     ids = namespace(seed)
+    key = {question: number % CHOICES_PER_QUESTION for number, question in enumerate(_questions(seed))}
     return Roster(
         exam_id=str(uuid5(ids, "exam")),
         question_ids=set(_questions(seed)),
         sessions={str(uuid5(ids, f"session:{n}")): str(uuid5(ids, f"user:{n}")) for n in range(candidates)},
+        key=key,
     )
 
 
@@ -87,7 +89,7 @@ class _Candidate:
     events: list[Event] = field(default_factory=list)
     clock_ms: int = 0
     position: int = 1
-    seen_at_ms: int = 0
+    seen_at_ms: int | None = 0  # None once the clock was set since: then nobody can say how long
     answers: dict[int, int] = field(default_factory=dict)
     marked: set[int] = field(default_factory=set)
 
@@ -159,6 +161,7 @@ class _Candidate:
     def _set_clock_back(self) -> None:
         self._do("PAUSE_BLUR", {"state": "blur"}, on_question=False)
         self.clock_ms -= self.random.randrange(*CLOCK_STEP_MS)
+        self.seen_at_ms = None
         self._do("PAUSE_BLUR", {"state": "focus"}, on_question=False)
 
     def _flick_through(self) -> None:
@@ -170,8 +173,8 @@ class _Candidate:
         self.clock_ms += 1_000
 
     def _go(self, event_type: EventType, position: int) -> None:
-        dwell_ms = max(0, self.clock_ms - self.seen_at_ms)
-        self._do(event_type, {"from_pos": self.position, "to_pos": position, "dwell_ms": dwell_ms})
+        dwell = {} if self.seen_at_ms is None else {"dwell_ms": self.clock_ms - self.seen_at_ms}
+        self._do(event_type, {"from_pos": self.position, "to_pos": position} | dwell)
         self.position = position
         self._view()
 

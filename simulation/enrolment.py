@@ -28,6 +28,13 @@ SELECT %(exam)s, unnest(%(questions)s::uuid[])
 ON CONFLICT DO NOTHING
 """
 
+INSERT_KEY = """
+INSERT INTO answer_keys (exam_id, question_id, choice)
+SELECT %(exam)s, question_id, choice
+FROM unnest(%(keyed)s::uuid[], %(choices)s::integer[]) AS key (question_id, choice)
+ON CONFLICT DO NOTHING
+"""
+
 INSERT_SESSIONS = """
 INSERT INTO test_sessions (id, user_id, exam_id)
 SELECT session_id, user_id, %(exam)s
@@ -36,14 +43,26 @@ ON CONFLICT DO NOTHING
 """
 
 
+EVERYTHING = (INSERT_USERS, INSERT_EXAM, INSERT_QUESTIONS, INSERT_EXAM_QUESTIONS, INSERT_KEY, INSERT_SESSIONS)
+
+
 async def enrol(connection: AsyncConnection, roster: Roster) -> None:
-    """Insert what of the class is not there yet: one exam, its questions, the users and their sessions."""
+    """Insert what of the class is not there yet: one exam, its questions and key, the users, their sessions."""
     rows = {
         "exam": roster.exam_id,
         "questions": sorted(roster.question_ids),
         "sessions": list(roster.sessions),
         "users": list(roster.sessions.values()),
+        "keyed": list(roster.key),
+        "choices": list(roster.key.values()),
     }
     async with connection.transaction():
-        for statement in (INSERT_USERS, INSERT_EXAM, INSERT_QUESTIONS, INSERT_EXAM_QUESTIONS, INSERT_SESSIONS):
+        for statement in (
+            INSERT_USERS,
+            INSERT_EXAM,
+            INSERT_QUESTIONS,
+            INSERT_EXAM_QUESTIONS,
+            INSERT_KEY,
+            INSERT_SESSIONS,
+        ):
             await connection.execute(statement, rows)

@@ -162,7 +162,7 @@ def test_an_empty_database_gets_every_table(empty_database_url: str) -> None:
         *("users", "exams", "questions", "exam_questions", "test_sessions"),
         *("attempt_events", "dead_letters", "partition_ledger", "attemptlog_version"),
         *("dead_letter_replays", "dead_letter_replay_outcomes", "event_sessions", "event_questions"),
-        *("topic_logs", "closed_ledgers", "export_targets", "export_batches"),
+        *("topic_logs", "closed_ledgers", "export_targets", "export_batches", "answer_keys"),
         *("purges", "purged_letters", "suppressions", "suppression_key", "purge_targets", "data_accesses"),
     }
     assert migrations.current(empty_database_url) == migrations.head()
@@ -894,3 +894,30 @@ def test_who_may_not_create_roles_is_told_what_to_do(postgres_url: str, empty_da
     ):
         migrations.upgrade(url)
     assert tables(empty_database_url) == set()
+
+
+# The platform's answer keys
+
+
+def test_answer_keys_that_fit_are_used_as_they_are_and_outlive_a_downgrade(empty_database_url: str) -> None:
+    run(
+        empty_database_url,
+        PLATFORM,
+        "CREATE TABLE answer_keys (exam_id uuid, question_id uuid, choice integer, note text)",
+    )
+    migrations.upgrade(empty_database_url)
+    migrations.downgrade(empty_database_url, "base")
+    assert "answer_keys" in tables(empty_database_url)
+
+
+def test_keys_that_were_entered_outlive_a_downgrade_and_another_upgrade(database_url: str) -> None:
+    run(database_url, "INSERT INTO answer_keys VALUES (gen_random_uuid(), gen_random_uuid(), 2)")
+    migrations.downgrade(database_url, "0011")
+    migrations.upgrade(database_url)
+    assert values(database_url, "SELECT choice FROM answer_keys") == [2]
+
+
+def test_answer_keys_that_do_not_fit_are_refused_in_a_sentence(empty_database_url: str) -> None:
+    run(empty_database_url, PLATFORM, "CREATE TABLE answer_keys (exam_id uuid, answer text)")
+    with pytest.raises(MigrationError, match="cannot use the answer_keys that is here"):
+        migrations.upgrade(empty_database_url)

@@ -55,7 +55,7 @@ OBSERVABILITY = ROOT / "docs/observability.md"
 SETTINGS = ROOT / "docs/settings.md"
 
 COMMANDS: Any = typer.main.get_command(app)
-SOMEBODY = "01890a5d-ac96-774b-bcce-b302099a8057"  # what $SESSION and $PERSON stand for in a block
+AN_ID = "01890a5d-ac96-774b-bcce-b302099a8057"  # what a variable stands for in a block
 
 # Run by another test or by nobody (docker): see the README on what CI does not exercise.
 RUN_ELSEWHERE = ("make ", "promtool ", "docker compose ", "cp deploy/example.env ", "python -c ", "node examples/")
@@ -106,7 +106,7 @@ def test_a_schedule_in_the_docs_runs_what_exists_and_asks_nothing() -> None:
 
 @pytest.mark.parametrize("command", sorted(attemptlog_commands()))
 def test_a_command_in_the_docs_exists_with_its_options(command: str) -> None:
-    words = shlex.split(command.partition(" > ")[0].replace("$SESSION", SOMEBODY).replace("$PERSON", SOMEBODY))[1:]
+    words = shlex.split(re.sub(r"\$(SESSION|PERSON|EXAM)\b", AN_ID, command.partition(" > ")[0]))[1:]
     found, name, options = command_of([word for word in words if word != "--help"])
     assert found is not None, name
     if options:  # without them it may be a name in the text

@@ -25,6 +25,11 @@ WITH
         INSERT INTO public.exam_questions (exam_id, question_id)
         VALUES (%(exam_id)s, %(question_id)s)
         ON CONFLICT DO NOTHING
+    ),
+    told AS (
+        INSERT INTO public.answer_keys (exam_id, question_id, choice)
+        VALUES (%(exam_id)s, %(question_id)s, %(correct)s)
+        ON CONFLICT DO NOTHING
     )
 INSERT INTO exam_platform.questions (exam_id, question_id, pos, text, choices, correct)
 VALUES (%(exam_id)s, %(question_id)s, %(pos)s, %(text)s, %(choices)s, %(correct)s)
