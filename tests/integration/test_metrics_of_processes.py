@@ -49,6 +49,7 @@ OF_THE_EXPORTER: Known = {
     ("exporter_written_bytes", "target"): {"parquet"},
     ("exporter_requests", "outcome"): {"taken", "halved", "refused"},
     ("exporter_failures", "error_class"): {"set_up", "transient", "data"},
+    ("exporter_rows_forgotten", "target"): {"parquet"},
 }
 
 

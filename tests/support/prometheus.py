@@ -45,8 +45,8 @@ def hastened(rules: str) -> str:
 class Prometheus:
     """A real one, that looks every quarter of a second; its API as a client asks it."""
 
-    def __init__(self, url: str) -> None:
-        self._client = httpx.Client(base_url=f"{url}/api/v1", timeout=PATIENCE)
+    def __init__(self, client: httpx.Client) -> None:
+        self._client = client
 
     def query(self, expression: str) -> list[Any]:
         """Return the samples of an instant query; an AssertionError has what Prometheus says of a bad one."""
@@ -90,7 +90,8 @@ def prometheus(folder: Path, targets: Mapping[str, str]) -> Iterator[Prometheus]
         ]
     )
     try:
-        yield Prometheus(f"http://127.0.0.1:{port}")
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}/api/v1", timeout=PATIENCE) as client:
+            yield Prometheus(client)
     finally:
         process.kill()
         process.wait()
