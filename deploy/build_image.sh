@@ -44,6 +44,7 @@ make_base() {
 build() {
     echo 'Building the image …'
     images bud --isolation chroot --volume /etc/ssl/certs:/etc/ssl/certs:ro --build-arg BASE="localhost/$BASE" \
+        ${EXTRAS:+--build-arg "EXTRAS=$EXTRAS"} \
         --ignorefile deploy/Dockerfile.dockerignore --file deploy/Dockerfile --tag attemptlog . \
         > "$STORE/build.log" 2>&1 || fail "The image could not be built: see $STORE/build.log."
     images rmi --prune > /dev/null # the one before
@@ -54,7 +55,7 @@ try() {
     trap 'images rm "$container" > /dev/null' EXIT
     says 'attemptlog ' --version
     says '"asyncapi"' schema asyncapi
-    for command in ingest consume migrate topics doctor audit 'dead-letters list' 'sessions gaps'; do
+    for command in ingest consume migrate topics doctor audit 'dead-letters list' 'sessions gaps' 'export run'; do
         says 'is not set' $command
     done
     says "'attemptlog[local]'" up

@@ -16,7 +16,12 @@ from attemptlog.local_stack.postgres import BINARIES
 from attemptlog.migrations import upgrade
 from tests.support.documents import ROOT
 
-PASSWORDS = {"gateway": "it's a \\ gateway", "consumer": "100 % of $consumers", "purger": '"for good"'}
+PASSWORDS = {
+    "gateway": "it's a \\ gateway",
+    "consumer": "100 % of $consumers",
+    "exporter": "\t twice a day",
+    "purger": '"for good"',
+}
 
 
 @pytest.fixture(scope="module")
@@ -76,6 +81,15 @@ def test_the_consumers_login_adds_events_and_changes_none(postgres: PostgresServ
         assert not may(connection, "UPDATE attempt_events SET seq = 0")
         assert not may(connection, "DELETE FROM attempt_events")
         assert not may(connection, "DELETE FROM partition_ledger")
+
+
+def test_the_exporters_login_reads_events_and_keeps_the_exports_books(postgres: PostgresServer, database: str) -> None:
+    with login(postgres, database, "exporter") as connection:
+        assert may(connection, "SELECT id FROM attempt_events")
+        assert may(connection, "UPDATE export_targets SET fence = fence")
+        assert not may(connection, "INSERT INTO attempt_events DEFAULT VALUES")
+        assert not may(connection, "DELETE FROM attempt_events")
+        assert not may(connection, "SELECT FROM users")
 
 
 def test_the_purgers_login_deletes_and_adds_no_event(postgres: PostgresServer, database: str) -> None:

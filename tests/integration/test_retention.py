@@ -144,7 +144,7 @@ def test_it_is_kept_whether_exported_rows_stay(school: School) -> None:
         assert state in line
 
 
-@pytest.mark.parametrize("age", ["1h", "23h", "2999-01-01", "soon", str(uuid4())])
+@pytest.mark.parametrize("age", ["1h", "23h", "2999-01-01", "soon", "01890a5d-ac96-774b-bcce-b302099a8057"])
 def test_an_age_at_which_an_exam_may_go_on_is_refused(school: School, age: str) -> None:
     school.store(*at(OLD, school.anna, 1))
     refused = run(school.database_url, "retention", "--older-than", age, "--apply")

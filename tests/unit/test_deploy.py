@@ -10,16 +10,13 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-import typer.main
 import yaml
-from pydantic_settings import BaseSettings
 
-from attemptlog.cli.app import app
 from attemptlog.cli.extras import extra_of
 from attemptlog.consumer.settings import ConsumerSettings
-from attemptlog.ingest_api.settings import IngestSettings
+from attemptlog.exporter.settings import ExporterSettings
 from attemptlog.local_stack.kafka_jars import KAFKA_VERSION
-from attemptlog.runtime.settings import OperatorSettings
+from tests.support.commands import command_of, read_by, required_by, settings_of
 from tests.support.documents import ROOT
 
 DEPLOY = ROOT / "deploy"
@@ -30,9 +27,11 @@ DOCKERFILE_LINES = (DEPLOY / "Dockerfile").read_text().replace("\\\n", " ").spli
 DOCKERFILE = [shlex.split(line) for line in DOCKERFILE_LINES if not line.startswith("#")]
 IMAGE_SCRIPT = DEPLOY / "build_image.sh"
 
-COMMANDS: Any = typer.main.get_command(app)
-SETTINGS: dict[str, type[BaseSettings]] = {"ingest": IngestSettings, "consume": ConsumerSettings}
-OF_LIBPQ = {"PGPASSWORD"}
+PORTS: dict[str, Any] = {
+    "gateway": OURS["gateway"]["command"][-1],
+    "consumer": ConsumerSettings.model_fields["consumer_port"].default,
+    "exporter": ExporterSettings.model_fields["exporter_port"].default,
+}
 
 
 def named_values(path: Path) -> dict[str, str]:
@@ -46,25 +45,23 @@ def instructions(name: str) -> list[list[str]]:
 
 @pytest.mark.parametrize("name", OURS)
 def test_a_service_runs_a_command_that_exists(name: str) -> None:
-    command, *options = OURS[name]["command"]
-    COMMANDS.get_command(None, command).make_context(command, options)
+    command, last_word, options = command_of(OURS[name]["command"])
+    command.make_context(last_word, options)
 
 
 @pytest.mark.parametrize("name", OURS)
 def test_a_service_is_given_settings_that_its_command_reads(name: str) -> None:
-    fields = SETTINGS.get(OURS[name]["command"][0], OperatorSettings).model_fields
-    known = {f"ATTEMPTLOG_{field.upper()}" for field in fields}
-    given = set(OURS[name]["environment"]) - OF_LIBPQ
-    assert given <= known
-    assert {f"ATTEMPTLOG_{name.upper()}" for name, field in fields.items() if field.is_required()} <= given
+    command = OURS[name]["command"]
+    assert required_by(command) <= OURS[name]["environment"].keys() <= read_by(command)
 
 
-@pytest.mark.parametrize("name", ["gateway", "consumer"])
+@pytest.mark.parametrize("name", PORTS)
 def test_a_service_accepts_the_settings_that_it_is_given(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     for variable, value in OURS[name]["environment"].items():
         filled_in = re.sub(r"\$\{\w+:(-?)\??(.*)\}", lambda found: found[2] if found[1] else "x" * 32, value)
         monkeypatch.setenv(variable, filled_in)
-    SETTINGS[OURS[name]["command"][0]]()
+    for settings in settings_of(OURS[name]["command"]):
+        settings()
 
 
 def test_every_variable_of_the_compose_file_is_in_the_example() -> None:
@@ -96,19 +93,16 @@ def test_services_start_after_what_they_need() -> None:
             assert ("healthcheck" if is_healthy else "command") in SERVICES[needed], name
             assert is_healthy or "restart" not in SERVICES[needed]
     assert set(conditions["gateway"]) == set(conditions["consumer"]) == {"migrate", "topics"}
+    assert set(conditions["exporter"]) == {"migrate"}
 
 
-@pytest.mark.parametrize("name", ["gateway", "consumer"])
+@pytest.mark.parametrize("name", PORTS)
 def test_the_probe_asks_the_port_that_is_served(name: str) -> None:
     _, executable, option, program = SERVICES[name]["healthcheck"]["test"]
     ast.parse(program)
-    port = {
-        "gateway": OURS["gateway"]["command"][-1],
-        "consumer": ConsumerSettings.model_fields["consumer_port"].default,
-    }
     assert (executable, option) == ("python", "-c")
-    assert f"http://127.0.0.1:{port[name]}/readyz" in program
-    assert SERVICES[name]["ports"][0].endswith(f":{port[name]}")
+    assert f"http://127.0.0.1:{PORTS[name]}/readyz" in program
+    assert SERVICES[name]["ports"][0].endswith(f":{PORTS[name]}")
 
 
 def test_named_files_and_volumes_are_there() -> None:
@@ -132,8 +126,7 @@ def test_the_images_are_the_versions_that_the_tests_run_on() -> None:
 def test_prometheus_scrapes_the_ports_that_are_served() -> None:
     config = yaml.safe_load((DEPLOY / "prometheus/prometheus.yml").read_text())
     targets = [it for job in config["scrape_configs"] for each in job["static_configs"] for it in each["targets"]]
-    gateway, consumer = OURS["gateway"]["command"][-1], ConsumerSettings.model_fields["consumer_port"].default
-    assert targets == [f"gateway:{gateway}", f"consumer:{consumer}"]
+    assert targets == [f"{name}:{port}" for name, port in PORTS.items()]
 
 
 def test_the_image_is_built_from_the_packages_sources_and_nothing_else_of_the_repository() -> None:
@@ -148,13 +141,15 @@ def test_the_image_is_built_from_the_packages_sources_and_nothing_else_of_the_re
 
 
 def test_the_image_has_what_its_commands_need_and_no_local_servers() -> None:
-    installed = {words[n + 1] for words in instructions("RUN") for n, word in enumerate(words) if word == "--extra"}
-    assert installed == {"gateway", "consumer", "cli"}
+    [_, [default]] = instructions("ARG")
+    installed = set(default.removeprefix("EXTRAS=").split())
+    assert installed == {"gateway", "consumer", "export", "cli"}
+    assert any("$(printf -- '--extra %s ' $EXTRAS)" in line for line in DOCKERFILE_LINES)
     assert {extra_of(service["command"][0]) for service in OURS.values()} == installed
 
 
 def test_the_image_without_docker_is_built_on_another_base() -> None:
-    assert instructions("ARG") == [["BASE=python:3.11-slim"]]
+    assert instructions("ARG")[0] == ["BASE=python:3.11-slim"]
     assert [words[0] for words in instructions("FROM")] == ["${BASE}", "${BASE}"]
     assert '--build-arg BASE="localhost/$BASE"' in IMAGE_SCRIPT.read_text()
 
@@ -189,7 +184,7 @@ def test_the_image_is_built_with_the_tool_that_made_the_lock() -> None:
 def test_the_image_runs_the_command_without_privileges() -> None:
     *_, final = [number for number, words in enumerate(DOCKERFILE) if words and words[0] == "FROM"]
     last_stage = {words[0]: words[1:] for words in DOCKERFILE[final:] if words}
-    assert last_stage["USER"] == ["attemptlog"]
+    assert last_stage["USER"] == ["10001:10001"]
     assert last_stage["ENTRYPOINT"] == ["[attemptlog]"]
     assert not any("pip install" in " ".join(words) for words in DOCKERFILE[final:])
     for service in OURS.values():

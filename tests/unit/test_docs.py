@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any, get_args
 
 import pytest
-import typer.main
 import yaml
 from prometheus_client import CollectorRegistry
 from pydantic import SecretStr
@@ -18,7 +17,6 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 from pydantic_settings import BaseSettings
 
-from attemptlog.cli.app import app
 from attemptlog.consumer.settings import ConsumerSettings
 from attemptlog.exporter.duckdb import DuckDBSettings
 from attemptlog.exporter.parquet import ParquetSettings
@@ -34,6 +32,7 @@ from attemptlog.runtime.kafka import KafkaSecurity
 from attemptlog.runtime.settings import OperatorSettings
 from attemptlog.schemas import EVENT_TYPES, EventIn, IngestReply, IngestRequest, RejectionCode, decode
 from attemptlog.schemas.documents import PAYLOAD_EXAMPLES
+from tests.support.commands import COMMANDS, command_of
 from tests.support.documents import (
     DOCUMENTS,
     LINK,
@@ -54,7 +53,6 @@ API = ROOT / "docs/api-contracts.md"
 OBSERVABILITY = ROOT / "docs/observability.md"
 SETTINGS = ROOT / "docs/settings.md"
 
-COMMANDS: Any = typer.main.get_command(app)
 AN_ID = "01890a5d-ac96-774b-bcce-b302099a8057"  # what a variable stands for in a block
 
 # Run by another test or by nobody (docker): see the README on what CI does not exercise.
@@ -111,16 +109,6 @@ def test_a_command_in_the_docs_exists_with_its_options(command: str) -> None:
     assert found is not None, name
     if options:  # without them it may be a name in the text
         found.make_context(name, options)
-
-
-def command_of(words: list[str]) -> tuple[Any, str, list[str]]:
-    """Return a command, its name and its options; of a group, the subcommand."""
-    group, (name, *options) = COMMANDS, words
-    while hasattr(found := group.get_command(None, name), "list_commands") and options:
-        if found.invoke_without_command and options[0].startswith("-"):
-            break
-        group, (name, *options) = found, options
-    return found, name, options
 
 
 def all_commands() -> list[str]:
