@@ -9,6 +9,7 @@ from rich.table import Table
 
 from attemptlog.cli import moments
 from attemptlog.cli.console import fact_table, out, print_json
+from attemptlog.cli.who import ByOption, WhyOption, looker, note
 from attemptlog.event_store.indicators import ExamFigures, SessionFigures, read_exam_figures, read_session_figures
 from attemptlog.runtime.settings import OperatorSettings
 
@@ -39,13 +40,17 @@ indicators = typer.Typer(no_args_is_help=True, help="Show what the events say of
 @indicators.command("session", epilog="Example: attemptlog indicators session 01890a5d-ac96-774b-bcce-b302099a8057")
 def show_session(
     session_id: Annotated[UUID, typer.Argument(metavar="ID", help="The session.")],
+    by: ByOption = None,
+    why: WhyOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Show the figures of a session and of its questions, or the reason why one cannot be known.
 
     What each figure means: docs/indicators.md.
     """
-    found = read_session_figures(OperatorSettings().database, session_id)
+    settings = OperatorSettings()
+    found = read_session_figures(settings.database, session_id)
+    note(settings, looker("indicators session", by, why), user=found.session["user_id"], session=session_id)
     if as_json:
         print_json(found.as_data())
         return
@@ -56,13 +61,17 @@ def show_session(
 @indicators.command("exam", epilog="Example: attemptlog indicators exam 5b1f7c1e-0000-4000-8000-000000000000 --json")
 def show_exam(
     exam_id: Annotated[UUID, typer.Argument(metavar="ID", help="The exam.")],
+    by: ByOption = None,
+    why: WhyOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, with each session and the navigation.")] = False,
 ) -> None:
     """Show the figures of an exam's questions, and how many of the logs behind them are complete.
 
     Which answers are right is read from the table answer_keys. What each figure means: docs/indicators.md.
     """
-    found = read_exam_figures(OperatorSettings().database, exam_id)
+    settings = OperatorSettings()
+    found = read_exam_figures(settings.database, exam_id)
+    note(settings, looker("indicators exam", by, why))
     if as_json:
         print_json(found.as_data())
         return

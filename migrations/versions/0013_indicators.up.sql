@@ -347,6 +347,7 @@ FROM reasoned;
 CREATE VIEW session_indicators AS
 SELECT
     l.session_id,
+    s.user_id,
     s.exam_id,
     l.completion,
     l.reason IS NULL AS is_complete,

@@ -179,6 +179,15 @@ def test_an_exam_says_how_many_logs_are_complete(database_url: str, exam: Exam) 
     assert max(map(len, shown.splitlines())) <= 80
 
 
+def test_who_looked_is_remembered(database_url: str, exam: Exam) -> None:
+    Told(exam).view(0).end(20).figures(database_url)
+    attemptlog(database_url, "indicators", "exam", exam.exam, "--why", "to see how hard it was")
+    seen = query(database_url, "SELECT command, subject_kind, subject::text, reason FROM data_accesses")
+    assert ("indicators session", "session", exam.session, None) in seen
+    assert ("indicators session", "user", exam.user, None) in seen
+    assert ("indicators exam", "everybody", None, "to see how hard it was") in seen
+
+
 @pytest.mark.parametrize("what", ["session", "exam"])
 def test_what_nobody_knows_is_a_mistake(database_url: str, what: str) -> None:
     result = attemptlog(database_url, "indicators", what, UUID(int=9))
