@@ -1,6 +1,7 @@
 """Purges, followed by the exporter: whom PostgreSQL has forgotten, the target forgets before anything else comes."""
 
 import shutil
+import threading
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -10,7 +11,9 @@ from uuid import uuid4
 
 import psycopg
 import pytest
+from pydantic import SecretStr
 
+from attemptlog.event_store.accesses import Looker
 from attemptlog.event_store.errors import CannotRun, StoreUnavailable
 from attemptlog.event_store.export_books import Books
 from attemptlog.event_store.export_status import ExportStatus, read_status
@@ -20,12 +23,14 @@ from attemptlog.exporter.forgetting import follow_purges
 from attemptlog.exporter.pairs import Choose
 from attemptlog.exporter.parquet import ParquetDirectory
 from attemptlog.exporter.passes import Hooks, open_pass
+from attemptlog.exporter.service import Exporter
+from attemptlog.exporter.settings import ExporterSettings
 from attemptlog.exporter.target import Receipt, Target
 from attemptlog.runtime.pseudonyms import Pseudonyms
 from tests.support.export import MONDAY, Place, assert_equal, parquet_place, store
 from tests.support.http import Exam, insert_exam
 from tests.support.secured import login
-from tests.support.suppression import OURS, suppress
+from tests.support.suppression import KEY, OURS, suppress
 
 ERASE = "DELETE FROM attempt_events WHERE user_id = ANY(%(users)s::uuid[]) OR session_id = ANY(%(sessions)s::uuid[])"
 
@@ -405,3 +410,35 @@ def test_a_target_that_cannot_forget_goes_on_and_the_books_say_so(
         assert [receipt.rows for receipt in receipts] == rows
     assert done(database_url) == {number: None}
     assert status(database_url).pending_purges == 0
+
+
+class Away(ParquetDirectory):
+    """A target that is away, whose exporter is told to end after the first pass."""
+
+    def __init__(self, directory: Path, stopping: threading.Event) -> None:
+        super().__init__(directory)
+        self._stopping = stopping
+
+    def claim(self, fence: int) -> None:
+        self._stopping.set()
+        raise TransientError("nobody answers")
+
+
+def test_purges_that_wait_are_shown_while_the_target_is_away_and_rows_that_went_are_counted(
+    database_url: str, anna: Exam, place: Place, tmp_path: Path
+) -> None:
+    store_all(database_url, anna)
+    export(database_url, place.open())
+    purge(database_url, anna)
+    settings = ExporterSettings(database_url=SecretStr(database_url), pseudonym_key=SecretStr(KEY))
+    looker, stopping = Looker("tests", "export run"), threading.Event()
+    away = Exporter(settings, "here", lambda: Away(tmp_path / "events", stopping), looker, stopping=stopping)
+    away.run()
+    assert sample(away, "pending_purges") == 1
+    there = Exporter(settings, "here", place.open, looker, stopping=threading.Event())
+    there.once()
+    assert (sample(there, "pending_purges"), sample(there, "rows_forgotten_total")) == (0, 4)
+
+
+def sample(exporter: Exporter, name: str) -> float | None:
+    return exporter.metrics.registry.get_sample_value(f"attemptlog_exporter_{name}", {"target": "here"})
