@@ -18,7 +18,7 @@ from attemptlog.exporter.errors import Fenced, NotAvailable, TransientError
 from attemptlog.exporter.pairs import Pairs
 from attemptlog.exporter.rows import SCHEMA, DayTotal
 from attemptlog.exporter.target import Batch, Target
-from tests.support.export import MONDAY, Place, event, parquet_place
+from tests.support.export import MONDAY, Place, event, parquet_place, read_with_duckdb
 from tests.support.record_store import RunningStore
 from tests.support.statements import store_place
 from tests.support.targets import PLACES, by_id, place_named, total, write
@@ -234,6 +234,20 @@ def test_who_reads_a_directory_meanwhile_finds_every_other_row_once(tmp_path: Pa
     others_ids = {row["id"] for row in left}
     assert len(found) > 1
     assert all(len(ids) == len(set(ids)) and others_ids <= set(ids) for ids in found)
+
+
+def test_a_file_of_which_no_row_is_left_can_be_read_until_the_next_purge(tmp_path: Path) -> None:
+    with parquet_place(tmp_path) as place, place.open() as target:
+        target.claim(1)
+        write(target, [of_person()])
+        files = list(tmp_path.glob("events/day=*/*.parquet"))
+        target.forget(Whom(PERSON))
+        assert list(tmp_path.glob("events/day=*/*.parquet")) == files
+        assert read_with_duckdb(str(files[0])) == []
+        write(target, [left := event()])
+        target.forget(Whom(PERSON))
+        assert not files[0].exists()
+        assert_forgotten(place, [left])
 
 
 def test_a_record_store_says_that_it_cannot(tmp_path: Path, record_store: RunningStore) -> None:
