@@ -53,9 +53,16 @@ class Mishaps:
 
 
 def batches_of(sitting: Sitting, mishaps: Mishaps, *, is_paced: bool) -> Iterator[Batch]:
-    """Yield the POSTs of a sitting: by time and count when it is paced, as full as allowed when it is not."""
+    """Yield the POSTs of a sitting: by time and count when it is paced, as full as allowed when it is not.
+
+    One that is not paced says that it sends at its end, like a page that was without network until then: what happened
+    in an hour cannot have been sent within a second of real time as it happened.
+    """
     random = Random(f"{mishaps.seed}:{sitting.session_id}")  # noqa: S311
     cut = _cut(sitting.events, FLUSH_AFTER_MS if is_paced else None)
+    if not is_paced:
+        end = sitting.events[-1].offset_ms
+        cut = ((events, due, end - events[-1].offset_ms) for events, due, _ in cut)
     batches = [_batch(sitting, *each) for each in cut]
     if mishaps.is_out_of_order:
         batches = _swapped(batches, random)

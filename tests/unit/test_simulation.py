@@ -11,7 +11,7 @@ from attemptlog.cli.simulate import parse_share
 from attemptlog.schemas import IngestRequest, Malformed
 from attemptlog.simulation.batches import Mishaps, batches_of
 from attemptlog.simulation.candidate import roster_of, sittings_of
-from attemptlog.simulation.sitting import Event, Sitting, elapsed_ms
+from attemptlog.simulation.sitting import EXAM_STARTS_AT, Event, Sitting, elapsed_ms
 
 CLASS = list(sittings_of(600, "a class"))
 QUESTIONS = roster_of(600, "a class").question_ids
@@ -92,8 +92,8 @@ def test_every_batch_is_a_request_that_the_gateway_takes() -> None:
             assert len(events) == len(batch.seqs)
             assert request.stream_id == batch.stream_id
             if request.stream_id:
-                times = [event.client_ts for event in events if event.client_ts]
-                assert request.sent_at == times[-1] + timedelta(seconds=1.5)  # they go as soon as a batch is full
+                end = EXAM_STARTS_AT + timedelta(milliseconds=sitting.events[-1].offset_ms)
+                assert request.sent_at == end + timedelta(seconds=1.5)  # as if there had been no network until then
 
 
 @pytest.mark.parametrize("is_paced", [True, False])
