@@ -112,10 +112,11 @@ bounded AS (
             elapsed + max(
                 CASE
                     WHEN is_first THEN (
-                        SELECT extract(epoch FROM min(created.event_ts))
+                        -- a condition on the type would have the sessions of everybody read
+                        SELECT min(extract(epoch FROM created.event_ts))
+                            FILTER (WHERE created.event_type = 'SESSION_CREATED' AND created.seq IS NULL)
                         FROM attempt_events AS created
                         WHERE created.session_id = trusted.session_id
-                            AND created.event_type = 'SESSION_CREATED' AND created.seq IS NULL
                     )
                     WHEN came > came_before AND NOT is_set_ahead AND NOT is_doubtful
                         THEN came_before - known_wait - elapsed

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator, Sequence
-from itertools import groupby
+from itertools import groupby, pairwise
 from statistics import fmean, median
 from typing import Any, LiteralString
 from uuid import UUID
@@ -233,3 +233,17 @@ def test_without_an_event_what_depends_on_it_is_null_with_the_reason_and_the_res
                 assert len(visits) - len(stay) <= 2
             elif not with_service:
                 assert (found["completion"], found["counts_reason"], found["time_ms"]) == ("open", "no_end", None)
+
+
+VIEWS = ("timeline", "logs", "visits", "absences", "answers", "questions", "indicators")
+
+
+def test_figures_of_one_session_are_read_by_the_index(tables: Tables) -> None:
+    tables.store([row for sitting in CLASS for row in rows_of(sitting, with_service=True)])
+    tables.connection.execute("ANALYZE attempt_events")
+    for view in VIEWS:
+        asked = f"EXPLAIN SELECT * FROM session_{view} WHERE session_id = %s"  # noqa: S608
+        plan = [row["QUERY PLAN"] for row in tables.read(asked, SHORT.session_id)]
+        conditions = [after for line, after in pairwise(plan) if " on attempt_events" in line]
+        assert conditions
+        assert [each for each in conditions if "Cond: (" not in each or "session_id = " not in each] == []
