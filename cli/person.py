@@ -70,14 +70,13 @@ def _write(file: Path, pieces: Iterable[str]) -> None:
 
 
 def _facts(found: Person) -> dict[str, str]:
-    purges = found.purges()
     copies = ", ".join(f"{row['target']} {row['rows']:,} since {shown(row['since'])[:-4]}" for row in found.exports())
     return {
         "sessions": f"{len(found.sessions):,}",
         "events stored": f"{sum(row['events_stored'] for row in found.sessions):,}",
         "dead letters": f"{sum(1 for _ in found.dead_letters()):,}",
         "copies": copies or "none",
-        "purges and lifts": "not known" if purges is None else f"{len(purges):,}",
+        "purges and lifts": f"{len(found.purges()):,}",
         "is being stored": SUPPRESSED[found.is_suppressed],
         "looked at": f"{sum(1 for _ in found.accesses()):,} times",
     }

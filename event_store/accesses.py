@@ -7,6 +7,7 @@ from uuid import UUID
 
 from psycopg import Connection
 from psycopg.errors import InsufficientPrivilege, ReadOnlySqlTransaction
+from psycopg.rows import tuple_row
 
 from attemptlog.event_store.suppression import LOCK_TO_STORE
 from attemptlog.runtime.errors import OperatorError
@@ -87,6 +88,7 @@ def note_access(
 def _entries(connection: Connection[Any], named: dict[str, str], pseudonyms: Pseudonyms | None) -> list[dict[str, Any]]:
     if not named:
         return [{"kind": EVERYBODY, "subject": None, "is_pseudonym": False}]
+    connection.execute(LOCK_TO_STORE)
     require_key(connection, pseudonyms)
     if pseudonyms is None or not _is_suppressed(connection, named, pseudonyms):
         return [{"kind": kind, "subject": id_, "is_pseudonym": False} for kind, id_ in named.items()]
@@ -105,8 +107,7 @@ def _is_suppressed(connection: Connection[Any], named: dict[str, str], pseudonym
 
 
 def require_key(connection: Connection[Any], pseudonyms: Pseudonyms | None) -> None:
-    """Wait until nobody changes the list of those who were purged; raise OperatorError where ours is not its key."""
-    connection.execute(LOCK_TO_STORE)
-    for fingerprint, _ in connection.execute(READ_KEY).fetchall():
+    """Raise OperatorError where somebody was purged under another key than ours: nobody could tell who."""
+    for fingerprint, _ in connection.cursor(row_factory=tuple_row).execute(READ_KEY).fetchall():
         if fault := key_fault(fingerprint, pseudonyms):
             raise OperatorError(f"It cannot be told who was purged: {fault}.")

@@ -12,7 +12,7 @@ from psycopg import Connection, IsolationLevel
 from psycopg.rows import dict_row
 
 from attemptlog.event_store import person_sql as sql
-from attemptlog.event_store.accesses import Looker
+from attemptlog.event_store.accesses import Looker, require_key
 from attemptlog.event_store.dead_letters import TableRow
 from attemptlog.runtime.pseudonyms import Pseudonyms
 from attemptlog.runtime.transactions import transaction
@@ -26,7 +26,7 @@ class Person:
     """What the tables hold about one person, in a transaction that sees them as of one moment.
 
     What there may be many of is an iterator, which has to be read to its end, or given up, before the next is begun.
-    `pseudonyms` is None where no key is set: then nobody can tell which purges were of this person.
+    `pseudonyms` may be None as long as nobody was ever purged.
     """
 
     connection: Connection[Any]
@@ -41,9 +41,9 @@ class Person:
         return self.connection.execute(sql.SELECT_SESSIONS, {"user": self.user_id}).fetchall()
 
     @cached_property
-    def is_suppressed(self) -> bool | None:
-        """Whether nothing of the person is stored any more, None where that cannot be told."""
-        return self._rows(sql.IS_SUPPRESSED)[0]["exists"] if self.pseudonyms else None
+    def is_suppressed(self) -> bool:
+        """Whether nothing of the person is stored any more."""
+        return bool(self._rows(sql.IS_SUPPRESSED)[0]["exists"])
 
     def events(self, session_id: str) -> Iterator[str]:
         """Yield the events of a session as JSON, each column by its name, in the order in which they happened."""
@@ -66,9 +66,9 @@ class Person:
         """Return the targets, and how many of the person's rows each has by its watermark."""
         return self._rows(sql.SELECT_EXPORTS)
 
-    def purges(self) -> list[TableRow] | None:
-        """Return what was purged and lifted of the person or a session, None where that cannot be told."""
-        return self._rows(sql.SELECT_PURGES) if self.pseudonyms else None
+    def purges(self) -> list[TableRow]:
+        """Return what was purged and lifted of the person or a session."""
+        return self._rows(sql.SELECT_PURGES)
 
     def accesses(self) -> Iterator[TableRow]:
         """Yield who opened the person's data or a session's."""
@@ -102,8 +102,12 @@ class Person:
 
 @contextmanager
 def reading_person(database_url: str, user_id: UUID, looker: Looker, pseudonyms: Pseudonyms | None) -> Iterator[Person]:
-    """Lend what is held about a person; who looks has to be written down before."""
+    """Lend what is held about a person; who looks has to be written down before.
+
+    Raises OperatorError where somebody was purged under another key than ours.
+    """
     with transaction(database_url, isolation=IsolationLevel.REPEATABLE_READ, row_factory=dict_row) as connection:
+        require_key(connection, pseudonyms)
         yield Person(connection, user_id, looker, pseudonyms, datetime.now(UTC))
 
 

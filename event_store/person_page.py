@@ -63,7 +63,7 @@ def as_page(person: Person) -> Iterator[str]:
     yield from _part("stored", _sessions(person))
     yield from _part("letters", _list(map(_letter, person.dead_letters()), "There is nothing."))
     yield from _part("copies", _copies(person))
-    yield from _part("purged", _purged(person))
+    yield from _part("purged", _list(map(_purge, person.purges()), "Nothing was erased."))
     yield from _part("looked", _looked(person))
     yield TAIL
 
@@ -143,14 +143,6 @@ def _copy(row: TableRow) -> str:
     facts = {"events of yours there": f"{row['rows']:,}", "copied until": row["exported_until"]}
     anew = "<p>All are being copied once more: it may hold more than these.</p>\n" if row["is_sent_anew"] else ""
     return _entry(row["since"], f"Target {row['target']}", _facts(facts) + anew)
-
-
-def _purged(person: Person) -> Iterator[str]:
-    purges = person.purges()
-    if purges is None:
-        yield f"<p>{words.SUPPRESSED[None]}</p>\n"
-    else:
-        yield from _list(map(_purge, purges), "Nothing was erased.")
 
 
 def _purge(row: TableRow) -> str:

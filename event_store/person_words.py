@@ -51,10 +51,9 @@ PURGES: Mapping[str, str] = {
     "retention": "Erased because of its age",
 }
 
-SUPPRESSED: Mapping[bool | None, str] = {
+SUPPRESSED: Mapping[bool, str] = {
     True: "No: this person was purged, and what comes in is not stored.",
     False: "Yes.",
-    None: "Not known: the key of the list of those who were purged is not set.",
 }
 
 SOURCES: Mapping[str | None, str] = {"web": "a web page", "mobile": "a mobile app", "api": "a service"}
