@@ -41,7 +41,7 @@ TABLES: tuple[LiteralString, ...] = (
     *("attempt_events", "dead_letters", "dead_letter_replays", "dead_letter_replay_outcomes", "partition_ledger"),
     *("closed_ledgers", "topic_logs", "event_sessions", "event_questions", "export_targets", "export_batches"),
     *("purges", "purged_letters", "suppressions", "suppression_key", "purge_targets", "data_accesses"),
-    *("users", "exams", "questions", "exam_questions", "test_sessions", "attemptlog_version"),
+    *("users", "exams", "questions", "exam_questions", "test_sessions", "answer_keys", "attemptlog_version"),
 )
 SERVICES = ("attemptlog_gateway", "attemptlog_consumer", "attemptlog_exporter")
 
