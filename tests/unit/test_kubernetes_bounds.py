@@ -2,9 +2,11 @@
 
 import re
 import shlex
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from psycopg.conninfo import conninfo_to_dict
 
 from attemptlog.ingest_api.door import INGEST_PATH
@@ -12,6 +14,7 @@ from tests.support.deployment import PAGE, PODS, RENDERED
 from tests.support.documents import ROOT, blocks
 from tests.support.kustomize import Manifest
 from tests.support.manifests import COMPONENT, Pod, of_kind, selects
+from tests.support.prometheus import promtool
 
 BASE, EXAMPLE = PODS["base"], PODS["example"]
 SERVICES = ["gateway", "consumer", "exporter"]
@@ -150,6 +153,23 @@ def test_nothing_else_is_allowed() -> None:
         f"attemptlog-{it}" for it in ("deny", "names", "postgres", "kafka", "events", "metrics")
     }
     assert policies("example").keys() == policies("base").keys()
+
+
+def test_prometheus_finds_the_pods_as_the_page_says(tmp_path: Path) -> None:
+    [text] = [block.text for block in blocks(PAGE) if block.language == "yaml"]
+    config = yaml.safe_load(text)
+    [job] = config["scrape_configs"]
+    [where] = job.pop("kubernetes_sd_configs")  # which Debian's Prometheus is built without
+    (tmp_path / "prometheus.yml").write_text(yaml.safe_dump(config))
+    promtool("check", "config", tmp_path / "prometheus.yml")
+
+    label, _, value = where["selectors"][0]["label"].partition("=")
+    assert where["namespaces"]["names"] == list(of_kind(RENDERED["example"], "Namespace"))
+    assert meant_by({"matchLabels": {label: value}}) == list(BASE)
+    assert [part for part, pod in BASE.items() if "ports" in pod.container] == SERVICES
+    port, component, _ = job["relabel_configs"]
+    assert (port["regex"], port["action"]) == ("http", "keep")
+    assert component["source_labels"] == [f"__meta_kubernetes_pod_label_{re.sub(r'[./]', '_', COMPONENT)}"]
 
 
 def commands() -> list[str]:
