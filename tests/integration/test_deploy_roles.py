@@ -14,7 +14,10 @@ from psycopg.errors import InsufficientPrivilege
 from attemptlog.local_stack import LocalStack, PostgresServer
 from attemptlog.local_stack.postgres import BINARIES
 from attemptlog.migrations import upgrade
+from tests.support.command import COMMAND
 from tests.support.documents import ROOT
+from tests.support.export import store
+from tests.support.http import insert_exam
 
 PASSWORDS = {
     "gateway": "it's a \\ gateway",
@@ -90,6 +93,28 @@ def test_the_exporters_login_reads_events_and_keeps_the_exports_books(postgres: 
         assert not may(connection, "INSERT INTO attempt_events DEFAULT VALUES")
         assert not may(connection, "DELETE FROM attempt_events")
         assert not may(connection, "SELECT FROM users")
+
+
+def test_the_exporter_logs_in_with_its_password_beside_the_url(
+    postgres: PostgresServer, database: str, tmp_path: Path
+) -> None:
+    owners = postgres.database_url(database)
+    with psycopg.connect(owners) as connection:
+        store(connection, insert_exam(owners), 12)
+    given = {
+        "ATTEMPTLOG_DATABASE_URL": f"postgresql://exporter@127.0.0.1:{postgres.port}/{database}",
+        "ATTEMPTLOG_EXPORT_PARQUET_DIRECTORY": str(tmp_path / "events"),
+        "PGPASSWORD": PASSWORDS["exporter"],
+    }
+    done = subprocess.run(
+        [*COMMAND, "export", "run", "--target", "parquet", "--once"],
+        env=os.environ | given,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (0, "exported: 12 rows to parquet\n"), done.stderr
 
 
 def test_the_purgers_login_deletes_and_adds_no_event(postgres: PostgresServer, database: str) -> None:
