@@ -45,11 +45,11 @@ def print_audit(found: Audit, *, allow_pending: bool) -> None:
     """Print the partitions and the verdict."""
     out.print(_table(found))
     if found.closed_logs:
-        out.print(_closed(found))
+        out.print(_closed(found), soft_wrap=True)
     if found.gone != NOTHING_GONE:
-        out.print(_gone(found.gone))
+        out.print(_gone(found.gone), soft_wrap=True)
     for problem in found.problems(allow_pending=allow_pending):
-        out.print(f"• {problem}", style="red")
+        out.print(f"• {problem}", style="red", soft_wrap=True)
     out.print(verdict(found, allow_pending=allow_pending))
 
 

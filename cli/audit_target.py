@@ -28,12 +28,12 @@ def audit_warehouse(name: str, *, allow_pending: bool, as_json: bool) -> None:
 
 def _print(found: TargetAudit, *, allow_pending: bool) -> None:
     if found.kept:
-        out.print(f"{found.kept} rows more are kept there after a retention.")
+        out.print(f"{found.kept} rows more are kept there after a retention.", soft_wrap=True)
     if found.pending:
-        out.print(f"{found.pending} rows more are of purges that the next export does there.")
+        out.print(f"{found.pending} rows more are of purges that the next export does there.", soft_wrap=True)
     if not found.disagrees(allow_pending=allow_pending):
         days = f"{found.days} day{'s' * (found.days != 1)}"
-        out.print(f"[bold green]agrees[/]: {found.rows} rows of {days} are in {found.target} once each")
+        out.print(f"[bold green]agrees[/]: {found.rows} rows of {days} are in {found.target} once each", soft_wrap=True)
         return
     table = Table("day", *KINDS, title=f"Days of {found.target} that differ", title_justify="left")
     for each in found.differences:
@@ -42,7 +42,7 @@ def _print(found: TargetAudit, *, allow_pending: bool) -> None:
     for each in found.differences:
         for line in _samples(each):
             out.print(line, style="red", soft_wrap=True)
-    out.print(f"[bold red]disagrees[/]: {len(found.differences)} of {found.days} days differ")
+    out.print(f"[bold red]disagrees[/]: {len(found.differences)} of {found.days} days differ", soft_wrap=True)
 
 
 def _samples(difference: Difference) -> list[str]:

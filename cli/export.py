@@ -42,7 +42,7 @@ def run(
         raise typer.Exit(exporter.run(target, looker=who))
     with counting(f"Exporting to {target}") as progress:
         rows = exporter.export_attempt_events_to_warehouse(since, target=target, progress=progress, looker=who)
-    out.print(f"[bold green]exported[/]: {rows} rows to {target}")
+    out.print(f"[bold green]exported[/]: {rows} rows to {target}", soft_wrap=True)
 
 
 @export.command(epilog="Example: attemptlog export status --json")
@@ -52,7 +52,11 @@ def status(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] 
     if as_json:
         print_json([each.as_data() for each in found])
     elif not found:
-        out.print("Nothing was exported yet: run `attemptlog export run --target parquet --once`.", markup=False)
+        out.print(
+            "Nothing was exported yet: run `attemptlog export run --target parquet --once`.",
+            markup=False,
+            soft_wrap=True,
+        )
     else:
         for each in found:
             out.print(fact_table(each.target, _facts(each)))
@@ -78,7 +82,9 @@ def resync(
 
     with working_on(f"Beginning anew with {target}"):
         exporter.resync(target, looker=looker("export resync", by, why))
-    out.print(f"The next `attemptlog export run --target {target}` sends every event once more.", markup=False)
+    out.print(
+        f"The next `attemptlog export run --target {target}` sends every event once more.", markup=False, soft_wrap=True
+    )
 
 
 def _facts(found: ExportStatus) -> dict[str, str]:

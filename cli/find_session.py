@@ -35,4 +35,4 @@ def find_session(
     if as_json:
         print_json({"user_id": user, "session_id": session})
     else:
-        out.print(f"session {session} of user {user}" if session else f"user {user}")
+        out.print(f"session {session} of user {user}" if session else f"user {user}", soft_wrap=True)

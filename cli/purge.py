@@ -88,11 +88,15 @@ def _purge(subject: Subject, by: str, reason: str, *, apply: bool, as_json: bool
 def _print(number: int | None, counts: Counts) -> None:
     out.print(count_table("Would go" if number is None else f"Purge {number}", counts))
     if not any(counts):
-        out.print("There is nothing of this id: check it. A purge has nothing of it stored from then on.")
+        out.print(
+            "There is nothing of this id: check it. A purge has nothing of it stored from then on.", soft_wrap=True
+        )
     if number is None:
         out.print(NOT_DONE.strip())
     else:
-        out.print(f"What is left elsewhere, and until when: `attemptlog purge status {number}`.", markup=False)
+        out.print(
+            f"What is left elsewhere, and until when: `attemptlog purge status {number}`.", markup=False, soft_wrap=True
+        )
 
 
 def count_table(title: str, counts: Counts) -> Table:
@@ -121,6 +125,7 @@ def _print_lift(found: Lift) -> None:
     if found.number is None:
         out.print(f"A lift would end {what}{NOT_DONE}", soft_wrap=True)
     else:
-        out.print(f"[bold green]lifted[/], as number {found.number}: {what} What was erased does not come back.")
+        told = f"[bold green]lifted[/], as number {found.number}: {what} What was erased does not come back."
+        out.print(told, soft_wrap=True)
     if found.still:
-        out.print(f"Purge {', '.join(map(str, found.still))} suppresses it still.", style="red")
+        out.print(f"Purge {', '.join(map(str, found.still))} suppresses it still.", style="red", soft_wrap=True)

@@ -55,4 +55,5 @@ def retention(
         print_json({"applied": apply, "purge": number, "ended_before": age.before} | counts._asdict())
     else:
         out.print(count_table("Would go" if number is None else f"Retention {number}", counts))
-        out.print(f"Of sessions that ended before {moments.shown(older_than)} (UTC)." + NOT_DONE * (not apply))
+        told = f"Of sessions that ended before {moments.shown(older_than)} (UTC)." + NOT_DONE * (not apply)
+        out.print(told, soft_wrap=True)

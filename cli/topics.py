@@ -27,6 +27,6 @@ def _print(state: TopicState) -> None:
     layout = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in asdict(state.layout).items())
     out.print(f"{state.topic} {'created' if state.is_new else 'is there'}: {layout}", soft_wrap=True)
     for difference in state.differences:
-        out.print(f"• {difference}", style="red")
+        out.print(f"• {difference}", style="red", soft_wrap=True)
     for command in state.commands:
         out.print(f"  {command}", markup=False, soft_wrap=True)

@@ -247,14 +247,17 @@ FROM (
 ) AS chained
 GROUP BY session_id, question_id;
 
--- One row per session and question that was viewed or answered.
+-- One row per session and question that was viewed or answered. Columns of a second SELECT have names, too, or the
+-- view would look otherwise once it is dumped and restored.
 CREATE VIEW session_questions AS
 WITH line AS (
     SELECT session_id, question_id, since, dwell_ms, reason AS dwell_reason, NULL::numeric AS away_ms,
         NULL::text AS away_reason
     FROM session_visits
     UNION ALL
-    SELECT session_id, NULL, left_at, NULL, NULL, away_ms, reason
+    SELECT
+        session_id, NULL::uuid AS question_id, left_at AS since, NULL::numeric AS dwell_ms, NULL::text AS dwell_reason,
+        away_ms, reason AS away_reason
     FROM session_absences
     WHERE left_at IS NOT NULL AND NOT in_another_tab
 ),
@@ -283,7 +286,8 @@ found AS (
     GROUP BY session_id, question_id
     UNION ALL
     SELECT
-        session_id, question_id, 0, NULL, NULL, NULL, NULL, NULL,
+        session_id, question_id, 0 AS visits, NULL::timestamptz AS since, NULL::numeric AS dwell_ms,
+        NULL::text AS dwell_reason, NULL::numeric AS away_ms, NULL::text AS away_reason,
         first_at, first_choice, last_choice, changes, is_whole, lost_before_first
     FROM session_answers
 ),

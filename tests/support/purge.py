@@ -44,7 +44,7 @@ def run(database_url: str, *arguments: object, key: str | None = KEY) -> Result:
 def data(database_url: str, *arguments: object) -> Any:
     """Return what a command prints with --json."""
     result = run(database_url, *arguments, "--json")
-    assert result.exit_code == 0, result.output
+    assert result.exit_code == 0, result.output or repr(result.exception)
     return orjson.loads(result.stdout)
 
 

@@ -2,6 +2,7 @@
 
 import importlib.util
 import re
+import signal
 import sys
 import tomllib
 from collections import defaultdict
@@ -12,7 +13,6 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from attemptlog.cli import __main__ as command
 from attemptlog.cli.app import EXAMPLES, app
 from attemptlog.cli.extras import extra_of
 from attemptlog.runtime import extras
@@ -170,6 +170,9 @@ def test_the_help_lists_commands_whose_extra_is_missing(without: None) -> None:
 def test_the_command_alone_says_which_extra_it_needs(
     without: None, arguments: list[str], extra: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(signal, "signal", lambda *_: None)  # Ctrl-C stays pytest's, also for commands in its threads
+    from attemptlog.cli import __main__ as command  # noqa: PLC0415
+
     monkeypatch.setattr(sys, "argv", ["attemptlog", *arguments])
 
     with pytest.raises(SystemExit, match=rf"^attemptlog needs rich, typer: run pip install 'attemptlog\[{extra}\]'\.$"):
