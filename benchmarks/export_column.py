@@ -1,6 +1,7 @@
 """What the export costs the consumer: the same batches into a table with export_xid and its index, and without them."""
 
 import asyncio
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -48,10 +49,10 @@ class Side:
     backend: int
 
     async def write(self, batch: Batch) -> float:
-        """Return the seconds of CPU that PostgreSQL took for a batch."""
-        before = spent(self.backend)
+        """Return the seconds of CPU that a batch took, here and in PostgreSQL."""
+        before = spent(self.backend) + time.process_time()
         await self.store.write(batch)
-        return spent(self.backend) - before
+        return spent(self.backend) + time.process_time() - before
 
 
 def measure(stage: Stage) -> list[Figure]:
@@ -75,7 +76,12 @@ def measure(stage: Stage) -> list[Figure]:
     reference = Reference("without it", bare)
     return [
         Figure(
-            "consumer's PostgreSQL, with the export's column", ours, "µs/ev", at_most(LIMIT), reference, tuple(wrong)
+            "consumer and its PostgreSQL, with the export's column",
+            ours,
+            "µs/ev",
+            at_most(LIMIT),
+            reference,
+            tuple(wrong),
         )
     ]
 
