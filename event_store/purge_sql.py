@@ -56,6 +56,7 @@ VALUES ('purge', %(kind)s, %(subject)s, %(by)s, %(reason)s)
 RETURNING id
 """
 
+# All but the person are sessions; a retention has no subject.
 SUPPRESS = """
 WITH entered AS (
     INSERT INTO suppressions (pseudonym, purge_id)
@@ -65,7 +66,11 @@ WITH entered AS (
     RETURNING pseudonym
 )
 UPDATE purges
-SET sessions = sessions + (SELECT count(*) FROM entered WHERE subject_kind = 'session' OR pseudonym <> subject)
+SET sessions = sessions + (
+    SELECT count(*)
+    FROM entered
+    WHERE subject_kind = 'session' OR pseudonym IS DISTINCT FROM subject
+)
 WHERE id = %(purge)s
 """
 

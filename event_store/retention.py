@@ -93,7 +93,7 @@ async def _suppress(
     await lock_list(connection, request.pseudonyms)
     found = await rows(connection, sql.SELECT_ENDED, parameters | {"sessions": sessions})
     ended = [session for (session,) in found]
-    await connection.execute(sql.SUPPRESS, parameters | _named(ended, request))
+    await connection.execute(purge_sql.SUPPRESS, parameters | _named(ended, request))
     return ended
 
 

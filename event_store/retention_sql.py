@@ -39,19 +39,6 @@ FROM unnest(%(sessions)s::uuid[]) AS named (session_id)
 WHERE (SELECT max(event_ts) FROM attempt_events WHERE attempt_events.session_id = named.session_id) < %(before)s
 """
 
-SUPPRESS = """
-WITH entered AS (
-    INSERT INTO suppressions (pseudonym, purge_id)
-    SELECT pseudonym, %(purge)s
-    FROM unnest(%(pseudonyms)s::uuid[]) AS pseudonym
-    ON CONFLICT DO NOTHING
-    RETURNING pseudonym
-)
-UPDATE purges
-SET sessions = sessions + (SELECT count(*) FROM entered)
-WHERE id = %(purge)s
-"""
-
 OF_SESSIONS = "session_id = ANY(%(sessions)s)"
 
 # What belongs to no session that has events: by its own age.

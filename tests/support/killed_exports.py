@@ -6,16 +6,12 @@ to import anything; when KILLS have died, one exports to the end. DIRECTORY is a
 another target; the environment says which place is meant by `xapi:`.
 """
 
-import os
 import random
-import signal
 import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from types import FrameType
-from typing import Any
 
 import psycopg
 
@@ -30,6 +26,7 @@ from tests.support.export import export, store
 from tests.support.fake_s3 import FakeS3
 from tests.support.fake_snowflake import FakeSnowflake
 from tests.support.http import Exam
+from tests.support.killed_processes import run
 from tests.support.statements import settings_of
 
 FOLDERS = ("/exporter/", "/event_store/export")
@@ -82,34 +79,7 @@ def main(url: str, place: str, seed: str, kills: str, *names: str) -> None:
 def exported(url: str, place: str, end: float | None = None) -> int:
     """Export in a process of its own; see `run`."""
     target = target_at(place)
-    return run(lambda: export_when_free(url, target), end)
-
-
-def run(what: Callable[[], object], end: float | None = None) -> int:
-    """Do it in a process that dies at a line, an int, or after so many seconds, a float.
-
-    Return how many lines it ran, -1 where it died.
-    """
-    reading, writing = os.pipe()
-    if (child := os.fork()) == 0:
-        steps = Steps(end if isinstance(end, int) else None)
-        if isinstance(end, float):
-            signal.setitimer(signal.ITIMER_REAL, end)  # whose signal ends a process wherever it is, as SIGKILL does
-        else:
-            sys.settrace(steps.trace)
-        what()
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        sys.settrace(None)
-        os.write(writing, str(steps.count).encode())
-        os._exit(0)
-    os.close(writing)
-    with os.fdopen(reading) as pipe:
-        said = pipe.read()
-    _, status = os.waitpid(child, 0)
-    if os.WIFSIGNALED(status) and os.WTERMSIG(status) in (signal.SIGKILL, signal.SIGALRM):
-        return -1
-    assert status == 0, "the process failed"
-    return int(said)
+    return run(lambda: export_when_free(url, target), FOLDERS, end)
 
 
 def export_when_free(url: str, target: Target) -> None:
@@ -118,24 +88,6 @@ def export_when_free(url: str, target: Target) -> None:
         with suppress(Occupied):
             export(url, target, BATCH_ROWS)
             return
-
-
-class Steps:
-    """Counts lines, and kills the process at one of them."""
-
-    def __init__(self, kill_at: int | None) -> None:
-        self.count = 0
-        self._kill_at = kill_at
-
-    def trace(self, frame: FrameType, event: str, _: Any) -> Any:
-        """See sys.settrace."""
-        if not any(folder in frame.f_code.co_filename for folder in FOLDERS):
-            return None
-        if event == "line":
-            self.count += 1
-            if self.count == self._kill_at:
-                os.kill(os.getpid(), signal.SIGKILL)
-        return self.trace
 
 
 if __name__ == "__main__":

@@ -8,7 +8,8 @@ nothing but that.
 import sys
 
 from attemptlog.exporter.target import Target
-from tests.support.killed_exports import run, target_at
+from tests.support.killed_exports import FOLDERS, target_at
+from tests.support.killed_processes import run
 from tests.support.whom import Whom
 
 
@@ -17,7 +18,8 @@ def main(place: str, person: str) -> None:
     for line in sys.stdin:
         fence, step = line.split()
         target = target_at(place)
-        steps = run(lambda: forget(target, int(fence), person), None if step == "-" else int(step))  # noqa: B023
+        end = None if step == "-" else int(step)
+        steps = run(lambda: forget(target, int(fence), person), FOLDERS, end)  # noqa: B023
         sys.stdout.write(f"{steps}\n")
         sys.stdout.flush()
 
