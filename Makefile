@@ -14,6 +14,7 @@ NODE := .venv/node-ready
 PACKAGES := node_modules/ready
 CLIENT := client/dist/index.js
 PLAYER := examples/exam_platform/player/dist/index.html
+CONSOLE := console/pages/dist/index.html
 # What the benchmarks compare with has requirements of its own, which must not change ours.
 PEER := .venv/bench/ready
 WITH_NODE := PATH="$(CURDIR)/$(BIN):$$PATH"
@@ -26,7 +27,7 @@ port = $(if $(filter command,$(firstword $(origin $(1)_PORT))),--$(2)-port $($(1
 PORTS = $(call port,GATEWAY,gateway) $(call port,CONSUMER,consumer) $(call port,KAFKA,kafka) $(call port,POSTGRES,postgres)
 
 .PHONY: run
-run: $(RUN_READY) $(PLAYER) ## start the pipeline and the example platform here, have a class sit an exam, stay until Ctrl-C: GATEWAY_PORT=8010
+run: $(RUN_READY) $(PLAYER) $(CONSOLE) ## start the pipeline and the example platform here, have a class sit an exam, stay until Ctrl-C: GATEWAY_PORT=8010
 	@exec $(BIN)/attemptlog up $(PORTS) $(call port,PLATFORM,platform)
 
 .PHONY: demo
@@ -38,12 +39,15 @@ demo: $(RUN_READY) ## the same, then stop; fails if one event is unaccounted for
 WORKERS ?= 4
 
 .PHONY: test
-test: $(READY) $(PLAYER) chromium prometheus ## every test
+test: $(READY) $(PLAYER) $(CONSOLE) chromium prometheus ## every test
 	@$(WITH_NODE) npm test
 	@$(WITH_NODE) exec $(BIN)/pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 .PHONY: player
 player: $(PLAYER) ## build the browser client and the example's page
+
+.PHONY: console
+console: $(CONSOLE) ## build the console's pages
 
 .PHONY: chromium
 chromium: ## a browser for the tests: the one on PATH, or Debian's package
@@ -104,7 +108,7 @@ image: ## the container image, without Docker: with buildah and debootstrap
 .PHONY: clean
 clean: ## remove the virtual environment, caches and the data of `make run`
 	@if [ -x $(BIN)/attemptlog ]; then $(BIN)/attemptlog down; fi
-	rm -rf .venv .attemptlog .image .mypy_cache .ruff_cache .pytest_cache .hypothesis node_modules client/dist $(dir $(PLAYER))
+	rm -rf .venv .attemptlog .image .mypy_cache .ruff_cache .pytest_cache .hypothesis node_modules client/dist $(dir $(PLAYER) $(CONSOLE))
 
 .PHONY: help
 help: ## this list
@@ -142,7 +146,8 @@ $(NODE): node.lock | $(UV)
 		done; }
 	@touch $@
 
-$(PACKAGES): package-lock.json package.json client/package.json examples/exam_platform/player/package.json .npmrc $(NODE)
+$(PACKAGES): package-lock.json package.json client/package.json examples/exam_platform/player/package.json \
+		console/pages/package.json .npmrc $(NODE)
 	@echo 'Fetching the npm packages …'
 	@$(WITH_NODE) npm ci --loglevel=error
 	@touch $@
@@ -154,6 +159,11 @@ $(CLIENT): $(wildcard client/src/*.ts client/src/*.tsx) client/tsconfig.json cli
 $(PLAYER): $(shell find examples/exam_platform/player -path '*/dist' -prune -o -type f -print 2> /dev/null) $(CLIENT)
 	@echo 'Building the player …'
 	@$(WITH_NODE) npm run --silent --workspace examples/exam_platform/player build -- --logLevel warn
+	@touch $@
+
+$(CONSOLE): $(shell find console/pages -path '*/dist' -prune -o -type f -print 2> /dev/null) $(PACKAGES)
+	@echo 'Building the console …'
+	@$(WITH_NODE) npm run --silent --workspace console/pages build -- --logLevel warn
 	@touch $@
 
 $(UV):
