@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 import httpx
 import jwt
@@ -188,7 +189,41 @@ async def test_a_page_of_another_site_or_port_can_do_nothing(
 async def test_pages_learn_where_to_send_events_before_anybody_is_logged_in(platform_url: str) -> None:
     url = "https://telemetry.example/v1/telemetry/events"
     async with platform(settings(platform_url, telemetry_url=url), MemoryPublisher()) as service:
-        assert (await browser(service).get("/v1/config")).json() == {"telemetry_url": url}
+        assert (await browser(service).get("/v1/config")).json() == {"telemetry_url": url, "has_console": False}
+
+
+async def test_the_way_to_the_console_carries_who_looks(platform_url: str) -> None:
+    async with platform(settings(platform_url, console_url="http://127.0.0.1:8003"), MemoryPublisher()) as service:
+        guest = await Guest.enter(service)
+        own = await entered(guest, to="/sessions/x")
+        assert own.keys() == {"sub", "exp"}
+        assert own["sub"] == guest.user
+        [exam] = (await guest.client.get("/v1/exams")).json()
+        examiner, operator = await entered(guest, **{"as": "examiner"}), await entered(guest, **{"as": "operator"})
+        assert (examiner["attemptlog_role"], examiner["attemptlog_exams"]) == ("examiner", [exam["id"]])
+        assert operator["attemptlog_role"] == "operator"
+        assert "attemptlog_exams" not in operator
+        assert len({own["sub"], examiner["sub"], operator["sub"]}) == 3
+        for wrong in ({"as": "admin"}, {"to": "https://elsewhere.example"}, {"to": "//elsewhere.example/a.b"}):
+            assert problem(await guest.client.get("/console", params=wrong)) == (400, "bad_request")
+        assert problem(await browser(service).get("/console")) == (401, "unauthenticated")
+
+
+async def entered(guest: Guest, **query: str) -> dict[str, Any]:
+    """Return the claims of the token with which the platform sends a browser to the console."""
+    reply = await guest.client.get("/console", params=query)
+    assert reply.status_code == httpx.codes.SEE_OTHER
+    address = urlsplit(reply.headers["location"])
+    assert (address.netloc, address.path, address.query) == ("127.0.0.1:8003", "/", "")
+    fragment = dict(parse_qsl(address.fragment))
+    assert fragment["to"] == query.get("to", "/")
+    claims: dict[str, Any] = jwt.decode(fragment["token"], JWT_SECRET, algorithms=["HS256"])
+    return claims
+
+
+async def test_without_a_console_there_is_no_way_to_it(service: httpx.AsyncBaseTransport) -> None:
+    guest = await Guest.enter(service)
+    assert problem(await guest.client.get("/console")) == (404, "not_found")
 
 
 async def test_an_exam_is_there_to_be_sat(service: httpx.AsyncBaseTransport) -> None:

@@ -12,6 +12,7 @@ from attemptlog.publisher import EventLogger, KafkaPublisher, Publisher
 from attemptlog.publisher.metrics import Metrics
 from examples.exam_platform.sessions.attempts import Attempts
 from examples.exam_platform.sessions.candidates import Candidates
+from examples.exam_platform.sessions.console import router as console
 from examples.exam_platform.sessions.models import Config
 from examples.exam_platform.sessions.pages import PLAYER, Pages, ProtectiveHeaders
 from examples.exam_platform.sessions.problems import answer_problems
@@ -43,6 +44,7 @@ def create_app(settings: PlatformSettings, *, publisher: Publisher | None = None
     app = FastAPI(title="Exam platform", lifespan=lifespan, docs_url=None, redoc_url=None, max_body_size=MAX_BODY_BYTES)
     app.include_router(api)
     app.include_router(router)
+    app.include_router(console)
     app.mount("/", Pages(player, settings.public_origin))
     answer_problems(app)
     app.add_middleware(ProtectiveHeaders, telemetry_origin=settings.telemetry_origin)
@@ -55,7 +57,8 @@ def _services(
     return Services(
         attempts=Attempts(pool, logger),
         candidates=Candidates(pool),
-        config=Config(telemetry_url=settings.telemetry_url),
+        config=Config(telemetry_url=settings.telemetry_url, has_console=settings.console_url is not None),
+        console_url=settings.console_url,
         pool=pool,
         registry=registry,
         tokens=Tokens(settings),

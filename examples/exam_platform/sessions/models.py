@@ -61,6 +61,7 @@ class Config(BaseModel):
     """What a page has to know before it can begin."""
 
     telemetry_url: str
+    has_console: bool
 
 
 class Exam(BaseModel):

@@ -20,6 +20,7 @@ class Services:
     attempts: Attempts
     candidates: Candidates
     config: Config
+    console_url: str | None
     pool: AsyncConnectionPool
     registry: CollectorRegistry
     tokens: Tokens

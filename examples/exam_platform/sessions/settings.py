@@ -49,6 +49,9 @@ class PlatformSettings(DatabaseSettings):
     telemetry_url: Annotated[str, Field(description="Where pages send their events: the gateway.", pattern=URL)] = (
         "http://127.0.0.1:8000/v1/telemetry/events"
     )
+    console_url: Annotated[
+        str | None, Field(description="attemptlog's console, to link to; unset: none.", pattern=ORIGIN)
+    ] = None
     host: Annotated[str, Field(description="Address to listen on.")] = "127.0.0.1"
     port: Annotated[int, Field(description="Port to listen on.", ge=1, le=65535)] = 8080
 

@@ -7,6 +7,11 @@ export interface Person {
   name: string;
 }
 
+export interface Config {
+  telemetry_url: string;
+  has_console: boolean;
+}
+
 export interface Exam {
   id: string;
   title: string;
@@ -105,7 +110,7 @@ export function createApi(send: typeof fetch = (...request) => fetch(...request)
   return {
     login: (name: string) => call<Person>("POST", "/v1/login", { name }),
     me: () => call<Person>("GET", "/v1/me"),
-    config: () => call<{ telemetry_url: string }>("GET", "/v1/config"),
+    config: () => call<Config>("GET", "/v1/config"),
     exams: () => call<Exam[]>("GET", "/v1/exams"),
     begin: (examId: string) => call<Session>("POST", "/v1/sessions", { exam_id: examId }),
     session: (id: string) => call<Session>("GET", session(id)),

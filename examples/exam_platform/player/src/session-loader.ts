@@ -1,5 +1,5 @@
 import { useCallback, useEffect, useState } from "react";
-import type { Api, ApiResult, Session } from "./api";
+import type { Api, ApiResult, Config, Session } from "./api";
 import { useApi } from "./api-context";
 import { deadlineOf } from "./countdown";
 import { untilAnswered } from "./retry";
@@ -44,7 +44,7 @@ async function fetchSession(
   return ready(session.value, config);
 }
 
-function ready(session: Session, config: ApiResult<{ telemetry_url: string }>): SessionLoad {
+function ready(session: Session, config: ApiResult<Config>): SessionLoad {
   if (!config.ok) return { kind: "missing" };
   const deadline = deadlineOf(session, Date.now());
   return { kind: "ready", session, deadline, telemetryUrl: config.value.telemetry_url };

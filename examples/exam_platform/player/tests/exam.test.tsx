@@ -173,3 +173,23 @@ it("shows the result when another tab has handed in", async () => {
   await choose("Mercury");
   await sees("Your exam is handed in");
 });
+
+it("leads to the console where there is one, and nowhere else", async () => {
+  const consoles = () =>
+    [...document.querySelectorAll("a")]
+      .map((link) => link.getAttribute("href"))
+      .filter((href) => href?.startsWith("/c"));
+  await visit();
+  await sees("Your name");
+  expect(consoles()).toEqual([]);
+  await leave();
+  platform.hasConsole = true;
+  await visit();
+  await sees("What was recorded");
+  expect(consoles()).toEqual(["/console?as=examiner", "/console?as=operator", "/console?as=auditor"]);
+  await leave();
+  platform.state = "submitted";
+  await visit(`#/sessions/${platform.sessionId}`);
+  await sees("What was recorded of this exam");
+  expect(consoles()).toEqual([`/console?to=/sessions/${platform.sessionId}`]);
+});

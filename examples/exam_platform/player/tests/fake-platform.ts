@@ -12,6 +12,7 @@ export interface FakePlatform {
   state: SessionState;
   expiresInMs: number;
   clockSkewMs: number;
+  hasConsole: boolean;
   /** Answers the next matching calls with this status; 0 is no answer. */
   failing: { path: string; status: number } | undefined;
 }
@@ -49,6 +50,7 @@ export function createFakePlatform(): FakePlatform {
     state: "open",
     expiresInMs: THIRTY_MINUTES_MS,
     clockSkewMs: 0,
+    hasConsole: false,
     failing: undefined,
   };
 
@@ -64,7 +66,9 @@ export function createFakePlatform(): FakePlatform {
     const under = `/v1/sessions/${fake.sessionId}`;
     if (call === "POST /v1/login") return [{ ...PERSON, name: body.name }];
     if (call === "GET /v1/me") return [PERSON];
-    if (call === "GET /v1/config") return [{ telemetry_url: "http://127.0.0.1:8000/v1/telemetry/events" }];
+    if (call === "GET /v1/config") {
+      return [{ telemetry_url: "http://127.0.0.1:8000/v1/telemetry/events", has_console: fake.hasConsole }];
+    }
     if (call === "GET /v1/exams") return [[{ ...EXAM, items: fake.questions.length, seconds: 1800 }]];
     if (call === "POST /v1/sessions") return [session(), 201];
     if (call === `GET ${under}`) return [session()];

@@ -3,6 +3,7 @@ import type { Review, ReviewedQuestion, Session } from "../api";
 import { useApi } from "../api-context";
 import { unsavedSlot } from "../exam-hooks";
 import { untilAnswered } from "../retry";
+import { RecordLink } from "./console-links";
 import { Heading } from "./heading";
 import { CheckIcon, CrossIcon, DashIcon } from "./icons";
 
@@ -22,8 +23,9 @@ export function Result({ session }: { session: Session }) {
             <Row key={question.id} question={question} />
           ))}
         </ol>
-        <p>
+        <p className="start-links">
           <a href="#/">To the start page</a>
+          <RecordLink sessionId={session.id} />
         </p>
       </section>
     </main>

@@ -4,6 +4,7 @@ import { useApi } from "../api-context";
 import { slot } from "../remembered";
 import { untilAnswered } from "../retry";
 import { BrandMark } from "./brand-mark";
+import { StaffLinks } from "./console-links";
 import { ExamList } from "./exam-list";
 import { NameForm } from "./name-form";
 
@@ -23,6 +24,7 @@ export function StartPage() {
       {visitor === "asking" && <p role="status">One moment…</p>}
       {visitor === "unknown" && <NameForm onLogin={welcome} />}
       {typeof visitor === "object" && <ExamList person={visitor} onLeave={forget} />}
+      <StaffLinks />
     </main>
   );
 }
