@@ -21,6 +21,7 @@ EXAMPLES = {
     "down": "attemptlog down",
     "ingest": "attemptlog ingest --host 0.0.0.0 --port 8000 --workers 4",
     "consume": "attemptlog consume",
+    "console": "attemptlog console",
     "migrate": "attemptlog migrate",
     "topics": "attemptlog topics --json",
     "audit": "attemptlog audit --wait 30",
@@ -37,11 +38,19 @@ EXAMPLES = {
     "doctor": "attemptlog doctor",
 }
 
-SERVERS = frozenset({"ingest", "consume"})  # they take over the signals when they serve, and have nothing before
+MODULES = {"console": "serve_console"}  # whose module is not named for them: `console` is the terminal's
+SERVERS = frozenset(
+    {"ingest", "consume", "console"}
+)  # they take over the signals when they serve, and have nothing before
+
+
+def module_of(command: str) -> str:
+    """Return the name of a subcommand's module, and of what it is there."""
+    return MODULES.get(command, command.replace("-", "_"))
 
 
 class Commands(TyperGroup):
-    """The subcommands, each what its module is named for; an operator's mistake ends in one red sentence."""
+    """The subcommands, each a module of its own; an operator's mistake ends in one red sentence."""
 
     def list_commands(self, ctx: Any) -> list[str]:
         """Return the names in the order of the help."""
@@ -57,7 +66,7 @@ class Commands(TyperGroup):
         except MissingExtra as error:
             return _refusing(cmd_name, error, description=f"Needs the extra {extra}, which is not installed.")
         # only now, because all of them together take seconds to import
-        name, epilog = cmd_name.replace("-", "_"), f"Example: {EXAMPLES[cmd_name]}"
+        name, epilog = module_of(cmd_name), f"Example: {EXAMPLES[cmd_name]}"
         found = getattr(import_module(f"attemptlog.cli.{name}"), name)
         alone = typer.Typer(add_completion=False)
         if isinstance(found, typer.Typer):  # it has subcommands of its own

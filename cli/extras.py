@@ -4,6 +4,7 @@ BESIDE_CLI = {
     "ingest": "gateway",
     "consume": "consumer",
     "export": "export",
+    "console": "console",
     "up": "local",
     "demo": "local",
     "down": "local",

@@ -4,7 +4,6 @@ import asyncio
 import gc
 import logging
 import signal
-import socket
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
@@ -36,8 +35,8 @@ from attemptlog.event_store.errors import CannotRun, StoreUnavailable
 from attemptlog.event_store.replays import Replays
 from attemptlog.event_store.store import Store
 from attemptlog.runtime.ending import Ending
-from attemptlog.runtime.errors import OperatorError
 from attemptlog.runtime.logs import log_json_lines
+from attemptlog.runtime.ports import check_free
 from attemptlog.runtime.pseudonyms import pseudonyms_of
 
 logger = logging.getLogger(__name__)
@@ -67,7 +66,11 @@ def run(settings: ConsumerSettings | None = None) -> int:
     gc.set_threshold(GC_THRESHOLD)
     for asked_to_end in (signal.SIGTERM, signal.SIGINT):
         signal.signal(asked_to_end, ending.asked)
-    _check_free(settings.consumer_host, settings.consumer_port)
+    check_free(
+        settings.consumer_host,
+        settings.consumer_port,
+        "set ATTEMPTLOG_CONSUMER_PORT; each consumer of a host has its own.",
+    )
     uvicorn.run(
         app,
         host=settings.consumer_host,
@@ -79,18 +82,6 @@ def run(settings: ConsumerSettings | None = None) -> int:
         timeout_graceful_shutdown=HTTP_GRACE,
     )
     return 1 if ending.failure else 0
-
-
-def _check_free(host: str, port: int) -> None:
-    """Raise OperatorError for a port that another has, such as the consumer before this one on the same host."""
-    try:
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        socket.create_server((host, port), family=family).close()
-    except OSError as error:
-        raise OperatorError(
-            f"Port {port} cannot be listened on ({error.strerror}): set ATTEMPTLOG_CONSUMER_PORT; "
-            "each consumer of a host has its own."
-        ) from error
 
 
 def _build(settings: ConsumerSettings) -> tuple[AsgiFastStream, Ending]:

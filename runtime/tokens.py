@@ -1,9 +1,9 @@
 """Whose token it is: a JWT (RFC 7519), verified with the keys that are trusted."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
@@ -24,17 +24,24 @@ NBF_LEEWAY = timedelta(seconds=30)  # a token that was issued by a clock ahead o
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """A user whose token was verified, and is to be verified again `verified_until`; times are Unix time in seconds."""
+    """A user whose token was verified, and is to be verified again `verified_until`; times are Unix time in seconds.
+
+    `claims` are those that the Authenticator was told to keep, as the token has them.
+    """
 
     user_id: str
     expires_at: float
     verified_until: float
+    claims: Mapping[str, Any] = field(default_factory=dict, compare=False)
 
 
 class Authenticator:
-    """Verifies tokens and remembers those it verified, for TOKEN_TTL at most."""
+    """Verifies tokens and remembers those it verified, for TOKEN_TTL at most; of their claims only the `kept` ones."""
 
-    def __init__(self, keys: KeySource, audience: str | None, issuer: str | None) -> None:
+    def __init__(
+        self, keys: KeySource, audience: str | None, issuer: str | None, kept: frozenset[str] = frozenset()
+    ) -> None:
+        self._kept = kept
         self._keys = keys
         self._audience = audience
         self._issuer = issuer
@@ -56,7 +63,8 @@ class Authenticator:
             claims = self._claims(token, await self._keys.keys_for(token))
         except PyJWTError as error:
             raise TokenRefused(f"the token was refused: {type(error).__name__}") from error
-        return Caller(_user_id(claims["sub"]), int(claims["exp"]), now + TOKEN_TTL.total_seconds())
+        kept = {name: claims[name] for name in self._kept & claims.keys()}
+        return Caller(_user_id(claims["sub"]), int(claims["exp"]), now + TOKEN_TTL.total_seconds(), kept)
 
     def _claims(self, token: str, keys: Sequence[Any]) -> dict[str, Any]:
         for key in keys[:-1]:

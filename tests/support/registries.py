@@ -2,6 +2,7 @@
 
 from prometheus_client import CollectorRegistry
 
+from attemptlog.console.metrics import Metrics as ConsoleMetrics
 from attemptlog.consumer.metrics import Metrics as ConsumerMetrics
 from attemptlog.exporter.metrics import Metrics as ExporterMetrics
 from attemptlog.ingest_api.metrics import Metrics as GatewayMetrics
@@ -12,6 +13,7 @@ REGISTRIES: dict[str, CollectorRegistry] = {
     "Consumer": ConsumerMetrics().registry,
     "Event logger": LoggerMetrics().registry,
     "Exporter": ExporterMetrics("parquet").registry,
+    "Console": ConsoleMetrics().registry,
 }
 
 

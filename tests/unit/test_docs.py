@@ -16,6 +16,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 from pydantic_settings import BaseSettings
 
+from attemptlog.console.settings import ConsoleSettings
 from attemptlog.consumer.settings import ConsumerSettings
 from attemptlog.exporter.duckdb import DuckDBSettings
 from attemptlog.exporter.parquet import ParquetSettings
@@ -234,7 +235,7 @@ def test_every_reason_for_which_an_event_is_dropped_is_described() -> None:
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
 def test_a_metric_in_the_docs_exists(document: Any) -> None:
     assert (
-        set(re.findall(r"\battemptlog_(?:ingest|consumer|logger|exporter)_\w+", document.read_text()))
+        set(re.findall(r"\battemptlog_(?:ingest|consumer|logger|exporter|console)_\w+", document.read_text()))
         <= known_metrics()
     )
 
@@ -287,6 +288,7 @@ SETTINGS_BY_HEADING: list[tuple[str, type[BaseSettings]]] = [
     ("Gateway", IngestSettings),
     ("Consumer", ConsumerSettings),
     ("Exporter", ExporterSettings),
+    ("Console", ConsoleSettings),
     ("Parquet directory", ParquetSettings),
     ("DuckDB file", DuckDBSettings),
     ("S3", S3Settings),

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from attemptlog.cli.app import EXAMPLES, app
+from attemptlog.cli.app import EXAMPLES, app, module_of
 from attemptlog.cli.extras import extra_of
 from attemptlog.runtime import extras
 from attemptlog.runtime.extras import EXTRAS, MissingExtra, require
@@ -28,6 +28,7 @@ EXTRA_OF = {
     "ingest_api": "gateway",
     "consumer": "consumer",
     "exporter": "export",
+    "console": "console",
     "migrations": "cli",
     "local_stack": "local",
     "simulation": "cli",
@@ -114,7 +115,7 @@ def test_runtime_imports_what_its_users_have_by_their_extras() -> None:
 
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_a_command_imports_what_it_has_by_its_extra(name: str) -> None:
-    file = ROOT / f"cli/{name.replace('-', '_')}.py"
+    file = ROOT / f"cli/{module_of(name)}.py"
     assert foreign(set(packages_imported_by(file))) <= available(extra_of(name))
 
 

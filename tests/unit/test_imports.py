@@ -15,6 +15,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "ingest_api": BASE | {"publisher"},
     "consumer": BASE | {"event_store"},
     "exporter": BASE | {"event_store"},
+    "console": BASE | {"event_store"},
     "migrations": BASE,
     "local_stack": {"runtime"},
     "simulation": BASE | {"event_store"},
