@@ -25,13 +25,13 @@ def working_on(what: str) -> Iterator[None]:
 
 
 @contextmanager
-def counting(what: str) -> Iterator[Callable[[int], None]]:
-    """Show how many rows have come, on a terminal as they come; rows are counted from any thread."""
+def counting(what: str, unit: str = "rows") -> Iterator[Callable[[int], None]]:
+    """Show how many rows, or others, have come, on a terminal as they come; they are counted from any thread."""
     if not err.is_terminal:
         with working_on(what):
             yield lambda _: None
         return
-    columns = TextColumn("{task.description} …"), TextColumn("{task.completed:,} rows"), TimeElapsedColumn()
+    columns = TextColumn("{task.description} …"), TextColumn(f"{{task.completed:,}} {unit}"), TimeElapsedColumn()
     with Progress(*columns, console=err, transient=True) as shown_progress:
         task, lock = shown_progress.add_task(what, total=None), threading.Lock()
 

@@ -1,5 +1,6 @@
 """`attemptlog indicators`: what the events say of a session and of an exam, and where they do not say it."""
 
+import asyncio
 from collections.abc import Mapping
 from typing import Annotated, Any
 from uuid import UUID
@@ -8,8 +9,9 @@ import typer
 from rich.table import Table
 
 from attemptlog.cli import moments
-from attemptlog.cli.console import fact_table, out, print_json
+from attemptlog.cli.console import counting, fact_table, out, print_json
 from attemptlog.cli.who import ByOption, WhyOption, looker, note
+from attemptlog.event_store.figures import bring_up_to_date
 from attemptlog.event_store.indicators import ExamFigures, SessionFigures, read_exam_figures, read_session_figures
 from attemptlog.runtime.settings import OperatorSettings
 
@@ -67,9 +69,12 @@ def show_exam(
 ) -> None:
     """Show the figures of an exam's questions, and how many of the logs behind them are complete.
 
-    Which answers are right is read from the table answer_keys. What each figure means: docs/indicators.md.
+    Sessions of which something was stored since they were last worked out are worked out first. Which answers are right
+    is read from the table answer_keys. What each figure means: docs/indicators.md.
     """
     settings = OperatorSettings()
+    with counting("Working out what has changed", "sessions") as progress:
+        asyncio.run(bring_up_to_date(settings.database, progress, exam_id))
     found = read_exam_figures(settings.database, exam_id)
     note(settings, looker("indicators exam", by, why))
     if as_json:
@@ -77,6 +82,19 @@ def show_exam(
         return
     out.print(fact_table(f"Exam {exam_id}", _exam_facts(found)))
     out.print(_exam_table(found))
+
+
+@indicators.command("refresh", epilog="Example: attemptlog indicators refresh")
+def refresh() -> None:
+    """Work out the figures of all sessions of which something was stored since they were last worked out.
+
+    After an upgrade to this version these are all sessions there are. It can be interrupted, and goes on; whoever asks
+    for an exam meanwhile does not wait for it.
+    """
+    settings = OperatorSettings()
+    with counting("Working out what has changed", "sessions") as progress:
+        sessions = asyncio.run(bring_up_to_date(settings.database, progress))
+    out.print(f"Sessions worked out: {sessions:,}.")
 
 
 def figure(row: Mapping[str, Any], name: str, reason: str, unit: str = "") -> str:
@@ -133,7 +151,13 @@ def _session_table(found: SessionFigures) -> Table:
 
 def _exam_facts(found: ExamFigures) -> dict[str, str]:
     completion = ", ".join(f"{count} {name}" for name, count in sorted(found.completion.items()))
-    return {"complete logs": f"{found.complete} of {len(found.sessions)}", "sessions": completion or "none with events"}
+    fresh = found.freshness
+    return {
+        "complete logs": f"{found.complete} of {len(found.sessions)}",
+        "sessions": completion or "none with events",
+        "as of (UTC)": moments.shown(fresh.as_of) if fresh.as_of else "not known yet",
+        "changed since": f"{fresh.due:,} sessions",
+    }
 
 
 def _exam_table(found: ExamFigures) -> Table:

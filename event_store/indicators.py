@@ -6,9 +6,11 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from psycopg.rows import dict_row
+from psycopg import IsolationLevel
+from psycopg.rows import dict_row, tuple_row
 
 from attemptlog.event_store.dead_letters import TableRow
+from attemptlog.event_store.figures import SELECT_FRESHNESS, Freshness
 from attemptlog.runtime.errors import OperatorError
 from attemptlog.runtime.transactions import transaction
 
@@ -49,9 +51,10 @@ class SessionFigures:
 
 @dataclass(frozen=True, slots=True)
 class ExamFigures:
-    """What is said of an exam; `sessions` are those that have events."""
+    """What is said of an exam; `sessions` are those that have events, and figures."""
 
     exam_id: str
+    freshness: Freshness
     sessions: list[TableRow]
     questions: list[TableRow]
     navigation: list[TableRow]
@@ -71,7 +74,8 @@ class ExamFigures:
         coverage = {"sessions": len(self.sessions), "complete": self.complete}
         parts = {"by_question": self.questions, "by_session": self.sessions, "navigation": self.navigation}
         tables = {name: [_plain(row) for row in rows] for name, rows in parts.items()}
-        return {"exam_id": self.exam_id} | coverage | {"completion": self.completion} | tables
+        fresh = self.freshness._asdict()
+        return {"exam_id": self.exam_id} | fresh | coverage | {"completion": self.completion} | tables
 
 
 def read_session_figures(database_url: str, session_id: UUID) -> SessionFigures:
@@ -86,16 +90,18 @@ def read_session_figures(database_url: str, session_id: UUID) -> SessionFigures:
 
 
 def read_exam_figures(database_url: str, exam_id: UUID) -> ExamFigures:
-    """Return what is said of an exam; raise OperatorError when it has no session."""
+    """Return what is said of an exam, by what has been worked out; raise OperatorError when it has no session."""
     which = {"exam": exam_id}
-    with transaction(database_url, row_factory=dict_row) as connection:
+    snapshot = IsolationLevel.REPEATABLE_READ
+    with transaction(database_url, isolation=snapshot, row_factory=dict_row) as connection:
         found = connection.execute(SELECT_EXAM, which).fetchone()
         if not found or not found["exists"]:
             raise OperatorError(f"No session of an exam {exam_id} is in test_sessions: check the id.")
+        freshness = connection.cursor(row_factory=tuple_row).execute(SELECT_FRESHNESS, which).fetchall()
         sessions = connection.execute(SELECT_SESSIONS_OF_EXAM, which).fetchall()
         questions = connection.execute(SELECT_QUESTIONS_OF_EXAM, which).fetchall()
         navigation = connection.execute(SELECT_NAVIGATION, which).fetchall()
-    return ExamFigures(str(exam_id), sessions, questions, navigation)
+    return ExamFigures(str(exam_id), Freshness(*freshness[0]), sessions, questions, navigation)
 
 
 def _plain(row: TableRow) -> dict[str, Any]:

@@ -61,6 +61,7 @@ class Tables:
         return self.read("SELECT * FROM session_visits WHERE session_id = %s ORDER BY visit", session_id)
 
     def of_exam(self, function: LiteralString) -> list[dict[str, Any]]:
+        self.read("SELECT * FROM refresh_figures(%s)", 1000)
         return self.read(f"SELECT * FROM {function}(%s)", ROSTER.exam_id)  # noqa: S608
 
     def read(self, query: str, *values: Any) -> list[dict[str, Any]]:
