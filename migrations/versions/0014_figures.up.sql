@@ -132,9 +132,9 @@ BEGIN
     DELETE FROM session_moves WHERE session_id = ANY(gone);
     DELETE FROM figures_due WHERE session_id = ANY(gone);
     left_over := ARRAY(
-        SELECT id
-        FROM unnest(gone) AS id
-        WHERE EXISTS (SELECT FROM attempt_events WHERE session_id = id OFFSET 0)
+        SELECT gone_id
+        FROM unnest(gone) AS gone_id
+        WHERE EXISTS (SELECT FROM attempt_events WHERE session_id = gone_id OFFSET 0)
     );
     PERFORM attemptlog_enter_due(
         left_over, array_fill(NULL::timestamptz, ARRAY[cardinality(left_over)]),
@@ -156,9 +156,9 @@ SECURITY DEFINER
 AS $$
 DECLARE
     left_over uuid[] := ARRAY(
-        SELECT id
-        FROM (SELECT DISTINCT session_id AS id FROM old_letters WHERE session_id IS NOT NULL) AS gone
-        WHERE EXISTS (SELECT FROM attempt_events WHERE session_id = id OFFSET 0)
+        SELECT gone_id
+        FROM (SELECT DISTINCT session_id AS gone_id FROM old_letters) AS gone
+        WHERE EXISTS (SELECT FROM attempt_events WHERE session_id = gone_id OFFSET 0)
     );
 BEGIN
     IF cardinality(left_over) = 0 THEN
@@ -336,8 +336,8 @@ DECLARE
 BEGIN
     WITH found AS MATERIALIZED (
         SELECT i.*
-        FROM unnest(chosen) AS id
-        CROSS JOIN LATERAL (SELECT * FROM session_indicators WHERE session_id = id OFFSET 0) AS i
+        FROM unnest(chosen) AS chosen_id
+        CROSS JOIN LATERAL (SELECT * FROM session_indicators WHERE session_id = chosen_id OFFSET 0) AS i
     )
     SELECT
         ARRAY(
@@ -355,8 +355,8 @@ BEGIN
                 present_reason, first_answer_ms, first_answer_reason, first_choice, last_choice, changes,
                 answers_reason
             )::question_figures
-            FROM unnest(chosen) AS id
-            CROSS JOIN LATERAL (SELECT * FROM session_questions WHERE session_id = id OFFSET 0) AS q
+            FROM unnest(chosen) AS chosen_id
+            CROSS JOIN LATERAL (SELECT * FROM session_questions WHERE session_id = chosen_id OFFSET 0) AS q
         ),
         ARRAY(
             SELECT ROW(session_id, question_id, next_question_id, count(*))::session_moves

@@ -2,23 +2,19 @@
 
 import asyncio
 from collections.abc import Iterator, Sequence
-from itertools import groupby, pairwise
+from itertools import pairwise
 from statistics import fmean, median
 from typing import Any, LiteralString
 from uuid import UUID
 
-import orjson
 import psycopg
 import pytest
 from psycopg.rows import dict_row
-from psycopg.types.json import Jsonb
 
 from attemptlog.simulation.candidate import roster_of, sittings_of
-from attemptlog.simulation.enrolment import enrol
-from attemptlog.simulation.sitting import Event, Sitting
-from tests.support.indicators import ANSWERS, ENDS, figures_of, happened_ms, moodle, moves_of
+from tests.support.indicators import figures_of, moodle, moves_of
 from tests.support.oldest_postgres import on_every_postgres
-from tests.support.page_clock import Clock, Network, Page, moment
+from tests.support.sat import COPY, rows_of, seat
 from tests.support.services import temporary_database, with_database
 
 pytestmark = on_every_postgres
@@ -29,13 +25,6 @@ ROSTER = roster_of(CANDIDATES, "indicators")
 CLASS = list(sittings_of(CANDIDATES, "indicators"))
 KEY = ROSTER.key
 SHORT = min(CLASS, key=lambda sitting: len(sitting.events))
-
-COPY: LiteralString = """
-    COPY attempt_events (
-        id, event_version, event_type, event_ts, client_ts, sent_at, seq, stream_id, session_id, user_id, question_id,
-        payload_json
-    ) FROM STDIN
-"""
 
 
 class Tables:
@@ -68,40 +57,12 @@ class Tables:
         return self.connection.execute(query.encode(), values).fetchall()
 
 
-def rows_of(sitting: Sitting, *, with_service: bool = False) -> list[tuple[Any, ...]]:
-    """Return what is stored of a sitting; `with_service`, answers and the end are told by the platform's service."""
-    rows: list[tuple[Any, ...]] = []
-    both = zip(sitting.events, happened_ms(sitting), strict=True)
-    for stream, of_stream in groupby(both, key=lambda each: each[0].stream_id):
-        page: list[tuple[Event, int]] = []
-        for event, at in of_stream:
-            if with_service and event.event_type in ANSWERS | ENDS:
-                rows.append(_row(sitting, event, (moment(at / 1000), None, None, None, None)))
-            else:
-                page.append((event, at))
-        load = Page(Clock(600), Network((0.05,)), UUID(stream) if stream else None)
-        stored = load.store([at / 1000 for _, at in page]) if page else ()
-        for (event, _), it in zip(page, stored, strict=True):
-            rows.append(_row(sitting, event, (it.event_ts, it.client_ts, it.sent_at, it.seq, it.stream_id)))
-    return rows
-
-
-def _row(sitting: Sitting, event: Event, times: tuple[Any, ...]) -> tuple[Any, ...]:
-    named = (sitting.session_id, sitting.user_id, event.question_id)
-    return event.event_type, *times, *named, Jsonb(orjson.loads(event.payload))
-
-
-async def seat(url: str) -> None:
-    async with await psycopg.AsyncConnection.connect(url) as connection:
-        await enrol(connection, ROSTER)
-
-
 @pytest.fixture(scope="module")
 def empty(postgres_url: str, template_database: str) -> Iterator[Tables]:
     with temporary_database(postgres_url, template=template_database) as name:
         url = with_database(postgres_url, name)
         with psycopg.connect(url, autocommit=True, row_factory=dict_row) as connection:
-            asyncio.run(seat(url))
+            asyncio.run(seat(url, ROSTER))
             yield Tables(connection)
 
 

@@ -60,12 +60,17 @@ def test_everything_of_a_person_goes_and_everything_else_stays(school: School, p
     school.store(*events(anna, 7), *events(school.second, 3))
     school.store(envelope(anna, 1, payload_json=b"{}"), replace(envelope(anna), session_id=other.session))
     school.store(replace(envelope(other), session_id=anna.session))
+    assert run(url, "indicators", "refresh").exit_code == 0
+    kept = {"session_figures", "question_figures"}
+    assert kept < set(tables_with(url, anna.session, school.second.session))
     found = purged(purger_url, "--user", anna.user)
     assert found == {
         "applied": True, "purge": 1, "sessions": 2, "events": 10, "older_events": 0, "dead_letters": 3
     }  # fmt: skip
+    assert run(url, "indicators", "refresh").exit_code == 0
     assert tables_with(url, *school.ids) == []
     assert school.checksums() == before
+    assert query(url, "SELECT session_id::text FROM session_figures") == [other.session]
     assert_books_balance(url)
 
 
