@@ -4,9 +4,9 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from attemptlog.ingest_api.batch import Batch, Refused
+from attemptlog.ingest_api.batch import Batch, Event, Refused
 from attemptlog.ingest_api.sessions import Session
-from attemptlog.schemas import Envelope, EventIn, Rejection, new_event_id
+from attemptlog.schemas import Envelope, Rejection, new_event_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,7 @@ class Admission:
     def sessions_without_a_question(self, batch: Batch) -> set[str]:
         """Return the sessions of events refused for their question, which may have been added a moment ago."""
         refused = (batch.events[it.index] for it in self.rejections if it.code == "question_not_in_session")
-        return {event.session_id for event in refused if isinstance(event, EventIn)}
+        return {event.session_id for event in refused if isinstance(event, Event)}
 
 
 def named_sessions(batch: Batch, rejections: Collection[Rejection]) -> set[str]:
@@ -50,7 +50,7 @@ def without(admission: Admission, too_large: Collection[str]) -> Admission:
 
 def session_ids(batch: Batch) -> set[str]:
     """Return the sessions that the well-formed events name."""
-    return {event.session_id for event in batch.events if isinstance(event, EventIn)}
+    return {event.session_id for event in batch.events if isinstance(event, Event)}
 
 
 def admit(batch: Batch, user_id: str, sessions: Mapping[str, Session | None], received_at: datetime) -> Admission:
@@ -71,7 +71,7 @@ def admit(batch: Batch, user_id: str, sessions: Mapping[str, Session | None], re
     return admission
 
 
-def _rejection(index: int, event: EventIn, user_id: str, sessions: Mapping[str, Session | None]) -> Rejection | None:
+def _rejection(index: int, event: Event, user_id: str, sessions: Mapping[str, Session | None]) -> Rejection | None:
     if event.session_id not in sessions:
         return None
     session = sessions[event.session_id]
@@ -82,7 +82,7 @@ def _rejection(index: int, event: EventIn, user_id: str, sessions: Mapping[str, 
     return Rejection(index=index, code="question_not_in_session", message="the session's exam has no such question")
 
 
-def _envelope(event: EventIn, user_id: str, batch: Batch, received_at: datetime) -> Envelope:
+def _envelope(event: Event, user_id: str, batch: Batch, received_at: datetime) -> Envelope:
     return Envelope(
         id=new_event_id(),
         event_type=event.event_type,

@@ -1,21 +1,23 @@
-"""From a body to a batch: its events, and in place of what is none the reason why."""
+"""A batch as it was read: its events, and in place of what is none the reason why."""
 
-import json
-import re
-from codecs import BOM_UTF8
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
-from pydantic import ValidationError
-from pydantic_core import from_json
+import msgspec
 
-from attemptlog.ingest_api.problems import BadBody
-from attemptlog.schemas import EventIn, IngestRequest, Malformed, PageDropReason, Rejection
-from attemptlog.schemas.codec import explain
+from attemptlog.schemas import EventType, PageDropReason, Rejection
 from attemptlog.schemas.events import Source
-from attemptlog.schemas.fields import UUID_PATTERN
-from attemptlog.schemas.numbers import ROUNDED, holds_rounded, loads, may_be_rounded
+
+
+class Event(msgspec.Struct, gc=False):
+    """A valid event; see schemas.EventIn for its fields. A struct, because one is made for each event that comes in."""
+
+    event_type: EventType
+    session_id: str
+    client_ts: datetime | None
+    seq: int | None
+    question_id: str | None
+    payload: bytes
 
 
 @dataclass(slots=True)
@@ -34,110 +36,4 @@ class Batch:
     stream_id: str | None
     sent_at: datetime | None
     dropped: dict[PageDropReason, int] | None
-    events: list[EventIn | Refused]
-
-
-def parse(body: bytes) -> Batch:
-    """Return the batch in a body; raise BadBody.
-
-    Of a key given twice the last value counts, as in JavaScript. NaN and Infinity are not JSON (RFC 8259, 6).
-    """
-    request = _request(body)
-    events = [_refused(i, it.raw) if isinstance(it, Malformed) else it for i, it in enumerate(request.events)]
-    if may_be_rounded(body, b"".join([event.payload for event in request.events])):
-        _refuse_rounded(events, body)
-    return Batch(request.source, request.stream_id, request.sent_at, request.dropped, events)
-
-
-def _request(body: bytes) -> IngestRequest:
-    if b"NaN" in body or b"Infinity" in body:  # pydantic's parser takes these words for numbers
-        return _request_event_by_event(body)
-    try:
-        return IngestRequest.model_validate_json(body)
-    except ValidationError as error:
-        if error.errors(include_url=False, include_input=False)[0]["type"] == "json_invalid":
-            return _request_event_by_event(body)
-        raise BadBody(explain(error)) from error
-
-
-def _request_event_by_event(body: bytes) -> IngestRequest:
-    """Set aside the events that only a lenient parser can read, such as lone surrogates, and read the others."""
-    document = _loads(body)
-    try:
-        aside = _take_unreadable(document)
-        request = IngestRequest.model_validate_json(json.dumps(document))
-    except ValidationError as error:
-        raise BadBody(explain(error)) from error
-    except RecursionError as error:  # what is written takes more of the stack than what is read
-        raise BadBody("the body is nested too deeply") from error
-    for index, raw in aside.items():
-        request.events[index] = _alone(raw)
-    return request
-
-
-def _loads(body: bytes) -> Any:
-    if body.startswith(BOM_UTF8):
-        raise BadBody("the body begins with a byte order mark; leave it out (RFC 8259, 8.1)")
-    try:
-        return loads(body.decode())
-    except UnicodeDecodeError as error:
-        raise BadBody("the body is not UTF-8") from error
-    except (ValueError, RecursionError) as error:
-        raise BadBody("the body is not JSON, or is nested too deeply") from error
-
-
-def _take_unreadable(document: Any) -> dict[int, Any]:
-    """Replace by null, and return by index, the events of a parsed document that the strict parser refuses."""
-    events = document.get("events") if isinstance(document, dict) else None
-    aside = {i: event for i, event in enumerate(events) if not _is_readable(event)} if isinstance(events, list) else {}
-    for index in aside:
-        document["events"][index] = None
-    return aside
-
-
-def _is_readable(event: Any) -> bool:
-    try:
-        from_json(json.dumps({"events": [event]}))  # as deep as it is in its batch
-    except ValueError:
-        return False
-    return True
-
-
-def _alone(raw: Any) -> EventIn | Malformed:
-    """Read an event outside of its batch, where it may be a little less nested than the strict parser can bear."""
-    try:
-        return EventIn.model_validate_json(json.dumps(raw))
-    except ValidationError:
-        return Malformed(raw)
-
-
-def _refused(index: int, raw: Any) -> Refused:
-    """Say why what stands at `index` is no event; in a union, pydantic does not."""
-    try:
-        EventIn.model_validate_json(json.dumps(raw))
-    except ValidationError as error:
-        return Refused(_rejection(index, error), _session_id(raw))
-    raise AssertionError("an event that was malformed in its batch is valid alone")
-
-
-def _rejection(index: int, error: ValidationError) -> Rejection:
-    first = error.errors(include_url=False, include_input=False, include_context=False)[0]
-    if first["type"] == "payload_too_large":
-        return Rejection(index=index, code="payload_too_large", message=explain(error))
-    if first["type"] == "literal_error" and first["loc"] == ("event_type",):
-        return Rejection(index=index, code="unknown_event_type", message=explain(error))
-    return Rejection(index=index, code="invalid_field", message=explain(error))
-
-
-def _session_id(raw: Any) -> str | None:
-    named = raw.get("session_id") if isinstance(raw, dict) else None
-    return named.lower() if isinstance(named, str) and re.fullmatch(UUID_PATTERN, named) else None
-
-
-def _refuse_rounded(events: list[EventIn | Refused], body: bytes) -> None:
-    """Refuse events whose payload is not what was sent: parsing has rounded a number in it."""
-    sent = _loads(body)["events"]
-    for index, event in enumerate(events):
-        if isinstance(event, EventIn) and holds_rounded(sent[index].get("payload")):
-            rejection = Rejection(index=index, code="invalid_field", message=f"payload: {ROUNDED}")
-            events[index] = Refused(rejection, event.session_id)
+    events: list[Event | Refused]

@@ -9,9 +9,9 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from attemptlog.ingest_api.answers import not_served
-from attemptlog.ingest_api.batch import parse
 from attemptlog.ingest_api.body import read_body
 from attemptlog.ingest_api.efforts import efforts_of
+from attemptlog.ingest_api.parsing import parse
 from attemptlog.ingest_api.problems import CALLER_LEFT, Broken, Problem, answer, as_problem
 from attemptlog.ingest_api.services import Services
 from attemptlog.runtime.headers import headers_of, token_of

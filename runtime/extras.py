@@ -12,6 +12,7 @@ EXTRAS = {
         "httptools",
         "httpx",
         "jwt",
+        "msgspec",
         "psycopg",
         "psycopg_pool",
         "rich",

@@ -12,9 +12,12 @@ from pydantic_core import PydanticCustomError, core_schema
 MAX_PAYLOAD_BYTES = 4096  # as compact UTF-8 JSON; keeps the largest batch of 50 under the gateway's 320 KiB body limit
 MAX_SEQ = 2**31 - 1  # PostgreSQL integer
 
+UUID_CHARS = 36
 UUID_PATTERN = r"^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$"
 # PostgreSQL takes zones up to 15:59 only (RFC 3339 up to 23:59; the widest in use are -12:00 and +14:00)
 RFC3339_PATTERN = r"^\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}:\d{2}(\.\d{1,9})?([Zz]|[+-](0\d|1[0-5]):\d{2})$"
+# A year at either end of the calendar would leave it when moved to UTC.
+OLDEST, YOUNGEST = datetime(2, 1, 1, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC)  # the latter is too young
 # an even run of backslashes before \u0000 means the escape is real; an odd one, that the text says backslash-u0000
 NUL_ESCAPE = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 
@@ -39,10 +42,9 @@ UuidText = Annotated[
 Seq = Annotated[int, Field(strict=True, ge=0, le=MAX_SEQ)]
 
 # The pattern comes first because pydantic alone also reads "1700000000" as a timestamp.
-# A year at either end of the calendar would leave it when moved to UTC.
 Timestamp = Annotated[
     AwareDatetime,
-    Field(ge=datetime(2, 1, 1, tzinfo=UTC), lt=datetime(9999, 1, 1, tzinfo=UTC)),
+    Field(ge=OLDEST, lt=YOUNGEST),
     GetPydanticSchema(
         lambda source, handler: core_schema.chain_schema(
             [

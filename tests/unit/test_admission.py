@@ -8,8 +8,9 @@ import pytest
 from prometheus_client import Counter
 
 from attemptlog.ingest_api.admission import admit, named_sessions
-from attemptlog.ingest_api.batch import Refused, parse
+from attemptlog.ingest_api.batch import Refused
 from attemptlog.ingest_api.drops import PageDrops
+from attemptlog.ingest_api.parsing import parse
 from attemptlog.ingest_api.problems import BadBody
 from attemptlog.ingest_api.sessions import Session
 from attemptlog.schemas import PAGE_DROP_REASONS, Envelope, PageDropReason

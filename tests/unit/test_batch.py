@@ -4,9 +4,10 @@ from typing import Any
 
 import pytest
 
-from attemptlog.ingest_api.batch import Refused, parse
+from attemptlog.ingest_api.batch import Event, Refused
+from attemptlog.ingest_api.parsing import parse
 from attemptlog.ingest_api.problems import BadBody
-from attemptlog.schemas import EventIn, RejectionCode
+from attemptlog.schemas import RejectionCode
 
 UUID = "01890a5d-ac96-774b-bcce-b302099a8057"
 
@@ -46,8 +47,8 @@ def body(*events: Any) -> bytes:
 def test_one_bad_event_never_fails_its_neighbours(bad: Any, code: RejectionCode) -> None:
     batch = parse(body(event(), bad, event()))
     first, second, third = batch.events
-    assert isinstance(first, EventIn)
-    assert isinstance(third, EventIn)
+    assert isinstance(first, Event)
+    assert isinstance(third, Event)
     assert isinstance(second, Refused)
     rejection = second.rejection
     assert (rejection.index, rejection.code) == (1, code)
@@ -94,13 +95,13 @@ def test_a_leap_second_is_named() -> None:
 def test_the_last_of_two_equal_keys_counts() -> None:
     text = body(event()).replace(b'"seq": 1', b'"seq": 1, "seq": 2')
     first = parse(text).events[0]
-    assert isinstance(first, EventIn)
+    assert isinstance(first, Event)
     assert first.seq == 2
 
 
 def test_the_word_nan_in_a_text_is_no_number() -> None:
     first = parse(body(event(payload={"a": "NaN Infinity"}))).events[0]
-    assert isinstance(first, EventIn)
+    assert isinstance(first, Event)
     assert json.loads(first.payload) == {"a": "NaN Infinity"}
 
 
@@ -112,7 +113,7 @@ def nested(depth: int) -> Any:
 def test_deep_nesting_in_one_event_leaves_the_others(depth: int) -> None:
     first, second = parse(body(event(payload={"a": nested(depth)}), event())).events
     assert isinstance(first, Refused)
-    assert isinstance(second, EventIn)
+    assert isinstance(second, Event)
     assert first.rejection.code == "invalid_field"
 
 
@@ -120,12 +121,12 @@ def test_no_depth_is_a_fault() -> None:
     for depth in range(800, 1000):  # at one of these the stack is deep enough to read it and not to write it
         text = body(event(payload={"a": "deep"}), event()).replace(b'"deep"', b"[" * depth + b"]" * depth)
         with contextlib.suppress(BadBody):
-            assert isinstance(parse(text).events[1], EventIn)
+            assert isinstance(parse(text).events[1], Event)
 
 
 @pytest.mark.parametrize("depth", [197, 198])
 def test_an_event_that_can_be_read_alone_is_read_in_a_batch(depth: int) -> None:
-    assert all(isinstance(it, EventIn) for it in parse(body(event(payload={"a": nested(depth)}), event())).events)
+    assert all(isinstance(it, Event) for it in parse(body(event(payload={"a": nested(depth)}), event())).events)
 
 
 @pytest.mark.parametrize("field", ["seq", "payload", "session_id"])
@@ -133,5 +134,5 @@ def test_an_integer_of_any_length_leaves_the_others(field: str) -> None:
     text = body(event(**{field: {"a": "long"} if field == "payload" else "long"}), event())
     first, second = parse(text.replace(b'"long"', b"-" + b"1" * 10_000)).events
     assert isinstance(first, Refused)
-    assert isinstance(second, EventIn)
+    assert isinstance(second, Event)
     assert first.rejection.code == "invalid_field"

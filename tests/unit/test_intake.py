@@ -6,9 +6,10 @@ from contextlib import suppress
 
 import pytest
 
-from attemptlog.ingest_api.batch import Batch, parse
+from attemptlog.ingest_api.batch import Batch
 from attemptlog.ingest_api.intake import Intake
 from attemptlog.ingest_api.metrics import Metrics
+from attemptlog.ingest_api.parsing import parse
 from attemptlog.ingest_api.problems import REFUSED_WHOLE, NothingAllowed, Problem, TooManyEvents, Unavailable
 from attemptlog.ingest_api.refusals import Refusals
 from attemptlog.ingest_api.sessions import MemorySessions, Session

@@ -10,8 +10,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from attemptlog.event_store.columns import columns_of, line_and_owner_of
-from attemptlog.ingest_api.batch import Refused, parse
-from attemptlog.schemas import EventIn, Undecodable, decode
+from attemptlog.ingest_api.batch import Event, Refused
+from attemptlog.ingest_api.parsing import parse
+from attemptlog.schemas import Undecodable, decode
 from tests.unit.test_codec import UUID, envelope
 
 KEPT = [
@@ -47,8 +48,8 @@ def exact(payload: bytes) -> Any:
 def at_the_gateway(number: str, at: str = '{"a": NUMBER}') -> bytes | None:
     """Return the payload of a number's event; None where it is refused."""
     first, second = parse(batch_with(number, at)).events
-    assert isinstance(second, EventIn)
-    if isinstance(first, EventIn):
+    assert isinstance(second, Event)
+    if isinstance(first, Event):
         return first.payload
     assert isinstance(first, Refused)
     rejection = first.rejection
