@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from functools import cached_property
+from functools import cache, cached_property
 from itertools import groupby, islice
 from operator import attrgetter
 from pathlib import Path
@@ -143,6 +143,11 @@ def _envelope(sitting: Sitting, event: Event) -> Envelope:
     )
 
 
+@cache  # a page keeps the one that it was given
+def _token(user_id: str) -> str:
+    return TokenMint(SECRET).mint(user_id, datetime.now(UTC))
+
+
 def _request(sitting: Sitting, events: Sequence[Event], *, with_bad_event: bool = False) -> Request:
     body_events = [
         {
@@ -160,7 +165,7 @@ def _request(sitting: Sitting, events: Sequence[Event], *, with_bad_event: bool 
     last = events[-1]
     told = {"stream_id": _stream(sitting, last), "sent_at": _sent_at(last)}
     body = orjson.dumps({"source": sitting.source} | told | {"events": body_events})
-    token = TokenMint(SECRET).mint(sitting.user_id, datetime.now(UTC))
+    token = _token(sitting.user_id)
     head = f"POST {PATH} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {token}\r\ncontent-type: application/json\r\n"
     raw = f"{head}content-length: {len(body)}\r\n\r\n".encode() + body
     return Request(raw, sitting.session_id, (sitting.session_id, _stream(sitting, last), last.seq))

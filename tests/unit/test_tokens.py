@@ -91,6 +91,18 @@ async def test_a_token_in_use_is_refused_soon_after_its_key_is_withdrawn() -> No
         await it.caller(bearer, now + soon)
 
 
+async def test_a_token_is_verified_once_as_long_as_its_key_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    now, soon = time.time(), TOKEN_TTL.total_seconds()
+    authenticator = Authenticator(FixedKey(JWT_SECRET, SYMMETRIC), None, None)
+    issued = token(USER, exp=now + 2.5 * soon)
+    first = await authenticator.caller(issued, now)
+    monkeypatch.setattr(jwt, "decode", None)
+    for later in (1, 2):
+        assert (await authenticator.caller(issued, now + later * soon)).user_id == first.user_id
+    with pytest.raises(TokenRefused, match="has expired"):
+        await authenticator.caller(issued, now + 3 * soon)
+
+
 async def test_a_token_that_was_taken_is_refused_once_it_expires() -> None:
     it = Authenticator(FixedKey(JWT_SECRET, SYMMETRIC), None, None)
     bearer = token(USER)
