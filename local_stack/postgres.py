@@ -36,8 +36,8 @@ SETTINGS = {
     "log_error_verbosity": "terse",  # or DETAIL would quote the row that was refused
     "log_min_error_statement": "panic",  # or the statement would stand there with what it is about
 }
-# Survives a killed server, not a machine that loses power.
-NOT_DURABLE = {"fsync": "off", "full_page_writes": "off"}
+# Survives a killed server, not a machine that loses power. Its disk may be memory, so it keeps little of its log.
+NOT_DURABLE = {"fsync": "off", "full_page_writes": "off", "max_wal_size": "256MB"}
 
 INITDB_ARGUMENTS = [f"--username={SUPERUSER}", "--auth=scram-sha-256", "--encoding=UTF8", "--locale=C"]
 

@@ -1,5 +1,7 @@
+import gc
 import os
-from collections.abc import AsyncIterator, Iterator
+import sys
+from collections.abc import AsyncIterator, Generator, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -13,13 +15,15 @@ from testcontainers.community.postgres import PostgresContainer
 
 from attemptlog.local_stack import LocalStack, PostgresServer
 from attemptlog.migrations import upgrade
+from tests.support.memory import folder_in_memory
 from tests.support.oldest_postgres import OLDEST, OldestPostgres
 from tests.support.record_store import RunningStore, running_store
 from tests.support.services import create_topic, docker_answers, temporary_database, with_database
 from tests.support.shared_kafka import SharedKafka, ask_for_kafka
 
-# Every process that a test starts would compile anew all that it imports.
+# Every process that a test starts would compile anew all that it imports, and this one every test.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 # Their brokers do not live long enough for the code of the best compiler to pay.
 os.environ["JDK_JAVA_OPTIONS"] = "-XX:TieredStopAtLevel=1"
 
@@ -32,9 +36,20 @@ def pytest_configure(config: pytest.Config) -> None:
     """Share a Kafka among the workers of a test run, which PYTEST_XDIST_WORKER names."""
     if "PYTEST_XDIST_WORKER" not in os.environ:
         stack = ExitStack()
-        directory = stack.enter_context(TemporaryDirectory(prefix="attemptlog-tests-"))
+        directory = stack.enter_context(TemporaryDirectory(prefix="attemptlog-tests-", dir=folder_in_memory()))
         stack.enter_context(SharedKafka(Path(directory)))
         config.add_cleanup(stack.close)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Keep the garbage collector from going through the tests themselves, again and again: they stay to the end."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -47,7 +62,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 @pytest.fixture(scope="session")
 def stack_directory() -> Iterator[Path]:
     """Outside of pytest's own directories, which are closed to the user that PostgreSQL runs as when we are root."""
-    with TemporaryDirectory(prefix="attemptlog-tests-") as directory:
+    with TemporaryDirectory(prefix="attemptlog-tests-", dir=folder_in_memory()) as directory:
         yield Path(directory)
 
 
