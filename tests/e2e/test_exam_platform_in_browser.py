@@ -122,8 +122,12 @@ async def hall(kafka_bootstrap: str, database: str, module_topic: str) -> AsyncI
 
 
 @pytest_asyncio.fixture(autouse=True, loop_scope="module")
-async def well(hall: Hall) -> None:
+async def well(hall: Hall) -> AsyncIterator[None]:
+    """The gateway is well at the beginning of a test, and at the end its pages are closed, whose clocks cost time."""
     await hall.front.be_well()
+    yield
+    for context in hall.browser.contexts:
+        await context.close()
 
 
 async def test_a_candidate_sits_an_exam(hall: Hall) -> None:

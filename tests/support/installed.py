@@ -21,6 +21,7 @@ class Environment:
 
     path: Path
     folder: Path
+    megabytes: float  # as it was installed
 
     def run(self, *command: str) -> "subprocess.CompletedProcess[str]":
         """Run a program of the environment in the folder."""
@@ -49,17 +50,13 @@ class Environment:
         listed = uv("pip", "list", "--format=freeze", f"--python={self.path}")
         return {line.partition("==")[0].partition(" @ ")[0] for line in listed.splitlines()}
 
-    @property
-    def megabytes(self) -> float:
-        return sum(file.lstat().st_size for file in self.path.rglob("*") if not file.is_dir()) / 1_000_000
-
     def _command(self, command: tuple[str, ...]) -> list[str]:
         return [str(self.path / "bin" / command[0]), *command[1:]]
 
     def _variables(self, settings: dict[str, str]) -> dict[str, str]:
         others = {name: value for name, value in os.environ.items() if not name.startswith(("ATTEMPTLOG_", "PYTHON"))}
         given = {f"ATTEMPTLOG_{name.upper()}": value for name, value in settings.items()}
-        return others | given | {"PYTHONPATH": str(self.folder), "PYTHONDONTWRITEBYTECODE": "1"}
+        return others | given | {"PYTHONPATH": str(self.folder)}
 
 
 def uv(*arguments: str) -> str:
@@ -69,13 +66,15 @@ def uv(*arguments: str) -> str:
 
 def installed(wheel: Path, extra: str, folder: Path) -> Environment:
     """Install a wheel, with an extra or with none (""), in the versions of the lock, into a new folder."""
-    environment = Environment(folder / "venv", folder / "work")
-    environment.folder.mkdir(parents=True)
+    path, work = folder / "venv", folder / "work"
+    work.mkdir(parents=True)
     for name in OURS:
-        (environment.folder / f"{name}.py").write_text(
-            f"raise RuntimeError('this is the {name}.py of somebody else')\n"
-        )
+        (work / f"{name}.py").write_text(f"raise RuntimeError('this is the {name}.py of somebody else')\n")
     wanted = f"{wheel}[{extra}]" if extra else str(wheel)
-    uv("venv", "--quiet", f"--python={sys.executable}", str(environment.path))
-    uv("pip", "install", "--quiet", f"--python={environment.path}", "--constraint=requirements.lock", wanted)
-    return environment
+    uv("venv", "--quiet", f"--python={sys.executable}", str(path))
+    uv("pip", "install", "--quiet", f"--python={path}", "--constraint=requirements.lock", wanted)
+    return Environment(path, work, _megabytes(path))
+
+
+def _megabytes(folder: Path) -> float:
+    return sum(file.lstat().st_size for file in folder.rglob("*") if not file.is_dir()) / 1_000_000
