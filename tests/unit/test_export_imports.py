@@ -15,8 +15,3 @@ def test_what_one_target_needs_is_not_imported_for_the_others() -> None:
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert len(modules) > 4
     assert found.split() == []
-
-
-def test_the_status_waits_for_nothing_that_only_an_export_needs() -> None:
-    code = "import sys, attemptlog.cli.export\nprint(*({'pyarrow', 'adbc_driver_manager'} & set(sys.modules)))"
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "\n"

@@ -5,10 +5,8 @@ import sys
 from typing import TypeVar
 
 import psycopg
-import uvicorn
 from pydantic import ValidationError
 
-from examples.exam_platform.sessions.app import create_app
 from examples.exam_platform.sessions.prepare import prepare
 from examples.exam_platform.sessions.settings import DatabaseSettings, PlatformSettings
 
@@ -51,6 +49,10 @@ def _prepare(settings: DatabaseSettings) -> None:
 
 
 def _serve(settings: PlatformSettings) -> None:
+    import uvicorn  # noqa: PLC0415 - making the tables need not wait for it
+
+    from examples.exam_platform.sessions.app import create_app  # noqa: PLC0415
+
     for name, level in LEVELS.items():
         logging.getLogger(name).setLevel(level)
     uvicorn.run(
