@@ -15,6 +15,7 @@ from attemptlog.runtime.pseudonyms import Pseudonyms
 from attemptlog.simulation.recorded import COLUMNS
 from tests.support.command import STOP_TIMEOUT, Folder
 from tests.support.eventually import eventually
+from tests.support.http import free_port
 from tests.support.suppression import suppressing
 
 LOG = "\n".join(
@@ -40,8 +41,10 @@ CREATE TRIGGER tamper AFTER INSERT ON attempt_events FOR EACH STATEMENT EXECUTE 
 
 @pytest.fixture(scope="module")
 def alone(stack_directory: Path) -> Folder:
-    """A folder whose pipeline has servers of its own."""
-    return Folder(stack_directory / "a folder")
+    """A folder whose pipeline has servers of its own, on ports that no other pipeline of this machine tries first."""
+    it = Folder(stack_directory / "a folder")
+    it.ports += [f"--kafka-port={free_port()}", f"--postgres-port={free_port()}"]
+    return it
 
 
 @pytest.fixture
@@ -63,40 +66,44 @@ def test_demo_accounts_for_every_event_and_leaves_nothing_running(alone: Folder)
     assert alone.processes() == []
 
 
-async def test_up_answers_other_commands_and_stops_on_ctrl_c_with_nothing_left(alone: Folder) -> None:
+async def test_up_answers_other_commands_stops_on_ctrl_c_with_nothing_left_and_keeps_its_key(alone: Folder) -> None:
     async with alone.up("--candidates=2") as up:
-        healthy, twice = alone.run("doctor"), alone.run("up")
+        suppress_somebody(alone)
+        simulated, healthy, twice = alone.run("simulate", "--candidates=1"), alone.run("doctor"), alone.run("up")
         page = await eventually(lambda: httpx.get(alone.platform))
 
         assert up.stop(signal.SIGINT) == 0, up.output
 
-    assert healthy.returncode == 0, healthy.stdout
+    assert (simulated.returncode, healthy.returncode) == (0, 0), simulated.stderr + healthy.stdout
+    assert "pseudonym_key_wrong" not in (alone.path / ".attemptlog" / "logs" / "gateway.log").read_text()
     assert (page.status_code, "<title>Exam platform</title>" in page.text) == (200, True)
     assert (twice.returncode, "running in this folder already" in twice.stderr) == (1, True)
     assert up.output.endswith("Stopped.\n")
     assert alone.processes() == []
     assert not (alone.path / ".attemptlog" / "env").exists()
-
-
-async def test_up_makes_a_key_for_purges_that_its_services_and_the_commands_know(alone: Folder) -> None:
-    async with alone.up("--candidates=0"):
-        lines = shlex.split((alone.path / ".attemptlog" / "env").read_text())
-        environment = dict(line.split("=", 1) for line in lines if line != "export")
-        key = environment["ATTEMPTLOG_PSEUDONYM_KEY"]
-        suppressing(environment["ATTEMPTLOG_DATABASE_URL"], users=[str(uuid4())], by=Pseudonyms(key))
-        simulated, healthy = alone.run("simulate", "--candidates=1"), alone.run("doctor")
-    assert (simulated.returncode, healthy.returncode) == (0, 0), simulated.stderr + healthy.stdout
-    assert "pseudonym_key_wrong" not in (alone.path / ".attemptlog" / "logs" / "gateway.log").read_text()
     async with alone.up("--candidates=0"):
         assert alone.run("simulate", "--candidates=1").returncode == 0, "it is the same key after a restart"
 
 
-async def test_a_file_sent_again_is_stored_once_and_counted_as_duplicates(folder: Folder) -> None:
+def suppress_somebody(folder: Folder) -> None:
+    """As a purge does, by the key that `up` made: a service or a command that knows another refuses everybody."""
+    lines = shlex.split((folder.path / ".attemptlog" / "env").read_text())
+    environment = dict(line.split("=", 1) for line in lines if line != "export")
+    key = Pseudonyms(environment["ATTEMPTLOG_PSEUDONYM_KEY"])
+    suppressing(environment["ATTEMPTLOG_DATABASE_URL"], users=[str(uuid4())], by=key)
+
+
+async def test_a_file_sent_again_is_counted_as_duplicates_and_events_that_vanish_are_noticed(
+    folder: Folder, database_url: str
+) -> None:
     (folder.path / "log.csv").write_text(LOG)
     async with folder.up("--candidates=0"):
         first = folder.run("simulate", "--events=log.csv", "--duplicates=50%", "--out-of-order", "--json")
         again = folder.run("simulate", "--events=log.csv", "--json")
         audited = folder.run("audit", "--json")
+        with psycopg.connect(database_url) as connection:
+            connection.execute(TAMPER)
+        tampered, noticed = folder.run("simulate", "--candidates=3"), folder.run("audit")
         down = folder.run("down")
 
     assert [done.returncode for done in (first, again, audited, down)] == [0, 0, 0, 0], first.stderr + again.stderr
@@ -108,20 +115,11 @@ async def test_a_file_sent_again_is_stored_once_and_counted_as_duplicates(folder
         "duplicates": 700,
     }
     assert json.loads(audited.stdout)["agrees"] is True
+    assert (tampered.returncode, noticed.returncode) == (1, 1)
+    assert "3 accepted events are neither stored nor dead letters" in tampered.stderr
+    assert "attempt_events has" in noticed.stdout
     assert down.stdout.startswith("Stopped `attemptlog up`")
     assert folder.processes() == []
-
-
-async def test_events_that_vanish_from_the_table_are_noticed(folder: Folder, database_url: str) -> None:
-    with psycopg.connect(database_url) as connection:
-        connection.execute(TAMPER)
-    async with folder.up("--candidates=0"):
-        simulated = folder.run("simulate", "--candidates=3")
-        audited = folder.run("audit")
-
-    assert (simulated.returncode, audited.returncode) == (1, 1)
-    assert "3 accepted events are neither stored nor dead letters" in simulated.stderr
-    assert "attempt_events has" in audited.stdout
 
 
 async def test_up_stops_and_shows_the_log_when_a_service_dies(folder: Folder) -> None:

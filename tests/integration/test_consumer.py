@@ -55,8 +55,8 @@ async def test_what_is_published_is_stored_and_of_the_rest_it_is_said_what_is_wr
         assert sorted(dead_letters(database_url).values()) == ["session_not_owned", "undecodable"]
         assert sum(column(database_url, "duplicates").values()) == 1
         assert column(database_url, "records") == ends
-        assert process.metric("records_total", outcome="inserted") == len(events)
-        assert process.metric("dead_letters_total", reason="undecodable") == 1
+        await until(lambda: process.metric("records_total", outcome="inserted") == len(events))
+        await until(lambda: process.metric("dead_letters_total", reason="undecodable") == 1)
         await until(lambda: process.metric("lag_records", partition=str(min(ends))) == 0)
         await until(process.is_ready)
 
@@ -70,7 +70,7 @@ async def test_two_consumers_share_the_group(
         await publish(kafka_bootstrap, topic, events)
         await until_drained(kafka_bootstrap, topic, database_url)
         assert stored_ids(database_url) == {event.id for event in events}
-        assert all(process.metric("records_total", outcome="inserted") for process in (one, other))
+        await until(lambda: all(process.metric("records_total", outcome="inserted") for process in (one, other)))
 
 
 def partitions(process: ConsumerProcess) -> int:
@@ -163,7 +163,7 @@ async def test_after_the_database_was_put_back_what_it_lacks_is_read_again(
         forget_everything(database_url)
         await publish(kafka_bootstrap, topic, second)
         ends = await until_drained(kafka_bootstrap, topic, database_url)
-        assert process.metric("rewinds_total")
+        await until(lambda: process.metric("rewinds_total"))
         assert stored_ids(database_url) == {event.id for event in first + second}
         process.stop()
         forget_everything(database_url)

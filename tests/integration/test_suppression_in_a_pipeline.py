@@ -71,7 +71,7 @@ async def test_the_audit_agrees_after_a_purge_and_says_what_is_gone(
         purge(database_url, person, kind)
         await publish(kafka_bootstrap, topic, [envelope(each, seq) for seq in range(5, 8) for each in (person, late)])
         await until_drained(kafka_bootstrap, topic, database_url)
-        assert process.metric("records_total", outcome="suppressed") == 6
+        await until(lambda: process.metric("records_total", outcome="suppressed") == 6)
     assert len(stored_ids(database_url)) == 5
     found = orjson.loads((await audit(*servers, "--json")).stdout)
     assert (found["problems"], found["agrees"]) == ([], True)
