@@ -108,7 +108,11 @@ async def test_the_service_that_the_page_shows_answers_and_logs(page: tuple[Modu
         answer = await client.post(f"/sessions/{session}/submit")
         assert answer.json() == {"state": "submitted"}
         await eventually(lambda: fake.envelopes)
-        assert "attemptlog_logger_events_published_total 1.0" in (await client.get("/metrics/")).text
+
+        async def is_counted() -> bool:
+            return "attemptlog_logger_events_published_total 1.0" in (await client.get("/metrics/")).text
+
+        await eventually(is_counted)
     [envelope] = fake.envelopes
     assert (envelope.event_type, envelope.session_id) == ("SESSION_SUBMITTED", session)
 
