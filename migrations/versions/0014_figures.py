@@ -10,6 +10,7 @@ revision = "0014"
 down_revision = "0013"
 
 INDEX = "CREATE INDEX {concurrently} IF NOT EXISTS dead_letters_changed_xid_idx ON dead_letters (changed_xid)"
+BEFORE = Path(__file__).with_name("0013_indicators.up.sql")
 
 
 def upgrade() -> None:
@@ -19,11 +20,15 @@ def upgrade() -> None:
     """
     op.execute(_read("columns"))
     make_indexes([INDEX])
+    op.execute(_read("views"))
     op.execute(_read("up"))
 
 
 def downgrade() -> None:
+    """Forget what was worked out; the views are again what 0013 made them, and keep whom they were granted to."""
     op.execute(_read("down"))
+    op.execute(BEFORE.read_text("utf-8").replace("CREATE VIEW", "CREATE OR REPLACE VIEW"))
+    op.execute(_read("views.down"))
 
 
 def _read(step: str) -> str:

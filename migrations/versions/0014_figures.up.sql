@@ -178,6 +178,10 @@ REFERENCING OLD TABLE AS old_letters
 FOR EACH STATEMENT
 EXECUTE FUNCTION attemptlog_forget_letters();
 
+CREATE VIEW session_exams AS
+SELECT id AS session_id, exam_id
+FROM test_sessions;
+
 -- The exam as it was when the figures were worked out, and as the platform has it now.
 CREATE VIEW session_owners AS
 SELECT f.session_id, f.exam_id AS figured_exam_id, s.exam_id, s.user_id
@@ -334,10 +338,16 @@ DECLARE
     of_questions question_figures[];
     of_moves session_moves[];
 BEGIN
-    WITH found AS MATERIALIZED (
-        SELECT i.*
+    WITH lines AS MATERIALIZED (
+        SELECT l.*, t.exam_id
         FROM unnest(chosen) AS chosen_id
-        CROSS JOIN LATERAL (SELECT * FROM session_indicators WHERE session_id = chosen_id OFFSET 0) AS i
+        CROSS JOIN LATERAL (SELECT * FROM session_lines WHERE session_id = chosen_id OFFSET 0) AS l
+        LEFT JOIN LATERAL (SELECT exam_id FROM session_exams WHERE session_id = chosen_id OFFSET 0) AS t ON true
+    ),
+    found AS MATERIALIZED (
+        SELECT f.*, lines.exam_id
+        FROM lines
+        CROSS JOIN LATERAL line_figures(timeline, told_dropped, open_letters) AS f
     )
     SELECT
         ARRAY(
@@ -350,24 +360,21 @@ BEGIN
             FROM found
         ),
         ARRAY(
-            SELECT ROW(
-                session_id, question_id, visits, revisits, visits_reason, dwell_ms, dwell_reason, present_ms,
-                present_reason, first_answer_ms, first_answer_reason, first_choice, last_choice, changes,
-                answers_reason
-            )::question_figures
-            FROM unnest(chosen) AS chosen_id
-            CROSS JOIN LATERAL (SELECT * FROM session_questions WHERE session_id = chosen_id OFFSET 0) AS q
+            SELECT ROW(q.*)::question_figures
+            FROM lines
+            CROSS JOIN LATERAL line_questions(timeline, told_dropped, open_letters) AS q
         ),
         ARRAY(
             SELECT ROW(session_id, question_id, next_question_id, count(*))::session_moves
-            FROM found
-            CROSS JOIN LATERAL (
-                SELECT v.question_id, lead(v.question_id) OVER (ORDER BY v.visit) AS next_question_id
-                FROM session_visits AS v
-                WHERE v.session_id = found.session_id
-                OFFSET 0
+            FROM (
+                SELECT
+                    v.session_id, v.question_id,
+                    lead(v.question_id) OVER (PARTITION BY v.session_id ORDER BY v.visit) AS next_question_id
+                FROM lines
+                CROSS JOIN LATERAL line_visits(timeline) AS v
+                WHERE EXISTS (SELECT FROM found AS f WHERE f.session_id = lines.session_id AND f.log_reason IS NULL)
             ) AS v
-            WHERE is_complete AND next_question_id <> question_id
+            WHERE next_question_id <> question_id
             GROUP BY session_id, question_id, next_question_id
         )
     INTO of_sessions, of_questions, of_moves;
@@ -460,12 +467,8 @@ SELECT
     q.last_choice,
     q.changes,
     q.answers_reason,
-    CASE WHEN q.answers_reason IS NULL AND q.changes > 0 AND k.choice IS NOT NULL
-        THEN CASE WHEN q.first_choice = k.choice THEN 'R' ELSE 'W' END
-            || CASE WHEN q.last_choice = k.choice THEN 'R' ELSE 'W' END
-    END AS change_kind,
-    CASE WHEN q.answers_reason IS NULL AND k.choice IS NOT NULL THEN coalesce((q.last_choice = k.choice)::integer, 0) END
-        AS mark,
+    change_by_key(q.first_choice, q.last_choice, q.changes, k.choice) AS change_kind,
+    mark_by_key(q.answers_reason, q.last_choice, k.choice) AS mark,
     coalesce(q.answers_reason, CASE WHEN k.choice IS NULL THEN 'no_key' END) AS mark_reason
 FROM session_figures AS f
 JOIN question_figures AS q ON q.session_id = f.session_id
@@ -735,7 +738,7 @@ BEGIN ATOMIC
 END;
 
 REVOKE ALL ON
-    session_figures, question_figures, session_moves, figures_due, figures_progress, session_owners, marked_questions,
+    session_figures, question_figures, session_moves, figures_due, figures_progress, session_exams, session_owners, marked_questions,
     readable_session_figures, readable_question_figures, readable_session_moves, readable_figures_due,
     readable_figures_progress, readable_exam_questions, readable_answer_keys
 FROM PUBLIC;
