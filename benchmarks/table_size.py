@@ -1,4 +1,4 @@
-"""The rate of one worker into a table that is full already, and into an empty one, in turns; and a purge from it."""
+"""One worker into a table that is full already, and into an empty one, in turns; and figures and a purge from it."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -9,7 +9,7 @@ from typing import LiteralString
 
 import psycopg
 
-from benchmarks import purge
+from benchmarks import exam, purge
 from benchmarks.drain import backlog, drain
 from benchmarks.figures import Figure, Reference, at_least, middle
 from benchmarks.stage import Stage
@@ -76,7 +76,7 @@ Statement = tuple[LiteralString, Mapping[str, int] | None]
 
 
 def measure(stage: Stage) -> list[Figure]:
-    """Return the row of the table's size, and those of a purge."""
+    """Return the row of the table's size, and those of an exam, a session and a purge."""
     rows, rates, wrong = stage.scale.large_table, defaultdict[str, list[float]](list), list[str]()
     schools = [stage.school(number) for number in range(stage.scale.large_table_rounds)]
     with stage.database() as full:
@@ -92,10 +92,11 @@ def measure(stage: Stage) -> list[Figure]:
                     drained = drain(stage, it, database)
                     rates[name].append(drained.rate)
                     wrong += [f"{name} table: {sentence}" for sentence in drained.wrong]
+        shown = exam.measure(stage, full, schools[0].roster.exam_id)
         purged = purge.measure(stage, full)
     name = f"consumer, {rows / 1e6:.0f} million rows in the table"
     empty = Reference("an empty one", middle(rates["empty"]))
-    return [Figure(name, middle(rates["full"]), "rows/s", at_least(0.8), empty, tuple(wrong)), *purged]
+    return [Figure(name, middle(rates["full"]), "rows/s", at_least(0.8), empty, tuple(wrong)), *shown, *purged]
 
 
 def fill(database: str, rows: int) -> None:

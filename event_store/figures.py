@@ -16,6 +16,9 @@ from attemptlog.runtime.postgres import conninfo
 # Sessions that one transaction works out: some 0.2 s of work, for which a purge waits, and the export's horizon.
 BATCH = 10
 
+BATCH_OF_COMMAND = 25  # that nobody has to share a core with for hours
+MOST_COUNTED = 10_000  # by refresh_figures
+
 DUTY = 0.25  # the share of the time in which a service works figures out, so that one core of four is the most it takes
 IDLE = timedelta(seconds=1)  # between two looks when nothing is due
 TURN = timedelta(milliseconds=200)  # between two looks whether another is done
@@ -29,7 +32,10 @@ logger = logging.getLogger(__name__)
 
 
 class Refreshed(NamedTuple):
-    """How many sessions were worked out, how many are due, and whether all that was stored has been looked at."""
+    """How many sessions were worked out, how many are due, and whether all that was stored has been looked at.
+
+    Of those that are due, MOST_COUNTED are counted, where no exam was named.
+    """
 
     worked_out: int
     due: int
@@ -72,12 +78,12 @@ class Figures(Connected):
         """Work out what is due by now, of one exam or of all, whatever is stored meanwhile; return how many it was."""
         worked_out, target = 0, None
         while target is None or worked_out < target:
-            if (done := await self.refresh(exam_id=exam_id)) is None:
+            if (done := await self.refresh(BATCH_OF_COMMAND, exam_id)) is None:
                 await asyncio.sleep(TURN.total_seconds())
                 continue
             progress(done.worked_out)
             worked_out += done.worked_out
-            if target is None and done.is_caught_up:
+            if target is None and done.is_caught_up and done.due < MOST_COUNTED:
                 target = worked_out + done.due
             if target is not None and done.due == 0:
                 break

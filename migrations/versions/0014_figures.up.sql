@@ -68,8 +68,8 @@ CREATE INDEX ON figures_due (turn, session_id);
 CREATE INDEX ON figures_due (exam_id, turn, session_id);
 
 -- How far it is: all transactions before `watermark` were looked at, which has a meaning on one server only; to begin
--- with, the sessions from `next_session` on are entered, in the order of their ids. What was stored before `as_of` is in
--- the figures, or its session is due.
+-- with, the sessions from `next_session` on are entered, in the order of their ids. What was stored before `as_of` is
+-- in the figures, or its session is due.
 CREATE TABLE figures_progress (
     only_one boolean PRIMARY KEY DEFAULT true CHECK (only_one),
     system_identifier bigint NOT NULL,
@@ -105,7 +105,9 @@ BEGIN ATOMIC
     ON CONFLICT (session_id) DO UPDATE
     SET
         exam_id = excluded.exam_id,
-        since = CASE WHEN due.since IS NOT NULL AND excluded.since IS NOT NULL THEN least(due.since, excluded.since) END,
+        since = CASE
+            WHEN due.since IS NOT NULL AND excluded.since IS NOT NULL THEN least(due.since, excluded.since)
+        END,
         turn = least(due.turn, excluded.turn)
     WHERE excluded.turn < due.turn
         OR excluded.since < due.since
@@ -182,11 +184,12 @@ CREATE VIEW session_exams AS
 SELECT id AS session_id, exam_id
 FROM test_sessions;
 
--- The exam as it was when the figures were worked out, and as the platform has it now.
+-- The exam as it was when the figures were worked out, and as the platform has it now. Each OFFSET 0 here and below
+-- keeps a look-up one: the work is that of the sessions that are meant, and a planner would rather read all there are.
 CREATE VIEW session_owners AS
 SELECT f.session_id, f.exam_id AS figured_exam_id, s.exam_id, s.user_id
 FROM session_figures AS f
-LEFT JOIN test_sessions AS s ON s.id = f.session_id;
+LEFT JOIN LATERAL (SELECT exam_id, user_id FROM test_sessions WHERE id = f.session_id OFFSET 0) AS s ON true;
 
 -- Enters the sessions of the next transactions as far as all have ended (docs/export.md has the proof), of the next
 -- stretch where it begins with all sessions, and those that the platform has given to another exam. Returns whether
@@ -301,9 +304,10 @@ BEGIN
     );
     progress.compared_after := sessions[most_compared];
     sessions := ARRAY(
-        SELECT session_id
-        FROM session_owners
-        WHERE session_id = ANY(sessions) AND exam_id IS DISTINCT FROM figured_exam_id
+        SELECT o.session_id
+        FROM unnest(sessions) AS compared_id
+        CROSS JOIN LATERAL (SELECT * FROM session_owners WHERE session_id = compared_id OFFSET 0) AS o
+        WHERE o.exam_id IS DISTINCT FROM o.figured_exam_id
     );
     PERFORM attemptlog_enter_due(sessions, NULL, array_fill(now(), ARRAY[cardinality(sessions)]));
 
@@ -403,8 +407,9 @@ BEGIN
 END
 $$;
 
--- Looks for what has changed, and works at most so many sessions out, of one exam if it is named. One at a time: there is
--- no row where another is at it. Whoever may execute it can only have the figures say what the events do.
+-- Looks for what has changed, and works at most so many sessions out, of one exam if it is named; returns how many are
+-- left, up to 10,000 of them. One at a time: there is no row where another is at it. Whoever may execute it can only
+-- have the figures say what the events do.
 CREATE FUNCTION refresh_figures(most integer, exam uuid DEFAULT NULL) RETURNS TABLE (
     worked_out bigint, due bigint, is_caught_up boolean
 )
@@ -432,7 +437,11 @@ BEGIN
     PERFORM attemptlog_work_out(chosen);
     DELETE FROM figures_due WHERE session_id = ANY(chosen);
     worked_out := cardinality(chosen);
-    due := (SELECT count(*) FROM figures_due AS d WHERE exam IS NULL OR d.exam_id = exam);
+    -- counting all would cost more than the work
+    due := CASE WHEN exam IS NULL
+        THEN (SELECT count(*) FROM (SELECT FROM figures_due LIMIT 10000) AS d)
+        ELSE (SELECT count(*) FROM figures_due AS d WHERE d.exam_id = exam)
+    END;
     RETURN NEXT;
 END
 $$;
@@ -451,8 +460,8 @@ $$;
 
 CREATE VIEW marked_questions AS
 SELECT
-    q.session_id,
-    f.exam_id,
+    o.session_id,
+    o.figured_exam_id AS exam_id,
     q.question_id,
     q.visits,
     q.revisits,
@@ -470,12 +479,13 @@ SELECT
     change_by_key(q.first_choice, q.last_choice, q.changes, k.choice) AS change_kind,
     mark_by_key(q.answers_reason, q.last_choice, k.choice) AS mark,
     coalesce(q.answers_reason, CASE WHEN k.choice IS NULL THEN 'no_key' END) AS mark_reason
-FROM session_figures AS f
-JOIN question_figures AS q ON q.session_id = f.session_id
-LEFT JOIN answer_keys AS k ON k.exam_id = f.exam_id AND k.question_id = q.question_id;
+FROM session_owners AS o
+CROSS JOIN LATERAL (SELECT * FROM question_figures WHERE session_id = o.session_id OFFSET 0) AS q
+LEFT JOIN answer_keys AS k ON k.exam_id = o.figured_exam_id AND k.question_id = q.question_id
+WHERE o.exam_id IS NOT DISTINCT FROM o.figured_exam_id;
 
--- What is read of the figures: whoever is to see some of it only is given it here. A session that the platform has given
--- to another exam is in neither until its figures say so.
+-- What is read of the figures: whoever is to see some of it only is given it here. A session that the platform has
+-- given to another exam is in neither until its figures say so.
 CREATE VIEW readable_session_figures AS
 SELECT
     f.session_id,
@@ -527,15 +537,12 @@ LEFT JOIN LATERAL (
 WHERE o.exam_id IS NOT DISTINCT FROM f.exam_id;
 
 CREATE VIEW readable_question_figures AS
-SELECT q.*
-FROM session_owners AS o
-JOIN marked_questions AS q ON q.session_id = o.session_id
-WHERE o.exam_id IS NOT DISTINCT FROM o.figured_exam_id;
+SELECT * FROM marked_questions;
 
 CREATE VIEW readable_session_moves AS
-SELECT m.session_id, o.figured_exam_id AS exam_id, m.from_question_id, m.to_question_id, m.moves
+SELECT o.session_id, o.figured_exam_id AS exam_id, m.from_question_id, m.to_question_id, m.moves
 FROM session_owners AS o
-JOIN session_moves AS m ON m.session_id = o.session_id
+CROSS JOIN LATERAL (SELECT * FROM session_moves WHERE session_id = o.session_id OFFSET 0) AS m
 WHERE o.exam_id IS NOT DISTINCT FROM o.figured_exam_id;
 
 CREATE VIEW readable_figures_due AS
@@ -731,15 +738,18 @@ CREATE FUNCTION exam_freshness(exam uuid) RETURNS TABLE (as_of timestamptz, due 
 LANGUAGE sql
 STABLE
 BEGIN ATOMIC
-    SELECT CASE WHEN count(*) = count(d.since) THEN least(min(d.since), (SELECT p.as_of FROM readable_figures_progress AS p)) END,
+    SELECT
+        CASE WHEN count(*) = count(d.since)
+            THEN least(min(d.since), (SELECT p.as_of FROM readable_figures_progress AS p))
+        END,
         count(*)
     FROM readable_figures_due AS d
     WHERE d.exam_id = exam;
 END;
 
 REVOKE ALL ON
-    session_figures, question_figures, session_moves, figures_due, figures_progress, session_exams, session_owners, marked_questions,
-    readable_session_figures, readable_question_figures, readable_session_moves, readable_figures_due,
+    session_figures, question_figures, session_moves, figures_due, figures_progress, session_exams, session_owners,
+    marked_questions, readable_session_figures, readable_question_figures, readable_session_moves, readable_figures_due,
     readable_figures_progress, readable_exam_questions, readable_answer_keys
 FROM PUBLIC;
 REVOKE ALL ON FUNCTION

@@ -1,6 +1,6 @@
--- The views of 0013, from one look at the timeline of a session instead of one for each of them: eleven took most of the
--- time. What is said of a session is worked out from its line alone, by functions that read no table, so that whoever may
--- read a view needs nothing else. They go into the query that calls them.
+-- The views of 0013, from one look at the timeline of a session instead of one for each of them, of which there were up
+-- to eleven. What is said of a session is worked out from its line alone, by functions that read no table, so that
+-- whoever may read a view needs nothing else. They go into the query that calls them.
 CREATE VIEW session_lines AS
 SELECT
     session_id,
@@ -69,7 +69,10 @@ BEGIN ATOMIC
             count(*) FILTER (WHERE event_type IN ('ANSWER_SELECTED', 'ANSWER_CHANGED') AND origin = 'page')
                 AS answers_of_pages,
             min(at) FILTER (WHERE event_type IN ('SESSION_SUBMITTED', 'SESSION_EXPIRED')) AS ended_at,
-            (array_agg(event_type ORDER BY at, id) FILTER (WHERE event_type IN ('SESSION_SUBMITTED', 'SESSION_EXPIRED')))[1]
+            (
+                array_agg(event_type ORDER BY at, id)
+                    FILTER (WHERE event_type IN ('SESSION_SUBMITTED', 'SESSION_EXPIRED'))
+            )[1]
                 AS end_type,
             told_dropped AS dropped,
             open_letters AS dead_letters,
@@ -186,8 +189,8 @@ BEGIN ATOMIC
     pairs AS (
         SELECT
             *,
-            count(*) FILTER (WHERE is_loss AND is_after_return) OVER (PARTITION BY session_id, stream_id ORDER BY at, seq)
-                AS pair
+            count(*) FILTER (WHERE is_loss AND is_after_return)
+                OVER (PARTITION BY session_id, stream_id ORDER BY at, seq) AS pair
         FROM states
     ),
     linked AS (
@@ -206,7 +209,8 @@ BEGIN ATOMIC
         END AS state,
         CASE
             WHEN NOT bool_or(is_loss) THEN false
-            WHEN NOT bool_or(NOT is_loss) THEN max(elsewhere_at_all) > min(elsewhere) AND NOT bool_or(has_return_elsewhere)
+            WHEN NOT bool_or(NOT is_loss)
+                THEN max(elsewhere_at_all) > min(elsewhere) AND NOT bool_or(has_return_elsewhere)
             ELSE max(elsewhere) > min(elsewhere)
         END AS in_another_tab,
         CASE WHEN max(lost) = min(lost) AND bool_or(is_loss)
@@ -273,8 +277,8 @@ BEGIN ATOMIC
         FROM line_visits(timeline)
         UNION ALL
         SELECT
-            session_id, NULL::uuid AS question_id, left_at AS since, NULL::numeric AS dwell_ms, NULL::text AS dwell_reason,
-            away_ms, reason AS away_reason
+            session_id, NULL::uuid AS question_id, left_at AS since, NULL::numeric AS dwell_ms,
+            NULL::text AS dwell_reason, away_ms, reason AS away_reason
         FROM line_absences(timeline)
         WHERE left_at IS NOT NULL AND NOT in_another_tab
     ),
@@ -376,7 +380,8 @@ BEGIN ATOMIC
         l.lost,
         l.began_at,
         l.ended_at,
-        CASE WHEN t.reason IS NULL THEN round(extract(epoch FROM l.ended_at - l.first_view_at) * 1000, 3) END AS time_ms,
+        CASE WHEN t.reason IS NULL THEN round(extract(epoch FROM l.ended_at - l.first_view_at) * 1000, 3) END
+            AS time_ms,
         t.reason AS time_reason,
         CASE WHEN f.reason IS NULL THEN round(extract(epoch FROM l.first_action_at - l.first_view_at) * 1000, 3) END
             AS first_action_ms,
@@ -397,12 +402,14 @@ BEGIN ATOMIC
         SELECT
             count(*) FILTER (WHERE visits > 0) AS viewed, coalesce(sum(visits), 0) AS visits,
             coalesce(sum(revisits), 0) AS revisits,
-            count(last_choice) AS answered, coalesce(sum(changes), 0) AS changes, bool_or(answers_reason = 'chain') AS is_torn
+            count(last_choice) AS answered, coalesce(sum(changes), 0) AS changes,
+            bool_or(answers_reason = 'chain') AS is_torn
         FROM line_questions(timeline, told_dropped, open_letters)
     ) AS q
     CROSS JOIN LATERAL (
         SELECT
-            coalesce(sum(begun), 0) + greatest(coalesce(sum(ended_only), 0) - coalesce(sum(left_open), 0), 0) AS absences,
+            coalesce(sum(begun), 0) + greatest(coalesce(sum(ended_only), 0) - coalesce(sum(left_open), 0), 0)
+                AS absences,
             coalesce(sum(unmeasured), 0) + greatest(coalesce(sum(left_open), 0), coalesce(sum(ended_only), 0))
                 AS of_unknown_length,
             coalesce(sum(away_ms), 0) AS known_ms,
