@@ -2,8 +2,8 @@
 
 Every function takes a libpq connection URL (`postgresql://…`) and raises `MigrationError` when the database cannot be
 reached or refuses. An upgrade or downgrade is one transaction: it happens as a whole or not at all. Only where there
-are events already, 0009 and 0010 end the transaction to make their indexes while events are stored, and begin another;
-what is interrupted in between goes on where it was when it is run again.
+are events already, 0009, 0010 and 0014 end the transaction to make their indexes while events are stored, and begin
+another; what is interrupted in between goes on where it was when it is run again.
 
 PostgreSQL 16, 17 and 18 are supported; each upgrade or downgrade ends with keys.sql, which is about what differs.
 """
@@ -38,8 +38,9 @@ def downgrade(database_url: str, revision: str) -> None:
 
     A table that was there before attemptlog keeps its rows and its own columns, and loses the columns that were added.
     A table that attemptlog created is dropped if it is empty and else kept whole; only dead_letters, its replays,
-    partition_ledger, topic_logs, event_sessions, event_questions, export_targets and export_batches are dropped with
-    what is in them. It refuses while closed_ledgers has rows. A role is dropped with the last database that uses it.
+    partition_ledger, topic_logs, event_sessions, event_questions, export_targets, export_batches and the figures that
+    are kept are dropped with what is in them. It refuses while closed_ledgers has rows. A role is dropped with the last
+    database that uses it.
     """
     try:
         command.downgrade(_config(database_url), revision)
