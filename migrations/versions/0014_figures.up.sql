@@ -603,12 +603,15 @@ BEGIN ATOMIC
         UNION
         SELECT figures.question_id FROM figures
     ),
+    totals AS (
+        SELECT figures.session_id, sum(mark) AS marks FROM figures GROUP BY figures.session_id
+    ),
     marks AS (
         SELECT
-            k.question_id, coalesce(f.mark, 0) AS mark,
-            sum(coalesce(f.mark, 0)) OVER (PARTITION BY l.session_id) - coalesce(f.mark, 0) AS rest
+            k.question_id, coalesce(f.mark, 0) AS mark, coalesce(t.marks, 0) - coalesce(f.mark, 0) AS rest
         FROM logs AS l
         CROSS JOIN keys AS k
+        LEFT JOIN totals AS t ON t.session_id = l.session_id
         LEFT JOIN figures AS f ON f.session_id = l.session_id AND f.question_id = k.question_id
         WHERE l.answers_reason IS NULL
     ),
