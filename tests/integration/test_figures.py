@@ -337,6 +337,46 @@ def test_a_session_that_has_nothing_but_dead_letters_is_never_due(connection: ps
     assert values(connection, "SELECT session_id FROM figures_due") == []
 
 
+# Who may read
+
+
+VIEWS: tuple[LiteralString, ...] = (
+    *("session_logs", "session_visits", "session_absences", "session_answers", "session_questions"),
+    "session_indicators",
+)
+READABLE: tuple[LiteralString, ...] = (
+    *("readable_session_figures", "readable_question_figures", "readable_session_moves", "readable_figures_due"),
+    *("readable_figures_progress", "readable_exam_questions", "readable_answer_keys"),
+)
+FUNCTIONS: tuple[LiteralString, ...] = (
+    *("exam_session_indicators", "exam_question_indicators", "exam_effort", "exam_navigation", "exam_freshness"),
+)
+
+
+def test_whoever_may_read_the_views_needs_nothing_else(connection: psycopg.Connection[Any]) -> None:
+    store(connection, EVENTS)
+    for name in (*VIEWS, *READABLE):
+        connection.execute(f"GRANT SELECT ON {name} TO attemptlog_gateway".encode())
+    for name in (*FUNCTIONS, "refresh_figures"):
+        connection.execute(f"GRANT EXECUTE ON FUNCTION {name} TO attemptlog_gateway".encode())
+    connection.execute("SET ROLE attemptlog_gateway")
+    refresh_all(connection)
+    for name in VIEWS:
+        assert connection.execute(f"SELECT * FROM {name} WHERE session_id = %s".encode(), [SESSIONS[0]]).fetchall()  # noqa: S608
+    for name in FUNCTIONS:
+        assert connection.execute(f"SELECT * FROM {name}(%s)".encode(), [ROSTER.exam_id]).fetchall()  # noqa: S608
+
+
+def test_nobody_may_read_them_to_begin_with(connection: psycopg.Connection[Any]) -> None:
+    connection.execute("SET ROLE attemptlog_gateway")
+    for name in (*VIEWS, *READABLE, "session_figures", "question_figures", "figures_due", "session_lines"):
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            connection.execute(f"SELECT FROM {name}".encode())
+    for name in FUNCTIONS:
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            connection.execute(f"SELECT FROM {name}(gen_random_uuid())".encode())
+
+
 # How fresh
 
 
