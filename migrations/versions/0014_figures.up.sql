@@ -426,6 +426,7 @@ BEGIN
     IF NOT pg_try_advisory_xact_lock(hashtextextended('attemptlog figures', 0)) THEN
         RETURN;
     END IF;
+    most := least(greatest(most, 0), 1000);  -- whoever purges waits for this
     is_caught_up := attemptlog_look_for_changes();
     IF exam IS NULL THEN
         chosen := ARRAY(SELECT d.session_id FROM figures_due AS d ORDER BY d.turn, d.session_id LIMIT most);
