@@ -12,7 +12,7 @@ from rich.table import Table
 
 from attemptlog import migrations
 from attemptlog.cli.console import out, print_json, working_on
-from attemptlog.event_store import export_sql, purge_sql, sql
+from attemptlog.event_store import export_sql, purge_sql, sql, viewing
 from attemptlog.event_store.append_only import unguarded
 from attemptlog.event_store.references import find_references
 from attemptlog.runtime.errors import OperatorError
@@ -30,6 +30,7 @@ NEEDED = {
     "attemptlog_consumer": sql.GRANTS,
     "attemptlog_exporter": export_sql.GRANTS,
     "attemptlog_purger": purge_sql.GRANTS,
+    "attemptlog_reader": viewing.GRANTS,
 }
 EXPORT_WITH_EXAMS = export_sql.GRANTS | export_sql.EXAM_GRANTS
 HEALTH_TIMEOUT = 5.0  # seconds

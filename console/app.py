@@ -9,7 +9,8 @@ from fastapi.telemetry import TelemetryConfig
 from starlette.staticfiles import StaticFiles
 from starlette.types import Lifespan, Receive, Scope, Send
 
-from attemptlog.console import probes, session
+from attemptlog.console import accesses, attempts, exams, probes, session
+from attemptlog.console.freshness import figures_kept_fresh
 from attemptlog.console.front import Front
 from attemptlog.console.handlers import handle_errors
 from attemptlog.console.metrics import Metrics
@@ -24,7 +25,7 @@ from attemptlog.runtime.tokens import Authenticator
 PAGES = Path(__file__).parent / "pages" / "dist"  # what `make console` builds
 NO_TELEMETRY: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False}  # metrics.py has what there is
 
-API: tuple[APIRouter, ...] = (session.router,)
+API: tuple[APIRouter, ...] = (session.router, exams.router, attempts.router, accesses.router)
 """Made by guard.api_router, so that each of their routes says whom it is for."""
 
 
@@ -82,7 +83,8 @@ def _services(settings: ConsoleSettings, keys: KeySource) -> Services:
 def _lifespan(services: Services, keys: KeySource, ending: Ending) -> Lifespan[FastAPI]:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[State]:
-        async with keys, services.reader:
+        url = services.settings.database_url.get_secret_value()
+        async with keys, services.reader, figures_kept_fresh(url, services.metrics, ending):
             yield {"services": services}
             ending.begun.set()
         ending.leave_after_failure()

@@ -78,13 +78,15 @@ class Reader:
             yield connection
 
     @asynccontextmanager
-    async def writing(self) -> AsyncIterator[AsyncConnection[DictRow]]:
-        """Lend a transaction in which nobody looks, and each statement sees what is committed by then; raises as above.
+    async def writing(self, viewer: Viewer | None = None) -> AsyncIterator[AsyncConnection[DictRow]]:
+        """Lend a transaction in which each statement sees what is committed by then; the viewer, if any, looks.
 
-        It is committed when this is left.
+        It is committed when this is left. Raises as `looking`.
         """
         async with self._lent() as connection, connection.transaction():
             await connection.execute(connection.pin)
+            if viewer:
+                await connection.execute(SAY_WHO_LOOKS, viewer.parameters)
             yield connection
 
     @asynccontextmanager

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from attemptlog.event_store.database import STATEMENT_TIMEOUT, Connected, Database
 from attemptlog.event_store.errors import CannotRun, StoreError, StoreUnavailable
+from attemptlog.event_store.viewing import AS_AUDITOR
 from attemptlog.runtime.errors import OperatorError
 from attemptlog.runtime.postgres import conninfo
 
@@ -71,6 +72,7 @@ class Figures(Connected):
     async def freshness(self, exam_id: UUID) -> Freshness:
         """Say how fresh the figures of an exam are."""
         async with self._database.transaction() as connection:
+            await connection.execute(AS_AUDITOR)
             [found] = await (await connection.execute(SELECT_FRESHNESS, {"exam": exam_id})).fetchall()
         return Freshness(*found)
 
@@ -89,12 +91,13 @@ class Figures(Connected):
                 break
         return worked_out
 
-    async def keep_fresh(self, duty: float = DUTY) -> NoReturn:
-        """Work out what is due, for at most so large a share of the time; raises CannotRun."""
+    async def keep_fresh(self, watch: Callable[[Refreshed], object], duty: float = DUTY) -> NoReturn:
+        """Work out what is due, for at most so large a share of the time, and tell `watch`; raises CannotRun."""
         while True:
             started = time.monotonic()
             try:
-                done = await self.refresh()
+                if done := await self.refresh():
+                    watch(done)
             except StoreUnavailable as error:
                 logger.warning("figures wait for PostgreSQL", extra={"action": "figures_wait", "error": str(error)})
                 done = None

@@ -11,6 +11,7 @@ from psycopg.rows import dict_row, tuple_row
 
 from attemptlog.event_store.dead_letters import TableRow
 from attemptlog.event_store.figures import SELECT_FRESHNESS, Freshness
+from attemptlog.event_store.viewing import AS_AUDITOR
 from attemptlog.runtime.errors import OperatorError
 from attemptlog.runtime.transactions import transaction
 
@@ -97,6 +98,7 @@ def read_exam_figures(database_url: str, exam_id: UUID) -> ExamFigures:
         found = connection.execute(SELECT_EXAM, which).fetchone()
         if not found or not found["exists"]:
             raise OperatorError(f"No session of an exam {exam_id} is in test_sessions: check the id.")
+        connection.execute(AS_AUDITOR)
         freshness = connection.cursor(row_factory=tuple_row).execute(SELECT_FRESHNESS, which).fetchall()
         sessions = connection.execute(SELECT_SESSIONS_OF_EXAM, which).fetchall()
         questions = connection.execute(SELECT_QUESTIONS_OF_EXAM, which).fetchall()

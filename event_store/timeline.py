@@ -20,7 +20,8 @@ Place = tuple[int, bool, int, bool]  # before or at the event of that index, by 
 class Entry:
     """One line: an event, the numbers missing from `seq` to `last_seq`, a dead letter, or `count` drops of a stream.
 
-    An event happened `at`, or up to `late_by_ms` milliseconds before; None where nobody can say how much.
+    An event happened `at`, or up to `late_by_ms` milliseconds before; None where nobody can say how much. Its
+    payload is there only where it was read.
     """
 
     kind: str
@@ -39,6 +40,7 @@ class Entry:
     reason: str | None = None
     outcome: str | None = None
     count: int | None = None
+    payload: TableRow | None = None
 
 
 def gaps(missing: Multirange[int]) -> list[tuple[int, int]]:
@@ -105,6 +107,7 @@ def _event(row: TableRow) -> Entry:
         question_id=row["question_id"],
         stream_id=row["stream_id"],
         sent_at=row["sent_at"],
+        payload=row.get("payload_json"),
     )
 
 

@@ -7,7 +7,33 @@ from typing import Literal
 Role = Literal["candidate", "examiner", "operator", "auditor"]
 
 # What the console's role has, and needs.
-GRANTS: Mapping[str, str] = {"data_accesses": "INSERT"}
+GRANTS: Mapping[str, str] = {
+    "readable_sessions": "SELECT",
+    "readable_session_letters": "SELECT",
+    "readable_session_titles": "SELECT",
+    "readable_timeline": "SELECT",
+    "readable_logs": "SELECT",
+    "readable_visits": "SELECT",
+    "readable_absences": "SELECT",
+    "readable_answers": "SELECT",
+    "readable_questions": "SELECT",
+    "readable_indicators": "SELECT",
+    "readable_streams": "SELECT",
+    "readable_session_figures": "SELECT",
+    "readable_question_figures": "SELECT",
+    "readable_session_moves": "SELECT",
+    "readable_figures_due": "SELECT",
+    "readable_figures_progress": "SELECT",
+    "readable_exam_questions": "SELECT",
+    "readable_exam_titles": "SELECT",
+    "readable_question_titles": "SELECT",
+    "readable_answer_keys": "SELECT",
+    "readable_groups": "SELECT",
+    "readable_accesses": "SELECT",
+    "data_accesses": "INSERT",
+    "suppressions": "SELECT",
+    "suppression_key": "SELECT",
+}
 
 SAY_WHO_LOOKS = """
 SELECT
@@ -15,6 +41,10 @@ SELECT
     set_config('attemptlog.viewer_id', %(id)s, true),
     set_config('attemptlog.viewer_exams', %(exams)s, true)
 """
+
+
+# The owner's commands read everything anyway.
+AS_AUDITOR = "SELECT set_config('attemptlog.viewer_role', 'auditor', true)"
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from fastapi.routing import APIRoute
 
 from attemptlog.console.app import API
 from attemptlog.console.guard import ANYBODY, COOKIE, GuardedRoute, api_router, only
+from attemptlog.console.timeline_csv import cell
 from attemptlog.console.viewer import ROLES
 from tests.support.console import bearer, client_of, console
 from tests.support.http import token
@@ -216,3 +217,23 @@ def test_every_route_of_the_api_is_guarded() -> None:
     assert routes
     assert all(isinstance(route, GuardedRoute) and route.path.startswith("/api/") for route in routes)
     assert [route.path for route in routes if not getattr(route, "roles", None)] == ["/api/session"] * 2
+
+
+def test_a_cell_is_never_a_formula() -> None:
+    assert [cell(it) for it in ("=1+1", "+1", "-1", "@A1", "\t=1", "\r=1", "\n=1")] == [
+        "'=1+1",
+        "'+1",
+        "'-1",
+        "'@A1",
+        "'\t=1",
+        "'\r=1",
+        "'\n=1",
+    ]
+    assert [cell(it) for it in (None, -1, -1.5, True, "a=b", {"choice": "=1"})] == [
+        "",
+        "-1",
+        "-1.5",
+        "True",
+        "a=b",
+        '{"choice":"=1"}',
+    ]

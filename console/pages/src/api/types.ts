@@ -20,12 +20,12 @@ export interface ExamInList {
   exam_id: string;
   title: string | null; // where the platform's table of exams has one
   sessions: number;
-  last_event_at: string | null;
+  last_event_at: string | null; // the last beginning or end of a session that the figures know
 }
 
 /** How late the figures of an exam are: all that was stored before `as_of` is in them, but for `due` sessions. */
 export interface Freshness {
-  as_of: string;
+  as_of: string | null; // null: not known yet, because the figures are being worked out for the first time
   due: number;
 }
 
