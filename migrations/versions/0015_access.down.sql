@@ -26,14 +26,19 @@ $$;
 
 DROP FUNCTION attemptlog_viewer_exams(), attemptlog_viewer_id(), attemptlog_viewer_role();
 
--- One of the platform's own stays.
+-- One of the platform's own stays, and one that the platform has filled.
 DO $$
 DECLARE
     name text;
+    is_empty boolean;
 BEGIN
     FOREACH name IN ARRAY ARRAY['candidate_groups', 'exam_titles', 'question_titles'] LOOP
         CONTINUE WHEN obj_description(to_regclass(name), 'pg_class') IS DISTINCT FROM 'created by attemptlog';
-        EXECUTE format('DROP TABLE %I', name);
+        EXECUTE format('LOCK TABLE %I', name);
+        EXECUTE format('SELECT NOT EXISTS (SELECT FROM %I)', name) INTO is_empty;
+        IF is_empty THEN
+            EXECUTE format('DROP TABLE %I', name);
+        END IF;
     END LOOP;
 END
 $$;

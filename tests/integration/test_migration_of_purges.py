@@ -42,6 +42,7 @@ TABLES: tuple[LiteralString, ...] = (
     *("closed_ledgers", "topic_logs", "event_sessions", "event_questions", "export_targets", "export_batches"),
     *("purges", "purged_letters", "suppressions", "suppression_key", "purge_targets", "data_accesses"),
     *("users", "exams", "questions", "exam_questions", "test_sessions", "answer_keys", "attemptlog_version"),
+    *("candidate_groups", "exam_titles", "question_titles"),
     *("session_figures", "question_figures", "session_moves", "figures_due", "figures_progress"),
 )
 SERVICES = ("attemptlog_gateway", "attemptlog_consumer", "attemptlog_exporter")

@@ -163,6 +163,7 @@ def test_an_empty_database_gets_every_table(empty_database_url: str) -> None:
         *("attempt_events", "dead_letters", "partition_ledger", "attemptlog_version"),
         *("dead_letter_replays", "dead_letter_replay_outcomes", "event_sessions", "event_questions"),
         *("topic_logs", "closed_ledgers", "export_targets", "export_batches", "answer_keys"),
+        *("candidate_groups", "exam_titles", "question_titles"),
         *("session_figures", "question_figures", "session_moves", "figures_due", "figures_progress"),
         *("purges", "purged_letters", "suppressions", "suppression_key", "purge_targets", "data_accesses"),
     }

@@ -53,7 +53,7 @@ def fields_of(model: type[BaseModel]) -> dict[str, str]:
     return {name: plain(_type(part)) for name, part in schema.get("properties", {}).items()}
 
 
-def _type(part: dict[str, Any]) -> str:  # noqa: PLR0911 - one line for each kind
+def _type(part: dict[str, Any]) -> str:
     if "$ref" in part:
         return str(part["$ref"].rpartition("/")[2])
     if "anyOf" in part:

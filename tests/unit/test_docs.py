@@ -154,7 +154,7 @@ def test_a_variable_given_to_make_in_the_docs_exists() -> None:
     assert given <= ports | settings | set(re.findall(r"\$\(([A-Z]+)\)", makefile))
 
 
-MARKS = {"run", "try", "duckdb", "s3", "snowflake"}  # each has a test that runs what is marked so
+MARKS = {"run", "try", "console", "duckdb", "s3", "snowflake"}  # each has a test that runs what is marked so
 
 
 @pytest.mark.parametrize("block", all_blocks("sh"), ids=lambda block: f"{block.document.name}:{lines_of(block)[0]:.40}")

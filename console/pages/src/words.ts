@@ -18,6 +18,7 @@ const REASONS: Record<string, string> = {
   no_marks: "no session whose answers are all known",
   no_spread: "all marks are alike",
   too_few: "fewer than 30 times",
+  not_shown: "not shown to candidates",
 };
 
 export function reasonText(reason: string | null): string {
