@@ -2,6 +2,7 @@
 
 import csv
 import io
+import random
 import uuid
 from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
@@ -424,3 +425,24 @@ async def test_without_postgresql_the_api_says_so(monkeypatch: pytest.MonkeyPatc
         answer = await client.get("/api/exams", headers=AUDITOR)
         assert (answer.status_code, answer.json()["detail"]) == (503, "the database cannot be read now; try again")
         assert (await client.get("/readyz")).status_code == 503
+
+
+NAMES = ("from", "to", "group", "behind", "question", "to_question", "completion", "complete", "reason", "after", "why")
+SHARDS = (
+    *("2026-01-01", "2026-01-01T00:00:00Z", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59.999999-14:00", "0", "-1"),
+    *("1e9", "99999999999999999999", "true", "viewed", "moved", "WR", "rapid", "open", "gap", "Room 1", ROSTER.exam_id),
+    *(NOBODYS, sorted(ROSTER.question_ids)[0], "\x00", "\ud7ff", "\u202e", "%", "'", "{}", "[]", "_", "", "∞", "nan"),
+    *("2026-01-01T00:00:00Z_" + NOBODYS, "0001-01-01T00:00:00+14:00_" + NOBODYS, "_" + NOBODYS),
+)
+
+
+@pytest.mark.parametrize("seed", range(2))
+async def test_whatever_is_asked_is_answered_and_never_with_a_fault(client: httpx.AsyncClient, seed: int) -> None:
+    dice = random.Random(seed)  # noqa: S311 - for chance, not for secrets
+    for _ in range(60):
+        path = dice.choice(
+            [EXAM, f"{EXAM}/sessions", "/api/exams", SESSION, f"{SESSION}/timeline.csv", "/api/accesses"]
+        )
+        asked = [(name, dice.choice(SHARDS)) for name in dice.choices(NAMES, k=dice.randint(0, 5))]
+        answer = await client.get(path, params=asked, headers=AUDITOR)
+        assert answer.status_code in (200, 422), (path, asked, answer.text)
