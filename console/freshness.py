@@ -33,7 +33,7 @@ async def figures_kept_fresh(database_url: str, metrics: Metrics, ending: Ending
 async def _keep_fresh(figures: Figures, metrics: Metrics) -> NoReturn:
     while True:
         try:
-            await figures.keep_fresh(metrics.refreshed)
+            await figures.keep_fresh(watch=metrics.refreshed)
         except CannotRun as error:
             metrics.figures_failures.inc()
             logger.error("figures are not worked out: %s", error, extra={"action": "figures_failed"})

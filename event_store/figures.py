@@ -91,7 +91,9 @@ class Figures(Connected):
                 break
         return worked_out
 
-    async def keep_fresh(self, watch: Callable[[Refreshed], object], duty: float = DUTY) -> NoReturn:
+    async def keep_fresh(
+        self, duty: float = DUTY, *, watch: Callable[[Refreshed], object] = lambda _: None
+    ) -> NoReturn:
         """Work out what is due, for at most so large a share of the time, and tell `watch`; raises CannotRun."""
         while True:
             started = time.monotonic()

@@ -61,7 +61,9 @@ class Tables:
 def empty(postgres_url: str, template_database: str) -> Iterator[Tables]:
     with temporary_database(postgres_url, template=template_database) as name:
         url = with_database(postgres_url, name)
-        with psycopg.connect(url, autocommit=True, row_factory=dict_row) as connection:
+        # what is said of exams is said to those who say who looks
+        auditor = "-c attemptlog.viewer_role=auditor"
+        with psycopg.connect(url, autocommit=True, row_factory=dict_row, options=auditor) as connection:
             asyncio.run(seat(url, ROSTER))
             yield Tables(connection)
 

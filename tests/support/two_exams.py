@@ -13,7 +13,7 @@ import psycopg
 from attemptlog.simulation.candidate import roster_of, sittings_of
 from attemptlog.simulation.enrolment import enrol
 from attemptlog.simulation.sitting import Roster, Sitting
-from tests.integration.test_indicators import COPY, rows_of
+from tests.support.sat import COPY, rows_of
 from tests.support.secured import login
 from tests.support.services import temporary_database, with_database
 
