@@ -46,9 +46,9 @@ BEGIN
             EXECUTE format('REVOKE ALL ON %I FROM PUBLIC', wanted.name);
             CONTINUE;
         END IF;
-        SELECT string_agg(format('%s (%s)', name, type), ', ')
+        SELECT string_agg(format('%s (%s)', name, type), ', ' ORDER BY place)
         INTO misfits
-        FROM unnest(wanted.columns, wanted.types) AS it (name, type)
+        FROM unnest(wanted.columns, wanted.types) WITH ORDINALITY AS it (name, type, place)
         WHERE NOT EXISTS (
             SELECT
             FROM pg_attribute

@@ -923,3 +923,49 @@ def test_answer_keys_that_do_not_fit_are_refused_in_a_sentence(empty_database_ur
     run(empty_database_url, PLATFORM, "CREATE TABLE answer_keys (exam_id uuid, answer text)")
     with pytest.raises(MigrationError, match="cannot use the answer_keys that is here"):
         migrations.upgrade(empty_database_url)
+
+
+# The platform's titles and groups
+
+
+def test_titles_may_be_a_view_of_the_platforms_own_and_outlive_a_downgrade(empty_database_url: str) -> None:
+    run(
+        empty_database_url,
+        PLATFORM,
+        "CREATE TABLE names (id uuid, name varchar(80))",
+        "CREATE VIEW exam_titles AS SELECT id AS exam_id, name::text AS title FROM names",
+    )
+    migrations.upgrade(empty_database_url)
+    run(empty_database_url, "INSERT INTO names VALUES (gen_random_uuid(), 'Chemistry')")
+    auditor = make_conninfo(empty_database_url, options="-c attemptlog.viewer_role=auditor")
+    assert values(auditor, "SELECT title FROM readable_exam_titles") == ["Chemistry"]
+    migrations.downgrade(empty_database_url, "base")
+    assert values(empty_database_url, "SELECT title FROM exam_titles") == ["Chemistry"]
+
+
+def test_groups_that_were_entered_outlive_a_downgrade_and_another_upgrade(database_url: str) -> None:
+    run(database_url, "INSERT INTO candidate_groups VALUES (gen_random_uuid(), gen_random_uuid(), 'Room 1')")
+    migrations.downgrade(database_url, "0014")
+    assert not tables(database_url) & {"exam_titles", "question_titles"}
+    migrations.upgrade(database_url)
+    assert values(database_url, "SELECT group_name FROM candidate_groups") == ["Room 1"]
+
+
+def test_groups_that_do_not_fit_are_refused_in_a_sentence(empty_database_url: str) -> None:
+    run(empty_database_url, PLATFORM, "CREATE TABLE candidate_groups (exam_id uuid, user_id text, label text)")
+    with pytest.raises(MigrationError, match=r"candidate_groups that is here.*user_id \(uuid\), group_name \(text\)"):
+        migrations.upgrade(empty_database_url)
+
+
+def test_the_figures_views_are_after_a_downgrade_as_they_were_before(database_url: str) -> None:
+    shown: LiteralString = """
+        SELECT jsonb_agg(jsonb_build_array(relname, reloptions, relacl::text, pg_get_viewdef(oid)) ORDER BY relname)
+        FROM pg_class
+        WHERE relkind = 'v' AND relnamespace = 'public'::regnamespace
+    """
+    migrations.downgrade(database_url, "0013")
+    migrations.upgrade(database_url, "0014")
+    before = values(database_url, shown)
+    migrations.upgrade(database_url)
+    migrations.downgrade(database_url, "0014")
+    assert values(database_url, shown) == before
