@@ -2,6 +2,7 @@
 
 import re
 import time
+from datetime import timedelta
 from typing import Annotated
 
 from fastapi import Request, Response
@@ -18,6 +19,7 @@ from attemptlog.runtime.tokens import MAX_TOKEN_CHARS
 router = api_router()
 
 JWT = re.compile(r"[\w-]+\.[\w-]+\.[\w-]+", re.ASCII)
+LONGEST_COOKIE = timedelta(days=400)  # browsers keep none for longer (RFC 6265bis, 5.5)
 MAX_COOKIE_CHARS = 4000  # browsers keep 4,096 bytes of name, value and attributes (RFC 6265, 6.1)
 
 
@@ -36,12 +38,12 @@ async def enter(entry: Entry, request: Request, response: Response, of: Services
         raise TokenRefused(
             f"the token is over {MAX_COOKIE_CHARS} characters, more than a browser keeps: name fewer exams"
         )
-    who = await verified(entry.token, of)
-    expires = (await of.authenticator.caller(entry.token, time.time())).expires_at
+    who, now = await verified(entry.token, of), time.time()
+    expires_at = (await of.authenticator.caller(entry.token, now)).expires_at
     response.set_cookie(
         COOKIE,
         entry.token,
-        max_age=int(min(expires - time.time(), 400 * 86400)),
+        max_age=int(min(expires_at, now + LONGEST_COOKIE.total_seconds()) - now),
         httponly=True,
         samesite="strict",
         secure=_is_secure(request),

@@ -14,6 +14,7 @@ import pytest
 
 from tests.integration.test_event_logger import read
 from tests.support.consumer import query
+from tests.support.documents import ROOT
 from tests.support.eventually import eventually
 from tests.support.http import JWT_SECRET, Caller, Exam, free_port, insert_exam
 from tests.support.installed import OURS, Environment, installed, uv
@@ -51,6 +52,7 @@ OF_A_USER = """
     events.log_event("SESSION_CREATED", session_id=7, user_id="u")
 """
 EXTRA_OF = {
+    "console": "console",
     "consumer": "consumer",
     "event_store": "cli",
     "exporter": "export",
@@ -96,6 +98,13 @@ def test_the_wheel_has_one_name_at_its_top_and_its_types(wheel: Path) -> None:
     assert packages == set(OURS)
     assert "attemptlog/py.typed" in names
     assert not [name for name in names if "/tests/" in name or "/benchmarks/" in name]
+
+
+def test_the_wheel_has_the_consoles_pages_as_they_were_built_and_not_their_sources(wheel: Path) -> None:
+    under = "attemptlog/console/pages/"
+    names = {name.removeprefix(under) for name in zipfile.ZipFile(wheel).namelist() if name.startswith(under)}
+    pages = ROOT / "console/pages"
+    assert names == {str(file.relative_to(pages)) for file in (pages / "dist").rglob("*") if file.is_file()}
 
 
 def test_the_sdist_has_what_the_wheel_is_built_from_and_no_more(built: Path) -> None:

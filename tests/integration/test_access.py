@@ -11,6 +11,8 @@ from psycopg import sql
 from psycopg.errors import InsufficientPrivilege
 
 from attemptlog.event_store.viewing import GRANTS, SAY_WHO_LOOKS, Viewer
+from attemptlog.runtime.roles import role_faults
+from attemptlog.runtime.transactions import open_transaction
 from tests.support.oldest_postgres import on_every_postgres
 from tests.support.two_exams import CLASS, OTHER, OTHERS, ROSTER, TwoExams, two_exams
 
@@ -232,3 +234,17 @@ def test_a_condition_on_the_session_reaches_the_index(exams: TwoExams, view: str
         assert all("session_id" in it.get("Index Cond", it.get("Recheck Cond", "")) for it in scans), json.dumps(scans)
         assert scans or view == "readable_sessions"
         assert plan["Shared Hit Blocks"] + plan["Shared Read Blocks"] < MOST_PAGES
+
+
+async def test_what_a_reader_lacks_is_told(exams: TwoExams) -> None:
+    async def faults() -> list[str]:
+        async with open_transaction(exams.url) as connection:
+            return await role_faults(connection, {"attemptlog_reader": GRANTS})
+
+    assert await faults() == []
+    exams.run("REVOKE SELECT ON readable_timeline FROM attemptlog_reader")
+    try:
+        [told] = await faults()
+    finally:
+        exams.run("GRANT SELECT ON readable_timeline TO attemptlog_reader")
+    assert "may not SELECT readable_timeline: GRANT SELECT ON readable_timeline TO attemptlog_reader_" in told

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import httpx
+import jwt
 import pytest
 from fastapi.routing import APIRoute
 
@@ -79,6 +80,8 @@ async def test_the_claims_names_can_be_others() -> None:
         {"authorization": f"Bearer {token(USER, exp=1)}"},
         {"authorization": f"Bearer {token('somebody')}"},
         {"authorization": f"Bearer {token(USER, 'another secret, which is long enough for HS256')}"},
+        {"authorization": f"Bearer {jwt.encode({'sub': USER, 'exp': 9e9}, '', algorithm='none')}"},
+        {"authorization": f"Bearer {token(USER, algorithm='HS384')[:-1]}"},
         {"cookie": f"{COOKIE}=x"},
         {"cookie": f"access_token={token(USER)}"},
     ],
@@ -100,6 +103,11 @@ async def test_a_token_is_kept_in_a_cookie_that_no_script_and_no_other_site_has(
     assert "secure" not in flags
     assert [flag for flag in flags if flag.startswith("max-age=") and 50 <= int(flag[8:]) <= 60]
     assert (await client.get("/api/me")).json()["role"] == "auditor"
+
+
+async def test_a_token_may_expire_beyond_any_calendar(client: httpx.AsyncClient) -> None:
+    answer = await client.post("/api/session", json={"token": token(USER, exp=10**400)})
+    assert "Max-Age=34560000;" in answer.headers["set-cookie"] or "Max-Age=34559999;" in answer.headers["set-cookie"]
 
 
 async def test_under_https_the_cookie_goes_no_other_way(client: httpx.AsyncClient) -> None:
