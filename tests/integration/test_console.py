@@ -336,6 +336,17 @@ async def test_pages_of_accesses_follow_each_other(client: httpx.AsyncClient, mo
     assert times == sorted(times, reverse=True)
 
 
+async def test_whose_data_they_were_is_not_told_once_they_are_purged(
+    client: httpx.AsyncClient, exams: TwoExams
+) -> None:
+    exams.run(
+        "INSERT INTO data_accesses (accessed_by, command, subject_kind, subject, is_pseudonym) "
+        "VALUES ('somebody', 'sessions show', 'session', gen_random_uuid(), true)"
+    )
+    [last, *_] = (await client.get("/api/accesses", headers=AUDITOR)).json()["accesses"]
+    assert (last["by"], last["subject_kind"], last["subject"]) == ("somebody", "session", None)
+
+
 async def test_of_whoever_is_purged_nothing_is_shown(exams: TwoExams) -> None:
     gone, session_gone = CLASS[9], CLASS[10]
     with psycopg.connect(exams.url) as connection:

@@ -56,6 +56,7 @@ def two_exams(postgres_url: str, template: str) -> Iterator[TwoExams]:
             _tear(connection)
             _name(connection)
             connection.execute("SELECT refresh_figures(1000)")
+            connection.execute("ANALYZE")
         yield TwoExams(url, login(url, "attemptlog_reader", "secret"))
 
 

@@ -332,7 +332,7 @@ export interface Access {
   command: string;
   reason: string | null;
   subject_kind: string;
-  subject: string | null;
+  subject: string | null; // null: everybody, or somebody who was purged
 }
 
 /** RFC 9457. */
