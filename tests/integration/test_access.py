@@ -244,3 +244,16 @@ async def test_what_a_reader_lacks_is_told(exams: TwoExams) -> None:
     finally:
         exams.run("GRANT SELECT ON readable_timeline TO attemptlog_reader")
     assert "may not SELECT readable_timeline: GRANT SELECT ON readable_timeline TO attemptlog_reader_" in told
+
+
+@pytest.mark.parametrize("view", ["readable_session_figures", "readable_question_figures", "readable_session_moves"])
+def test_a_condition_on_the_exam_reaches_the_index(exams: TwoExams, view: str) -> None:
+    query = sql.SQL("EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) SELECT * FROM {} WHERE exam_id = %s")
+    for viewer in (EXAMINER, AUDITOR):
+        with looking(exams, viewer) as connection:
+            connection.execute("SET LOCAL enable_seqscan = off")
+            [[[found]]] = connection.execute(query.format(sql.Identifier(view)), [OTHER.exam_id]).fetchall()
+        plan = found["Plan"]
+        scans = [it for it in nodes(plan) if it.get("Relation Name") == "session_figures"]
+        assert any("exam_id" in it.get("Index Cond", it.get("Recheck Cond", "")) for it in scans), json.dumps(scans)
+        assert plan["Shared Hit Blocks"] + plan["Shared Read Blocks"] < MOST_PAGES
