@@ -1,11 +1,11 @@
 """What the addresses of the API may ask for: each is checked before the database hears of it."""
 
 from datetime import UTC, datetime
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 from uuid import UUID
 
 from fastapi import Depends, Query
-from pydantic import AfterValidator, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints
 
 from attemptlog.console.models import Completion
 from attemptlog.console.problems import Invalid
@@ -21,7 +21,9 @@ def _in_utc(time: datetime) -> datetime:
 
 
 Moment = Annotated[datetime, AfterValidator(_in_utc)]
-Figure = Literal["viewed", "times", "rapid", "marked", "changed", "WR", "RW", "WW", "RR", "moved", "effort_below_090"]
+OfExam = Literal["time", "effort_known", "effort_below_090"]
+Figure = OfExam | Literal["viewed", "times", "rapid", "marked", "changed", "WR", "RW", "WW", "RR", "moved"]
+Milliseconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
 async def _chosen(
@@ -42,13 +44,15 @@ async def _behind(
     completion: Completion | None = None,
     complete: bool | None = None,
     reason: Words | None = None,
+    at_least_ms: Milliseconds | None = None,
+    below_ms: Milliseconds | None = None,
 ) -> Behind:
     """Which of them are listed; raise Invalid for a figure of a question that is not named."""
-    if behind not in (None, "effort_below_090") and question is None:
+    if behind not in (None, *get_args(OfExam)) and question is None:
         raise Invalid(f"behind={behind} is a figure of a question: name it in question=")
     if behind == "moved" and to_question is None:
         raise Invalid("behind=moved is of two questions: name the second one in to_question=")
-    return Behind(behind, question, to_question, completion, complete, reason)
+    return Behind(behind, at_least_ms, below_ms, question, to_question, completion, complete, reason)
 
 
 async def _reason(why: Words | None = None) -> str | None:

@@ -135,6 +135,19 @@ SELECT array_agg(session_id) AS behind
 FROM readable_session_moves
 WHERE exam_id = %(exam)s AND from_question_id = %(question)s AND to_question_id = %(to_question)s
 """,
+    "time": """
+SELECT array_agg(session_id) AS behind
+FROM readable_session_figures
+WHERE exam_id = %(exam)s
+    AND time_ms IS NOT NULL
+    AND (%(at_least_ms)s::numeric IS NULL OR time_ms >= %(at_least_ms)s)
+    AND (%(below_ms)s::numeric IS NULL OR time_ms < %(below_ms)s)
+""",
+    "effort_known": """
+SELECT array_agg(session_id) AS behind
+FROM exam_effort(%(exam)s, %(among)s)
+WHERE effort IS NOT NULL
+""",
     "effort_below_090": """
 SELECT array_agg(session_id) AS behind
 FROM exam_effort(%(exam)s, %(among)s)
@@ -185,9 +198,14 @@ class Chosen:
 
 @dataclass(frozen=True, slots=True)
 class Behind:
-    """Which of them are listed: those that a figure counts, and those whose log is so; None lists all."""
+    """Which of them are listed: those that a figure counts, and those whose log is so; None lists all.
+
+    `at_least_ms` and `below_ms` are of the figure `time`.
+    """
 
     figure: str | None = None
+    at_least_ms: float | None = None
+    below_ms: float | None = None
     question: UUID | None = None
     to_question: UUID | None = None
     completion: str | None = None
@@ -240,6 +258,7 @@ async def read_sessions(
     None where there is no such exam, or it may not be seen.
     """
     which: dict[str, Any] = {"exam": chosen.exam, "question": behind.question, "to_question": behind.to_question}
+    which |= {"at_least_ms": behind.at_least_ms, "below_ms": behind.below_ms}
     if not await _all(looking, SELECT_EXAM, which):
         return None
     which["among"] = await _among(looking, chosen)

@@ -125,7 +125,7 @@ WILD = ["'; DROP TABLE attempt_events; --", "\x00", "x" * 501, "-1", "1e400", "{
     [
         *((EXAM, name) for name in ("from", "to")),
         *((f"{EXAM}/sessions", name) for name in ("from", "to", "behind", "question", "to_question", "completion")),
-        *((f"{EXAM}/sessions", name) for name in ("complete", "after")),
+        *((f"{EXAM}/sessions", name) for name in ("complete", "after", "at_least_ms", "below_ms")),
         ("/api/accesses", "after"),
     ],
 )
@@ -199,6 +199,12 @@ async def test_behind_every_figure_are_as_many_sessions_as_it_says(
     assert await behind() == exam["coverage"]["sessions"]
     assert await behind(complete=True) == exam["coverage"]["complete"]
     assert await behind(behind="effort_below_090") == exam["effort"]["below_090"]
+    assert await behind(behind="effort_known") == exam["effort"]["known"]
+    middle = sorted(exam["times"])[1]
+    assert await behind(behind="time") == len(exam["times"])
+    assert await behind(behind="time", at_least_ms=middle) == len(exam["times"]) - 1
+    assert await behind(behind="time", below_ms=middle) == 1
+    assert await behind(behind="time", at_least_ms=middle, below_ms=middle) == 0
     for completion, count in exam["completion"].items():
         assert await behind(completion=completion) == count
     for question in exam["questions"][:4]:
@@ -438,7 +444,20 @@ async def test_without_postgresql_the_api_says_so(monkeypatch: pytest.MonkeyPatc
         assert (await client.get("/readyz")).status_code == 503
 
 
-NAMES = ("from", "to", "group", "behind", "question", "to_question", "completion", "complete", "reason", "after", "why")
+NAMES = (
+    "from",
+    "to",
+    "group",
+    "behind",
+    "question",
+    "to_question",
+    "completion",
+    "complete",
+    "reason",
+    "after",
+    "why",
+    "below_ms",
+)
 SHARDS = (
     *("2026-01-01", "2026-01-01T00:00:00Z", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59.999999-14:00", "0", "-1"),
     *("1e9", "99999999999999999999", "true", "viewed", "moved", "WR", "rapid", "open", "gap", "Room 1", ROSTER.exam_id),

@@ -88,7 +88,8 @@ export interface EffortOfExam {
 /**
  * GET /api/exams/{exam_id}/sessions?from=&to=&group=&completion=&complete=true|false&reason=&question=&behind=&after= :
  * the sessions behind a figure. `behind` names a figure of `question`: viewed, times, rapid, marked, changed, WR, RW,
- * WW, RR; or of the exam: effort_below_090. With `question` and `to_question` (behind=moved): who moved between them.
+ * WW, RR; or of the exam: effort_known, effort_below_090, time (time_ms is known and in [at_least_ms, below_ms), either
+ * may be missing). With `question` and `to_question` (behind=moved): who moved between them.
  */
 export interface SessionPage {
   total: number;
