@@ -186,6 +186,7 @@ class AttemptQuestion(Told):
     changes: int | None
     change_kind: ChangeKind | None
     mark: float | None
+    mark_reason: str | None
     answers_reason: str | None
 
 
@@ -211,6 +212,7 @@ class TimelineLine(Told):
     event_type: str | None
     question_id: str | None
     stream_id: str | None
+    run: int | None
     seq: int | None
     last_seq: int | None
     event_ts: datetime | None
@@ -257,6 +259,7 @@ class Access(Told):
     reason: str | None
     subject_kind: str
     subject: str | None
+    is_pseudonym: bool
 
 
 class AccessPage(Told):

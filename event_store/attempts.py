@@ -19,7 +19,8 @@ WHERE session_id = %(session)s
 
 SELECT_EVENTS = """
 SELECT
-    at, late_by, origin, seq, event_type, event_ts, client_ts, question_id::text, stream_id::text, sent_at, payload_json
+    at, late_by, origin, run, seq, event_type, event_ts, client_ts, question_id::text, stream_id::text, sent_at,
+    payload_json
 FROM readable_timeline
 WHERE session_id = %(session)s
 ORDER BY at, stream_id, seq, id

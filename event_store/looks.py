@@ -28,8 +28,7 @@ WHERE session_id = %(session)s
 
 SELECT_ACCESSES = """
 SELECT
-    id, accessed_at AS at, accessed_by AS by, command, reason, subject_kind,
-    CASE WHEN NOT is_pseudonym THEN subject::text END AS subject
+    id, accessed_at AS at, accessed_by AS by, command, reason, subject_kind, subject::text, is_pseudonym
 FROM readable_accesses
 WHERE %(before)s::bigint IS NULL OR id < %(before)s
 ORDER BY id DESC

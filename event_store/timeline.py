@@ -21,7 +21,7 @@ class Entry:
     """One line: an event, the numbers missing from `seq` to `last_seq`, a dead letter, or `count` drops of a stream.
 
     An event happened `at`, or up to `late_by_ms` milliseconds before; None where nobody can say how much. Its
-    payload is there only where it was read.
+    payload, and which run of its page's clock it is of, are there only where they were read.
     """
 
     kind: str
@@ -41,6 +41,7 @@ class Entry:
     outcome: str | None = None
     count: int | None = None
     payload: TableRow | None = None
+    run: int | None = None
 
 
 def gaps(missing: Multirange[int]) -> list[tuple[int, int]]:
@@ -108,6 +109,7 @@ def _event(row: TableRow) -> Entry:
         stream_id=row["stream_id"],
         sent_at=row["sent_at"],
         payload=row.get("payload_json"),
+        run=row.get("run"),
     )
 
 

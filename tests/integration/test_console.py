@@ -257,13 +257,15 @@ async def test_an_attempt_is_told_in_the_order_in_which_it_happened(client: http
     assert attempt["verdict"]["is_complete"]
     assert "The log is complete." in attempt["verdict"]["sentences"]
     assert any(line["detail"] for line in attempt["lines"])
+    assert {line["run"] for line in attempt["lines"] if line["origin"] == "page"} == {1}
     assert [each["position"] for each in attempt["questions"]] == list(range(1, len(attempt["questions"]) + 1))
     assert any(each["mark"] is not None for each in attempt["questions"])
 
 
 async def test_no_candidate_reads_the_key_off_their_own_attempt(client: httpx.AsyncClient) -> None:
     attempt = (await client.get(SESSION, headers=CANDIDATE)).json()
-    assert {(each["mark"], each["change_kind"]) for each in attempt["questions"]} == {(None, None)}
+    hidden = {(each["mark"], each["mark_reason"], each["change_kind"]) for each in attempt["questions"]}
+    assert hidden == {(None, "not_shown", None)}
     assert (attempt["summary"]["marks"], attempt["summary"]["marks_reason"]) == (None, "not_shown")
     assert attempt["summary"]["answered"] is not None
 
@@ -342,7 +344,7 @@ async def test_pages_of_accesses_follow_each_other(client: httpx.AsyncClient, mo
     assert times == sorted(times, reverse=True)
 
 
-async def test_whose_data_they_were_is_not_told_once_they_are_purged(
+async def test_of_whose_data_they_were_a_pseudonym_is_left_once_they_are_purged(
     client: httpx.AsyncClient, exams: TwoExams
 ) -> None:
     exams.run(
@@ -350,7 +352,7 @@ async def test_whose_data_they_were_is_not_told_once_they_are_purged(
         "VALUES ('somebody', 'sessions show', 'session', gen_random_uuid(), true)"
     )
     [last, *_] = (await client.get("/api/accesses", headers=AUDITOR)).json()["accesses"]
-    assert (last["by"], last["subject_kind"], last["subject"]) == ("somebody", "session", None)
+    assert (last["by"], last["subject_kind"], last["is_pseudonym"]) == ("somebody", "session", True)
 
 
 async def test_of_whoever_is_purged_nothing_is_shown(exams: TwoExams) -> None:

@@ -176,9 +176,10 @@ export interface AttemptQuestion {
   first_choice: number | null;
   last_choice: number | null;
   changes: number | null;
-  change_kind: ChangeKind | null;
-  mark: number | null;
+  change_kind: ChangeKind | null; // as mark, null also where that is
   answers_reason: string | null;
+  mark: number | null;
+  mark_reason: string | null;
 }
 
 export interface Absence {
@@ -200,6 +201,7 @@ export interface TimelineLine {
   event_type: string | null;
   question_id: string | null;
   stream_id: string | null;
+  run: number | null; // which stretch of its stream's clock, from 1: another one begins where the clock was set
   seq: number | null;
   last_seq: number | null; // of a gap
   event_ts: string | null;
@@ -333,7 +335,8 @@ export interface Access {
   command: string;
   reason: string | null;
   subject_kind: string;
-  subject: string | null; // null: everybody, or somebody who was purged
+  subject: string | null;
+  is_pseudonym: boolean; // the subject was purged: nobody can look it up
 }
 
 /** RFC 9457. */
