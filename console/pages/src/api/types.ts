@@ -222,17 +222,20 @@ export interface Verdict {
   sentences: string[];
 }
 
-/** GET /api/operations */
+/**
+ * GET /api/operations. What cannot be reached keeps the figures of the last look that reached it; one that was never
+ * known is null, and a list of such is empty.
+ */
 export interface Operations {
   at: string;
   topic: string;
-  events_in_per_s: number | null; // written to Kafka, over the last look
+  events_in_per_s: number | null; // written to Kafka, over the last ten seconds that were looked at
   events_stored_per_s: number | null;
   last_event_at: string | null; // when the last one was stored
   stored_late_by_s: number | null; // how long the oldest record that is not stored has waited; 0 when all are
   partitions: PartitionLag[];
   rejected: Rejected[]; // of all gateways that are listed
-  dead_letters: { open: number; settled: number };
+  dead_letters: { open: number; settled: number } | null;
   gateways: Scraped[];
   kafka: Reached;
   database: Reached;
@@ -241,13 +244,14 @@ export interface Operations {
 export interface Reached {
   is_reached: boolean;
   detail: string | null; // a sentence where it is not
+  as_of: string | null; // the last look that reached it
 }
 
 export interface PartitionLag {
   partition: number;
   end: number;
-  next_offset: number; // of the ledger
-  lag: number;
+  next_offset: number | null; // of the ledger; null: nothing of the partition was stored yet, or it is not known
+  lag: number | null;
   consumer: string | null; // client id and host of the member that has it; null: nobody
 }
 
@@ -265,12 +269,11 @@ export interface Scraped extends Reached {
 export interface DeadLetterPage {
   total: number;
   by_reason: Record<string, number>;
-  letters: DeadLetter[];
+  letters: DeadLetterInList[];
   next: string | null;
 }
 
-/** GET /api/operations/dead-letters/{id}; `value` is for an auditor only. */
-export interface DeadLetter {
+export interface DeadLetterInList {
   id: number;
   reason: string;
   detail: string | null;
@@ -281,9 +284,13 @@ export interface DeadLetter {
   event_type: string | null;
   outcome: string | null; // of its replay
   replayed_at: string | null;
-  shape: Record<string, string> | null; // field: JSON type, of what came
+}
+
+/** GET /api/operations/dead-letters/{id}; `value` is for an auditor only. */
+export interface DeadLetter extends DeadLetterInList {
+  shape: Record<string, string> | null; // field: JSON type, of what came; null when that is no JSON object
   expected: Record<string, string>; // field: what the contract asks for
-  faults: string[]; // where the two differ
+  faults: string[]; // the fields in which the two differ
   value: string | null;
 }
 
@@ -294,11 +301,16 @@ export interface ReplayReply {
   by_outcome: Record<string, number>;
 }
 
-/** GET /api/operations/live?after=&event_type=&source=&exam= ; oldest first, at most 100 newest, and where to go on. */
+/**
+ * GET /api/operations/live?after=&event_type=&source=&exam= : what fits of all that was stored after `after`, oldest
+ * first, of more than 100 the newest; `cursor` is the next `after`. Without `after`, the newest of what is stored.
+ */
 export interface LivePage {
   cursor: string;
   events: LiveEvent[];
-  skipped: number; // that came between two looks and are not listed
+  skipped: number; // that fit, came after `after`, and are not listed
+  is_more_skipped: boolean; // than are counted in `skipped`
+  late_by_s: number | null; // how long the oldest event that is stored but cannot be listed yet has waited; null: none
 }
 
 /** No person is in it. */
