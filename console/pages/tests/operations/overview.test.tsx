@@ -37,6 +37,8 @@ it("says what cannot be reached, what that means, and of when its figures are", 
   await sees("Nothing answers at kafka:9092.");
   await sees("Figures of it are of 2026-03-02 09:58:00 UTC.");
   await sees("the console was given no gateway");
+  await sees("Not known Kafka cannot be reached from here");
+  await sees("stored events are late bynot known");
 });
 
 it("shows no number for what was never known", async () => {

@@ -15,17 +15,17 @@ function looked(changes: Partial<Operations>): Operations {
 
 describe("standing", () => {
   it("says that all is stored", () => {
-    expect(standing(LOOKED)).toEqual({ is_late: false, text: "All that has come is stored." });
+    expect(standing(LOOKED)).toEqual({ state: "on time", text: "All that has come is stored." });
   });
 
   it("says that some events on their way are usual", () => {
     const said = standing(looked({ partitions: [{ ...PARTITION, lag: 1 }], stored_late_by_s: 0.4 }));
-    expect(said).toEqual({ is_late: false, text: "1 event waits in Kafka, the oldest for 0 s. That is usual." });
+    expect(said).toEqual({ state: "on time", text: "1 event waits in Kafka, the oldest for 0 s. That is usual." });
   });
 
   it("says how late it is with no consumer, and that nothing is lost", () => {
     const said = standing(looked({ partitions: [{ ...PARTITION, consumer: null }], stored_late_by_s: 200 }));
-    expect(said.is_late).toBe(true);
+    expect(said.state).toBe("late");
     expect(said.text).toBe(
       "No consumer is running. 1,300 events wait in Kafka, the oldest for 3 min 20 s. Nothing is lost: they are " +
         "stored once one runs.",
@@ -39,7 +39,7 @@ describe("standing", () => {
   });
 
   it("does not say that it is on time while nobody can know", () => {
-    expect(standing(looked({ kafka: AWAY })).is_late).toBe(true);
+    expect(standing(looked({ kafka: AWAY })).state).toBe("not known");
     expect(standing(looked({ database: AWAY })).text).toMatch(/^PostgreSQL cannot be reached/);
   });
 });

@@ -1,4 +1,4 @@
-import { useState } from "react";
+import { Fragment, useState } from "react";
 import type { LiveEvent } from "../../api/types";
 import { Empty, Loading, Unreachable } from "../../shell/states";
 import { count } from "../../words";
@@ -66,6 +66,16 @@ function skippedText({ skipped, isMoreSkipped }: LiveList): string {
   return `${many} ${skipped === 1 ? "event that fits is" : "events that fit are"} not listed: between two looks more came than a look shows.`;
 }
 
+/** The name, which a line may end in after any of its words. */
+function breakable(name: string) {
+  return name.split(/(?<=_)/).map((word) => (
+    <Fragment key={word}>
+      {word}
+      <wbr />
+    </Fragment>
+  ));
+}
+
 function EventTable({ events }: { events: readonly LiveEvent[] }) {
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls has to be reached by the keyboard
@@ -90,7 +100,7 @@ function EventTable({ events }: { events: readonly LiveEvent[] }) {
               <td>
                 <time dateTime={event.stored_at}>{moment(event.stored_at).slice(11, 19)}</time>
               </td>
-              <td className="event-type">{event.event_type}</td>
+              <td className="event-type">{breakable(event.event_type)}</td>
               <td>{reporter(event.source)}</td>
               <td className="wide-only">{moment(event.event_ts)}</td>
               <td className="wide-only id">{event.exam_id ?? "not known"}</td>

@@ -9,7 +9,7 @@ import { Partitions } from "./partitions";
 import { RateCard } from "./rate-card";
 import { ReachList } from "./reach-list";
 import { Refusals } from "./refusals";
-import { moment, span, standing } from "./words";
+import { isCurrent, moment, span, standing } from "./words";
 
 const LOOK_EVERY_MS = 2_000;
 
@@ -40,16 +40,23 @@ function Looked({ looked, samples }: { looked: Operations; samples: readonly Sam
   );
 }
 
+const STANDING_WORDS = { "on time": "On time", late: "Late", "not known": "Not known" };
+const STANDING_CLASSES = {
+  "on time": "standing standing-good",
+  late: "standing standing-late",
+  "not known": "standing",
+};
+
 /** A live region of its own: it is read out when what it says changes in kind, not with every figure. */
 function StandingNote({ looked }: { looked: Operations }) {
-  const { is_late, text } = standing(looked);
+  const { state, text } = standing(looked);
   return (
-    <section className={is_late ? "standing standing-late" : "standing"} aria-label="How late events are stored">
+    <section className={STANDING_CLASSES[state]} aria-label="How late events are stored">
       <p>
-        <strong>{is_late ? "Late" : "On time"}</strong> {text}
+        <strong>{STANDING_WORDS[state]}</strong> {text}
       </p>
       <p className="visually-hidden" role="status">
-        {is_late ? "Events are stored late." : "Events are stored on time."}
+        Events are stored: {state}
       </p>
     </section>
   );
@@ -57,6 +64,7 @@ function StandingNote({ looked }: { looked: Operations }) {
 
 function Facts({ looked }: { looked: Operations }) {
   const letters = looked.dead_letters;
+  const late = isCurrent(looked) ? looked.stored_late_by_s : null;
   return (
     <section className="card panel" aria-label="Now">
       <dl className="figures">
@@ -66,7 +74,7 @@ function Facts({ looked }: { looked: Operations }) {
         </div>
         <div>
           <dt>stored events are late by</dt>
-          <dd>{looked.stored_late_by_s === null ? <Unknown /> : span(looked.stored_late_by_s)}</dd>
+          <dd>{late === null ? <Unknown /> : span(late)}</dd>
         </div>
         <div>
           <dt>

@@ -1,11 +1,15 @@
 import type { Operations } from "../../api/types";
 import { count } from "../../words";
+import { isCurrent } from "./words";
 
 /** What waits of each partition, and who is to store it. */
 export function Partitions({ looked }: { looked: Operations }) {
   return (
     <section className="card panel" aria-labelledby="partitions">
       <h2 id="partitions">Lag by partition</h2>
+      {looked.partitions.length > 0 && !isCurrent(looked) && (
+        <p className="quiet">As it was when Kafka and PostgreSQL were last reached; see below.</p>
+      )}
       {looked.partitions.length ? <PartitionTable looked={looked} /> : <p className="quiet">{nothing(looked)}</p>}
     </section>
   );

@@ -22,10 +22,16 @@ export function outcomeText(outcome: string): string {
   return `stays a dead letter: ${spoken(outcome)}`;
 }
 
+function wouldText(outcome: string): string {
+  if (outcome === "inserted") return "would be stored";
+  if (outcome === "duplicate") return "would be settled: stored already";
+  if (outcome === "suppressed") return "would not be stored: the person or the session was purged";
+  return `would stay a dead letter: ${spoken(outcome)}`;
+}
+
 /** The sum of a replay, most first. */
-export function outcomeLines(reply: ReplayReply): string[] {
-  const found = Object.entries(reply.by_outcome).sort(([, some], [, more]) => more - some);
-  return found.map(
-    ([outcome, letters]) => `${count(letters)} ${reply.applied ? "" : "would be: "}${outcomeText(outcome)}`,
-  );
+export function outcomeLines({ applied, by_outcome }: ReplayReply): string[] {
+  const say = applied ? outcomeText : wouldText;
+  const found = Object.entries(by_outcome).sort(([, some], [, more]) => more - some);
+  return found.map(([outcome, letters]) => `${count(letters)} ${say(outcome)}`);
 }

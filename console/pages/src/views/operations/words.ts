@@ -4,27 +4,32 @@ import type { Operations } from "../../api/types";
 import { count } from "../../words";
 
 export interface Standing {
-  is_late: boolean;
+  state: "on time" | "late" | "not known";
   text: string;
 }
 
 const LATE_S = 10; // what a consumer that keeps up never reaches: it stores after a second at the latest
 
+/** Whether lag and lateness are of now: they take both to be known. */
+export function isCurrent({ kafka, database }: Operations): boolean {
+  return kafka.is_reached && database.is_reached;
+}
+
 /** How late stored events are, and what that means. */
 export function standing(looked: Operations): Standing {
-  if (!looked.database.is_reached) return { is_late: true, text: DATABASE_AWAY };
-  if (!looked.kafka.is_reached) return { is_late: true, text: KAFKA_AWAY };
+  if (!looked.database.is_reached) return { state: "not known", text: DATABASE_AWAY };
+  if (!looked.kafka.is_reached) return { state: "not known", text: KAFKA_AWAY };
   const waiting = looked.partitions.reduce((sum, each) => sum + (each.lag ?? 0), 0);
-  if (waiting === 0) return { is_late: false, text: "All that has come is stored." };
+  if (waiting === 0) return { state: "on time", text: "All that has come is stored." };
   const behind = `${events(waiting)} ${waiting === 1 ? "waits" : "wait"} in Kafka${oldest(looked)}.`;
   const left = looked.partitions.filter((each) => each.lag && !each.consumer);
   if (left.length && looked.partitions.every((each) => !each.consumer)) {
-    return { is_late: true, text: `No consumer is running. ${behind} Nothing is lost: they are stored once one runs.` };
+    return { state: "late", text: `No consumer is running. ${behind} Nothing is lost: they are stored once one runs.` };
   }
-  if (left.length) return { is_late: true, text: `${partitions(left.length)} no consumer. ${behind}` };
-  if ((looked.stored_late_by_s ?? 0) < LATE_S) return { is_late: false, text: `${behind} That is usual.` };
+  if (left.length) return { state: "late", text: `${partitions(left.length)} no consumer. ${behind}` };
+  if ((looked.stored_late_by_s ?? 0) < LATE_S) return { state: "on time", text: `${behind} That is usual.` };
   return {
-    is_late: true,
+    state: "late",
     text: `The consumer is behind. ${behind} Nothing is lost: they are stored as it catches up.`,
   };
 }
