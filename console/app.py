@@ -9,7 +9,8 @@ from fastapi.telemetry import TelemetryConfig
 from starlette.staticfiles import StaticFiles
 from starlette.types import Lifespan, Receive, Scope, Send
 
-from attemptlog.console import accesses, attempts, exams, probes, session
+from attemptlog.console import accesses, attempts, exams, operations, probes, session
+from attemptlog.console.audits import Audits
 from attemptlog.console.freshness import figures_kept_fresh
 from attemptlog.console.front import Front
 from attemptlog.console.handlers import handle_errors
@@ -17,15 +18,17 @@ from attemptlog.console.metrics import Metrics
 from attemptlog.console.reader import Reader
 from attemptlog.console.services import Services, State
 from attemptlog.console.settings import ConsoleSettings
+from attemptlog.console.watch import Watch
 from attemptlog.runtime.ending import Ending
 from attemptlog.runtime.keys import KeySource, key_source
 from attemptlog.runtime.pseudonyms import pseudonyms_of
+from attemptlog.runtime.settings import reveal
 from attemptlog.runtime.tokens import Authenticator
 
 PAGES = Path(__file__).parent / "pages" / "dist"  # what `make console` builds
 NO_TELEMETRY: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False}  # metrics.py has what there is
 
-API: tuple[APIRouter, ...] = (session.router, exams.router, attempts.router, accesses.router)
+API: tuple[APIRouter, ...] = (session.router, exams.router, attempts.router, accesses.router, operations.router)
 """Made by guard.api_router, so that each of their routes says whom it is for."""
 
 
@@ -71,12 +74,15 @@ def create_app(
 
 def _services(settings: ConsoleSettings, keys: KeySource) -> Services:
     claims = frozenset({settings.console_role_claim, settings.console_exams_claim})
+    reader = Reader(settings.database_url.get_secret_value(), settings.console_database_connections)
     return Services(
+        audits=Audits(settings.kafka, reveal(settings.console_replay_database_url), settings.topic),
         authenticator=Authenticator(keys, settings.jwt_audience, settings.jwt_issuer, claims),
         metrics=Metrics(),
         pseudonyms=pseudonyms_of(settings.pseudonym_key),
-        reader=Reader(settings.database_url.get_secret_value(), settings.console_database_connections),
+        reader=reader,
         settings=settings,
+        watch=Watch(reader, settings.kafka, settings.topic, settings.consumer_group, settings.console_gateways),
     )
 
 
@@ -84,7 +90,13 @@ def _lifespan(services: Services, keys: KeySource, ending: Ending) -> Lifespan[F
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[State]:
         url = services.settings.database_url.get_secret_value()
-        async with keys, services.reader, figures_kept_fresh(url, services.metrics, ending):
+        async with (
+            keys,
+            services.reader,
+            services.watch,
+            services.audits,
+            figures_kept_fresh(url, services.metrics, ending),
+        ):
             yield {"services": services}
             ending.begun.set()
         ending.leave_after_failure()

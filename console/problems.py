@@ -60,6 +60,12 @@ class NotJson(Problem):
     status = HTTPStatus.UNSUPPORTED_MEDIA_TYPE
 
 
+class NotSetUp(Problem):
+    """The console lacks a setting for this: do it with the command that is named."""
+
+    status = HTTPStatus.CONFLICT
+
+
 class Invalid(Problem):
     """Something in the address or the body cannot be read: mend it."""
 

@@ -5,9 +5,11 @@ from typing import Annotated, TypedDict
 
 from fastapi import Depends, Request
 
+from attemptlog.console.audits import Audits
 from attemptlog.console.metrics import Metrics
 from attemptlog.console.reader import Reader
 from attemptlog.console.settings import ConsoleSettings
+from attemptlog.console.watch import Watch
 from attemptlog.runtime.pseudonyms import Pseudonyms
 from attemptlog.runtime.tokens import Authenticator
 
@@ -16,11 +18,13 @@ from attemptlog.runtime.tokens import Authenticator
 class Services:
     """What the routes work with."""
 
+    audits: Audits
     authenticator: Authenticator
     metrics: Metrics
     pseudonyms: Pseudonyms | None
     reader: Reader
     settings: ConsoleSettings
+    watch: Watch
 
 
 class State(TypedDict):

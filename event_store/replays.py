@@ -1,8 +1,9 @@
 """Dead letters once more through the checks of every record: the same decoding, the same statements."""
 
+import asyncio
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from datetime import timedelta
 from typing import Any, NamedTuple
 
@@ -27,6 +28,12 @@ CONSUMER = "attemptlog-consumer"
 
 
 Progress = Callable[[int], AbstractContextManager[Callable[[int], None]]]  # of a total; is told how many are done
+
+
+@contextmanager
+def silently(_: int) -> Iterator[Callable[[int], None]]:
+    """Show nobody how far it is: a Progress."""
+    yield lambda _: None
 
 
 class ReplayedLetter(NamedTuple):
@@ -68,17 +75,17 @@ class Replays(Connected):
         async with self._database.transaction() as connection:
             return await _begin(connection, by, selection)
 
-    async def replay(self, number: int, topic: str, letter_ids: Sequence[int]) -> Counter[str]:
-        """Replay letters of one topic in one transaction, as part of replay `number`; return how many by outcome."""
+    async def replay(self, number: int, topic: str, letter_ids: Sequence[int]) -> list[Verdict]:
+        """Replay letters of one topic in one transaction, as part of replay `number`; return what became of each."""
         async with self._database.transaction() as connection:
             letters = await _lock(connection, topic, letter_ids)
             return await _mark(connection, number, await self._store(connection, letters))
 
-    async def try_out(self, topic: str, letter_ids: Sequence[int]) -> Counter[str]:
+    async def try_out(self, topic: str, letter_ids: Sequence[int]) -> list[Verdict]:
         """Return what `replay` would, and change nothing."""
         async with self._database.transaction(force_rollback=True) as connection:
             letters = await _lock(connection, topic, letter_ids)
-            return _count(await self._store(connection, letters))
+            return await self._store(connection, letters)
 
     async def retry(self, topic: str, within: timedelta) -> Counter[str]:
         """Replay up to BATCH_LETTERS whose session was unknown and is known now, if they came `within` that time.
@@ -91,7 +98,7 @@ class Replays(Connected):
             if not letters:
                 return Counter()
             number = await _begin(connection, CONSUMER, {"reason": DeadLetterReason.UNKNOWN_SESSION, "topic": topic})
-            return await _mark(connection, number, await self._store(connection, letters))
+            return count_outcomes(await _mark(connection, number, await self._store(connection, letters)))
 
     async def _store(self, connection: Connection, letters: Sequence[ReplayedLetter]) -> list[Verdict]:
         return _verdicts(letters, await self._sieve.store(connection, decode_batch(letters)))
@@ -104,20 +111,30 @@ async def replay_selected(
 
     Raises OperatorError when it stops half way; what was replayed until then stays so.
     """
-    letters = select_open(database_url, selection)
-    total = sum(map(len, letters.values()))
     outcomes = Counter[str]()
+    async for verdicts in replay_in_batches(database_url, selection, by, progress, pseudonyms):
+        outcomes += count_outcomes(verdicts)
+    return outcomes
+
+
+async def replay_in_batches(
+    database_url: str, selection: Selection, by: str | None, progress: Progress, pseudonyms: Pseudonyms | None = None
+) -> AsyncIterator[list[Verdict]]:
+    """Replay as `replay_selected` does; yield what became of each letter, a transaction's together."""
+    letters = await asyncio.to_thread(select_open, database_url, selection)
+    total = sum(map(len, letters.values()))
+    done = 0
     try:
         async with Replays(database_url, pseudonyms=pseudonyms) as replays:
             number = await replays.begin(by, selection.as_data()) if by and total else None
             with progress(total) as advance:
                 for topic, batch in _batches(letters):
                     attempt = replays.try_out(topic, batch) if number is None else replays.replay(number, topic, batch)
-                    outcomes += await attempt
+                    yield await attempt
+                    done += len(batch)
                     advance(len(batch))
     except StoreError as error:
-        raise OperatorError(f"The replay stopped after {outcomes.total()} of {total} letters: {error}.") from error
-    return outcomes
+        raise OperatorError(f"The replay stopped after {done} of {total} letters: {error}.") from error
 
 
 def _batches(letters: Mapping[str, list[int]]) -> Iterator[tuple[str, list[int]]]:
@@ -149,7 +166,7 @@ def _verdicts(letters: Sequence[ReplayedLetter], outcome: Outcome) -> list[Verdi
     return [Verdict(letter.id, *found.get(id(letter), (INSERTED, None))) for letter in letters]
 
 
-async def _mark(connection: Connection, number: int, verdicts: Sequence[Verdict]) -> Counter[str]:
+async def _mark(connection: Connection, number: int, verdicts: list[Verdict]) -> list[Verdict]:
     await connection.execute(
         replay_sql.MARK_LETTERS,
         {
@@ -159,8 +176,9 @@ async def _mark(connection: Connection, number: int, verdicts: Sequence[Verdict]
             "details": [verdict.detail for verdict in verdicts],
         },
     )
-    return _count(verdicts)
+    return verdicts
 
 
-def _count(verdicts: Sequence[Verdict]) -> Counter[str]:
+def count_outcomes(verdicts: Iterable[Verdict]) -> Counter[str]:
+    """Return how many letters came to which outcome."""
     return Counter(verdict.outcome for verdict in verdicts)

@@ -30,6 +30,8 @@ GRANTS: Mapping[str, str] = {
     "readable_answer_keys": "SELECT",
     "readable_groups": "SELECT",
     "readable_accesses": "SELECT",
+    "readable_ledger": "SELECT",
+    "readable_letters": "SELECT",
     "data_accesses": "INSERT",
     "suppressions": "SELECT",
     "suppression_key": "SELECT",

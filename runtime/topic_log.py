@@ -120,7 +120,14 @@ async def _metadata(consumer: AIOKafkaConsumer, broker: int, topic: str) -> dict
     return answer.to_object()  # type: ignore[no-any-return]
 
 
-async def record_at(consumer: AIOKafkaConsumer, log: FoundLog, partition: int, offset: int) -> Content | None:
+class Record(Content, Protocol):
+    """A record; `timestamp` is in milliseconds since 1970, of its publisher's clock unless the topic says otherwise."""
+
+    @property
+    def timestamp(self) -> int: ...
+
+
+async def record_at(consumer: AIOKafkaConsumer, log: FoundLog, partition: int, offset: int) -> Record | None:
     """Return the record at an offset; None when it is not there (any more). Raises KafkaError."""
     where = [(log.topic, [(partition, offset, SMALLEST)])]
     request = FetchRequest(0, 0, SMALLEST, READ_UNCOMMITTED, where)

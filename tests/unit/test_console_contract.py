@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from attemptlog.console import models
+from attemptlog.console import models, operations_models
 from tests.support.documents import ROOT
 
 TYPES = (ROOT / "console/pages/src/api/types.ts").read_text()
-CONTRACTS: tuple[ModuleType, ...] = (models,)
+CONTRACTS: tuple[ModuleType, ...] = (models, operations_models)
 ELSEWHERE = {"Problem"}  # console/problems.py writes it
 
 INTERFACE = re.compile(r"export interface (\w+)(?: extends (\w+))? \{\n(.*?)^\}", re.MULTILINE | re.DOTALL)

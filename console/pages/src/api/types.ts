@@ -235,10 +235,15 @@ export interface Operations {
   stored_late_by_s: number | null; // how long the oldest record that is not stored has waited; 0 when all are
   partitions: PartitionLag[];
   rejected: Rejected[]; // of all gateways that are listed
-  dead_letters: { open: number; settled: number } | null;
+  dead_letters: LetterCounts | null;
   gateways: Scraped[];
   kafka: Reached;
   database: Reached;
+}
+
+export interface LetterCounts {
+  open: number;
+  settled: number;
 }
 
 export interface Reached {
@@ -288,7 +293,7 @@ export interface DeadLetterInList {
 
 /** GET /api/operations/dead-letters/{id}; `value` is for an auditor only. */
 export interface DeadLetter extends DeadLetterInList {
-  shape: Record<string, string> | null; // field: JSON type, of what came; null when that is no JSON object
+  shape: Record<string, string> | null; // field: JSON type, of what came; null when that cannot be read as a JSON object
   expected: Record<string, string>; // field: what the contract asks for
   faults: string[]; // the fields in which the two differ
   value: string | null;
@@ -297,8 +302,14 @@ export interface DeadLetter extends DeadLetterInList {
 /** POST /api/operations/replays {ids, apply}: a dry run unless `apply`. */
 export interface ReplayReply {
   applied: boolean;
-  outcomes: { id: number; outcome: string; detail: string | null }[];
+  outcomes: ReplayOutcome[];
   by_outcome: Record<string, number>;
+}
+
+export interface ReplayOutcome {
+  id: number;
+  outcome: string; // inserted, duplicate, suppressed, or the reason why it stays a dead letter
+  detail: string | null;
 }
 
 /**
@@ -332,6 +343,7 @@ export interface Audit {
   duplicates: number;
   dead_lettered: number;
   suppressed: number;
+  pending: number; // records that wait to be stored, which is no fault
   problems: string[];
 }
 

@@ -40,7 +40,7 @@ it("marks where what came differs from the contract", async () => {
 it("says that what came has no fields", async () => {
   console.letters = [{ ...LETTER, shape: null, faults: [], event_type: null }];
   await open(console, "#/operations/dead-letters?letter=17");
-  await sees("What came is no JSON object");
+  await sees("What came cannot be read as a JSON object");
 });
 
 it("replays only after a dry run and a confirmation", async () => {

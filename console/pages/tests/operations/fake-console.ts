@@ -56,6 +56,7 @@ export const AUDIT: Audit = {
   duplicates: 0,
   dead_lettered: 0,
   suppressed: 0,
+  pending: 0,
   problems: [],
 };
 

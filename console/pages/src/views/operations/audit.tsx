@@ -73,6 +73,7 @@ function accounts(audit: Audit): [string, number][] {
     ["duplicates of these", audit.duplicates],
     ["dead letters", audit.dead_lettered],
     ["suppressed", audit.suppressed],
+    ["waiting to be stored", audit.pending],
   ];
 }
 

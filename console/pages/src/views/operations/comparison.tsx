@@ -51,7 +51,7 @@ function Field({ name, came, expected, isFaulty }: FieldProps) {
 }
 
 function summary({ shape, faults, reason }: DeadLetter): string {
-  if (!shape) return "What came is no JSON object, so there are no fields to compare.";
+  if (!shape) return "What came cannot be read as a JSON object, so there are no fields to compare.";
   if (faults.length) return faults.length === 1 ? "1 field differs." : `${faults.length} fields differ.`;
   return reason === "undecodable"
     ? "Every field has the type that the contract asks for; the check above says what is wrong with a value."
