@@ -40,15 +40,17 @@ def expected(event_type: str | None) -> dict[str, str]:
     return {name: field.words for name, field in fields(event_type).items()}
 
 
-def faults(shape: Mapping[str, str], event_type: str | None) -> list[str]:
-    """Return the fields that lack, that are of another JSON type, or that the contract does not have.
+def faults(shape: Mapping[str, str], event_type: str | None, detail: str | None = None) -> list[str]:
+    """Return the fields that lack, that are of another JSON type, that the contract does not have, or that the
+    consumer's check names in its `detail`: of the right type, and with a value that will not do.
 
     `shape` is the JSON type by field. Of the payload of a type that nobody knows, nothing is said.
     """
+    named = (detail or "").partition(": ")[0]
     known = fields(event_type)
     names = dict.fromkeys([*known, *shape])
     said = [name for name in names if not _in_unknown_payload(name, shape, known)]
-    return [name for name in said if not _fits(shape.get(name), known.get(name))]
+    return [name for name in said if name == named or not _fits(shape.get(name), known.get(name))]
 
 
 def _fits(came: str | None, field: Field | None) -> bool:

@@ -68,7 +68,10 @@ async def dead_letter(letter_id: int, viewer: ViewerDep, of: ServicesDep) -> Dea
     if row is None:
         raise NotFound
     event_type, shape = row["event_type"], row["shape"]
-    compared = {"expected": expected(event_type), "faults": faults(shape, event_type) if shape is not None else []}
+    compared = {
+        "expected": expected(event_type),
+        "faults": faults(shape, event_type, row["detail"]) if shape is not None else [],
+    }
     return DeadLetter.model_validate(_named(row) | compared)
 
 

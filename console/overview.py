@@ -30,7 +30,7 @@ def overview(watched: Watched, topic: str, now: datetime) -> Operations:
         events_in_per_s=kafka.rate(lambda sight: sight.end),
         events_stored_per_s=database.rate(lambda sight: sight.inserted),
         last_event_at=stored.last_stored_at if stored else None,
-        stored_late_by_s=_late_by(kafka, partitions, now),
+        stored_late_by_s=None if database.fault or kafka.fault else _late_by(kafka, partitions, now),
         partitions=partitions,
         rejected=list(_rejected([seen for _, seen in watched.gateways])),
         dead_letters=LetterCounts(open=stored.open_letters, settled=stored.settled_letters) if stored else None,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Self
 
 import httpx
+from psycopg_pool import PoolTimeout
 
 from attemptlog.console.gateways import rejected_by, shown
 from attemptlog.console.kafka_look import KafkaLook, KafkaSight
@@ -85,6 +86,8 @@ class Watch:
 
 
 def _explain_database(error: Exception) -> str:
+    if isinstance(error.__cause__, PoolTimeout):
+        return "PostgreSQL cannot be reached: start it, or mend ATTEMPTLOG_DATABASE_URL."
     if isinstance(error, CannotRun):
         return f"{str(error).rstrip('.')}."
     if isinstance(error, StoreUnavailable):

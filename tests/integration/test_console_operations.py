@@ -201,7 +201,7 @@ async def test_a_dead_letter_is_shown_beside_the_contract_tried_and_replayed(
     assert shown["event_type"] == "ANSWER_SELECTED"
     assert shown["shape"]["seq"] == "string"
     assert shown["shape"]["payload_json.said"] == "string"
-    assert {"seq", "(a name that is not shown)", "payload_json.pos"} <= set(shown["faults"])
+    assert {"seq", "event_ts", "(a name that is not shown)", "payload_json.pos"} <= set(shown["faults"])
     assert "session_id" not in shown["faults"]
     assert shown["value"] is None
 

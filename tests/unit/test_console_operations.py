@@ -113,6 +113,8 @@ def test_lateness_is_unknown_where_nobody_could_read_what_waits() -> None:
     sight = KafkaSight(log({0: 100}, {0: 0}))
     assert overview(Watched(seen(stored({0: 90})), seen(sight), []), "topic", NOW).stored_late_by_s is None
     assert overview(Watched(seen(stored({0: 100})), seen(sight), []), "topic", NOW).stored_late_by_s == 0
+    lagging, away = KafkaSight(log({0: 100}, {0: 0}), {}, {0: 1_000}), "Kafka is away."
+    assert overview(Watched(seen(stored({0: 90})), seen(lagging, away), []), "topic", NOW).stored_late_by_s is None
     never: Seen[StoredSight] = Seen(None, None, "PostgreSQL is away.")
     found = overview(Watched(never, seen(sight), []), "topic", NOW)
     assert (found.stored_late_by_s, found.partitions[0].lag, found.partitions[0].end) == (None, None, 100)
@@ -205,6 +207,11 @@ def test_what_fits_the_contract_has_no_faults() -> None:
 )
 def test_a_field_that_differs_is_named(changes: dict[str, str], wrong: list[str]) -> None:
     assert faults(WHOLE | changes, "QUESTION_VIEWED") == wrong
+
+
+def test_a_field_of_the_right_type_whose_value_will_not_do_is_named_as_the_check_names_it() -> None:
+    assert faults(WHOLE, "QUESTION_VIEWED", "event_ts: must be a date and time") == ["event_ts"]
+    assert faults(WHOLE, "QUESTION_VIEWED", "Invalid JSON: expected value") == []
 
 
 def test_a_field_that_lacks_is_named() -> None:

@@ -232,7 +232,7 @@ export interface Operations {
   events_in_per_s: number | null; // written to Kafka, over the last ten seconds that were looked at
   events_stored_per_s: number | null;
   last_event_at: string | null; // when the last one was stored
-  stored_late_by_s: number | null; // how long the oldest record that is not stored has waited; 0 when all are
+  stored_late_by_s: number | null; // how long the oldest record that is not stored has waited; 0 when all are; null unless both are reached
   partitions: PartitionLag[];
   rejected: Rejected[]; // of all gateways that are listed
   dead_letters: LetterCounts | null;

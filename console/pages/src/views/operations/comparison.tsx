@@ -54,6 +54,6 @@ function summary({ shape, faults, reason }: DeadLetter): string {
   if (!shape) return "What came cannot be read as a JSON object, so there are no fields to compare.";
   if (faults.length) return faults.length === 1 ? "1 field differs." : `${faults.length} fields differ.`;
   return reason === "undecodable"
-    ? "Every field has the type that the contract asks for; the check above says what is wrong with a value."
+    ? "Every field has the type that the contract asks for; what the check said is above."
     : "Every field has the type that the contract asks for: the record is well formed, and refused for what it names.";
 }
