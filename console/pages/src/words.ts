@@ -37,3 +37,28 @@ export function duration(ms: number): string {
 export function count(value: number): string {
   return value.toLocaleString("en");
 }
+
+/** 0.834 is "83 %", 0.004 "0.4 %". */
+export function percent(share: number): string {
+  const value = 100 * share;
+  return `${value !== 0 && Math.abs(value) < 1 ? value.toFixed(1) : Math.round(value)} %`;
+}
+
+/** To the whole, with a minus that is as wide as a digit. */
+export function signed(value: number): string {
+  return value
+    .toFixed(0)
+    .replace(/^-(?=0$)/, "")
+    .replace("-", "−");
+}
+
+export function sessionsText(sessions: number): string {
+  return sessions === 1 ? "1 session" : `${count(sessions)} sessions`;
+}
+
+const MOMENT = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeStyle: "short" });
+
+/** A time of the API as the reader's clock shows it, such as "2 Mar 2026, 09:14". */
+export function moment(iso: string): string {
+  return MOMENT.format(new Date(iso));
+}

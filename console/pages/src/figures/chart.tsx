@@ -30,7 +30,7 @@ export function Chart({ label, height, draw }: ChartProps) {
   if (plot === "failed") {
     return <p className="quiet">The chart cannot be loaded; its numbers are in the table.</p>;
   }
-  return <div className="chart" ref={frame} style={{ minHeight: height }} />;
+  return <div className="chart" ref={frame} style={plot && width ? undefined : { minHeight: height }} />;
 }
 
 function usePlot(): Plot | "failed" | undefined {
@@ -65,6 +65,7 @@ function useWidth(of: RefObject<HTMLElement | null>): number {
 /** One image for a screen reader, without what the Content-Security-Policy refuses: chart.css has Plot's own rules. */
 function picture(drawn: Element, label: string): Element {
   for (const style of drawn.querySelectorAll("style")) style.remove();
+  for (const part of drawn.querySelectorAll("[aria-label]")) part.removeAttribute("aria-label"); // "bar", "tip"
   for (const link of drawn.querySelectorAll("a")) link.replaceWith(clickable(link));
   drawn.setAttribute("role", "img");
   drawn.setAttribute("aria-label", label);
