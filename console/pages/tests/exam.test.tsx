@@ -85,6 +85,25 @@ describe("every figure leads to the sessions behind it", () => {
     expect(linksOf("Paths")).toEqual({ "44": moved, "37": moved });
   });
 
+  it("of one of many moves, after all of them or those of a question are asked for", async () => {
+    const questions = Array.from({ length: 10 }, (_, index) => questionOf(index + 1));
+    const navigation = questions.flatMap(({ question_id: from }) =>
+      questions.map(({ question_id: to }) => ({ from_question_id: from, to_question_id: to, moves: 2, sessions: 1 })),
+    );
+    await open(examOf({ questions, navigation }));
+    await sees("Show all 100");
+    const rows = () => one("section[aria-label^='Moves']").querySelectorAll("tbody tr");
+    expect(rows()).toHaveLength(40);
+    await press("button", "Show all 100");
+    expect(rows()).toHaveLength(100);
+    const select = one<HTMLSelectElement>(".steps select");
+    await act(async () => {
+      select.value = "7";
+      select.dispatchEvent(new Event("change", { bubbles: true }));
+    });
+    expect(rows()).toHaveLength(19);
+  });
+
   it("with the filter, however its group is called", async () => {
     await open(examOf({ groups: [ODD] }), `${EXAM}?group=${encodeURIComponent(ODD)}`);
     await sees("General knowledge");
@@ -100,11 +119,14 @@ describe("the filter", () => {
     await eventually(() => input("group"));
     input("from").value = "2026-03-02T08:00";
     input("group").value = ODD;
+    one("button", "Show").focus();
     await press("button", "Show");
     const query = new URLSearchParams(window.location.hash.split("?")[1]);
     expect(query.get("group")).toBe(ODD);
     expect(query.get("from")).toBe(new Date("2026-03-02T08:00").toISOString().replace(".000", ""));
     await eventually(() => expect(asked.at(-1)).toBe(`${PATH}?${query}`));
+    await sees("General knowledge");
+    expect(document.activeElement).toBe(one("button", "Show"));
   });
 
   it("shows what the address says, also after going back", async () => {

@@ -1,4 +1,4 @@
-import { type FormEvent, useState } from "react";
+import { type FormEvent, useEffect, useRef, useState } from "react";
 import { search } from "../../api/api";
 import { go, hrefs } from "../../route";
 import { type Filter, filterOf, fromLocal, isFiltered, toLocal } from "./filter";
@@ -12,6 +12,8 @@ interface FiltersProps {
 /** Which sessions count: those that began in a time, of the candidates of a group. */
 export function Filters({ examId, filter, groups }: FiltersProps) {
   const [fault, setFault] = useState("");
+  const form = useRef<HTMLFormElement>(null);
+  useEffect(() => fill(form.current, filter), [filter]); // the address may be another one than was entered here
   const show = (event: FormEvent<HTMLFormElement>) => {
     event.preventDefault();
     const wanted = wantedOf(new FormData(event.currentTarget));
@@ -21,19 +23,19 @@ export function Filters({ examId, filter, groups }: FiltersProps) {
   };
   const choices = new Set([...groups, ...(filter.group ? [filter.group] : [])]);
   return (
-    <form className="filters no-print" onSubmit={show} aria-label="Which sessions">
+    <form ref={form} className="filters no-print" onSubmit={show} aria-label="Which sessions">
       <label>
         Began from
-        <input type="datetime-local" name="from" defaultValue={toLocal(filter.from)} />
+        <input type="datetime-local" name="from" />
       </label>
       <label>
         Began before
-        <input type="datetime-local" name="to" defaultValue={toLocal(filter.to)} />
+        <input type="datetime-local" name="to" />
       </label>
       {choices.size > 0 && (
         <label>
           Group
-          <select name="group" defaultValue={filter.group ?? ""}>
+          <select name="group">
             <option value="">all</option>
             {[...choices].map((group) => (
               <option key={group}>{group}</option>
@@ -48,6 +50,14 @@ export function Filters({ examId, filter, groups }: FiltersProps) {
       {fault && <p role="alert">{fault}</p>}
     </form>
   );
+}
+
+function fill(form: HTMLFormElement | null, { from, to, group = "" }: Filter): void {
+  const values = { from: toLocal(from), to: toLocal(to), group };
+  for (const [name, value] of Object.entries(values)) {
+    const control = form?.elements.namedItem(name);
+    if (control instanceof HTMLInputElement || control instanceof HTMLSelectElement) control.value = value;
+  }
 }
 
 function wantedOf(form: FormData): Filter {

@@ -73,35 +73,7 @@ function StepTable({ questions, steps, behind }: { questions: ExamQuestion[]; st
         </select>
       </label>
       <Scrolled label="Moves">
-        <table>
-          <caption className="visually-hidden">Moves from one question to another, most first</caption>
-          <thead>
-            <tr>
-              <th scope="col">From</th>
-              <th scope="col">To</th>
-              <th scope="col" className="number">
-                Moves
-              </th>
-              <th scope="col" className="number">
-                Sessions
-              </th>
-            </tr>
-          </thead>
-          <tbody>
-            {shown.map((step) => (
-              <tr key={`${step.from} ${step.to}`}>
-                <td>{step.from}</td>
-                <td>{step.to}</td>
-                <td className="number">
-                  <Linked to={hrefOf(step, behind)}>{count(step.moves)}</Linked>
-                </td>
-                <td className="number">
-                  <Linked to={hrefOf(step, behind)}>{count(step.sessions)}</Linked>
-                </td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
+        <StepRows steps={shown} behind={behind} />
         {shown.length < chosen.length && (
           <button type="button" className="link" onClick={() => setWhole(true)}>
             Show all {count(chosen.length)}
@@ -109,6 +81,40 @@ function StepTable({ questions, steps, behind }: { questions: ExamQuestion[]; st
         )}
       </Scrolled>
     </div>
+  );
+}
+
+function StepRows({ steps, behind }: { steps: Step[]; behind: Behind }) {
+  return (
+    <table>
+      <caption className="visually-hidden">Moves from one question to another, most first</caption>
+      <thead>
+        <tr>
+          <th scope="col">From</th>
+          <th scope="col">To</th>
+          <th scope="col" className="number">
+            Moves
+          </th>
+          <th scope="col" className="number">
+            Sessions
+          </th>
+        </tr>
+      </thead>
+      <tbody>
+        {steps.map((step) => (
+          <tr key={`${step.from} ${step.to}`}>
+            <td>{step.from}</td>
+            <td>{step.to}</td>
+            <td className="number">
+              <Linked to={hrefOf(step, behind)}>{count(step.moves)}</Linked>
+            </td>
+            <td className="number">
+              <Linked to={hrefOf(step, behind)}>{count(step.sessions)}</Linked>
+            </td>
+          </tr>
+        ))}
+      </tbody>
+    </table>
   );
 }
 

@@ -39,7 +39,7 @@ export default function ExamPage({ id, query }: { id: string; query: URLSearchPa
         {exam && !exam.title && <p className="fine-print">{id}</p>}
         {exam && <Freshness freshness={exam.freshness} />}
       </div>
-      <Filters key={asked} examId={id} filter={filter} groups={exam?.groups ?? []} />
+      <Filters examId={id} filter={filter} groups={exam?.groups ?? []} />
       <Answered answer={answer}>
         {(it) => <Figures exam={it} behind={behind} isSelection={isFiltered(filter)} />}
       </Answered>
