@@ -12,8 +12,8 @@ export interface Answer<T> {
 }
 
 /**
- * Asks when `key` changes, and every `everyMs` while the page is visible. What was answered before stays until the next
- * answer to the same key; the answer to an older key is dropped.
+ * Asks when `key` changes, also in a tab that is opened in the background, and every `everyMs` while the page is visible.
+ * What was answered before stays until the next answer to the same key; the answer to an older key is dropped.
  */
 export function useAnswer<T>(key: string, ask: () => Promise<ApiResult<T>>, everyMs?: number): Answer<T> {
   const [state, setState] = useState<{ key: string; value?: T; failure?: Failure; since?: number }>({ key });
@@ -24,8 +24,8 @@ export function useAnswer<T>(key: string, ask: () => Promise<ApiResult<T>>, ever
   useEffect(() => {
     let isWanted = true;
     let timer: ReturnType<typeof setTimeout> | undefined;
-    const look = async () => {
-      if (document.visibilityState === "visible") {
+    const look = async (isFirst: boolean) => {
+      if (isFirst || document.visibilityState === "visible") {
         const answer = await ask();
         if (!isWanted) return;
         setState((before) => {
@@ -33,9 +33,9 @@ export function useAnswer<T>(key: string, ask: () => Promise<ApiResult<T>>, ever
           return before.key === key ? { ...before, failure: answer } : { key, failure: answer };
         });
       }
-      if (everyMs) timer = setTimeout(look, everyMs);
+      if (everyMs) timer = setTimeout(look, everyMs, false);
     };
-    void look();
+    void look(true);
     return () => {
       isWanted = false;
       clearTimeout(timer);
