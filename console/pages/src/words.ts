@@ -31,7 +31,8 @@ export function duration(ms: number): string {
   if (seconds < 60) return `${seconds} s`;
   const whole = Math.round(seconds);
   const [hours, minutes, rest] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60, whole % 60];
-  return hours ? `${hours} h ${minutes} min` : `${minutes} min ${rest} s`;
+  if (hours) return `${hours} h ${minutes} min`;
+  return rest ? `${minutes} min ${rest} s` : `${minutes} min`;
 }
 
 export function count(value: number): string {

@@ -63,9 +63,9 @@ describe("an attempt", () => {
     answers = [tornAttempt()];
     await leave();
     await open();
-    await sees("3 numbers are missing: 3 to 5");
-    await sees("1 dead letter is not settled.");
+    await sees("This log is not complete: 3 numbers are missing, 1 event is a dead letter, 4 events were given up");
     await sees("figures of the whole attempt are not known");
+    expect(texts(".verdict li")).toEqual(tornAttempt().verdict.sentences.slice(0, 2));
   });
 
   it("has its lines in the order of the API, each in its lane", async () => {
@@ -89,7 +89,7 @@ describe("an attempt", () => {
     ]);
     expect(texts('[data-lane="service"] .line-what')).toEqual(["The attempt began with 2 questions."]);
     expect(texts('[data-kind="note"] .line-what')).toEqual([
-      "2 events from here on came late: up to 5 min 0 s after they happened.",
+      "2 events from here on came late: up to 5 min after they happened.",
       "The page's clock was set back, by 4 min 58 s or more.",
       "The exam's page was loaded once more (load 2), while an earlier load went on.",
     ]);
@@ -198,12 +198,17 @@ describe("an attempt", () => {
 });
 
 describe("a printed page", () => {
+  const clock = createClock(null, "UTC");
+
   it("says which session it is of, when it was read and what the audit says", () => {
-    const told = { ...tornAttempt(), read_at: "2026-03-02T10:00:00Z" };
-    told.verdict.sentences = ['} body { display: none } "\\ 3 are missing 😀'];
-    const rule = pageRule(told, createClock(told.summary.began_at, "UTC"));
+    const rule = pageRule({ ...tornAttempt(), read_at: "2026-03-02T10:00:00Z" }, clock);
     expect(rule).toContain(`"Session ${SESSION}, read 2 Mar 2026, 10:00:00 (UTC)"`);
-    expect(rule).toContain('"\\7d  body \\7b  display: none \\7d  \\22 \\5c  3 are missing \\1f600 "');
+    expect(rule).toContain('"This log is not complete: 3 numbers are missing, 1 event');
+  });
+
+  it("holds text of the API as text", () => {
+    const rule = pageRule({ ...wholeAttempt(), session_id: '"} body { x: y } \\\n😀' }, clock);
+    expect(rule).toContain('"Session \\22 \\7d  body \\7b  x: y \\7d  \\5c \\a \\1f600 , read');
   });
 
   it("is only of what is shown", async () => {
@@ -237,6 +242,7 @@ describe("who opens an attempt", () => {
     await open(EXAMINER, "why=0198");
     await sees("The reason names an id: leave it out.");
     expect(document.querySelector<HTMLInputElement>("#why")?.value).toBe("0198");
+    expect(document.body.textContent).not.toContain("you opened");
   });
 
   it("is not recorded when it is the candidate, who reads of themselves", async () => {
@@ -252,6 +258,7 @@ describe("without an answer", () => {
     answers = [{ status: 404, detail: "no such session" }];
     await open();
     await sees("There is no such page, or it is not for you.");
+    expect(document.body.textContent).not.toContain("recorded");
   });
 
   it("offers to try again", async () => {

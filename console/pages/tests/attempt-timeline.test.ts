@@ -8,6 +8,7 @@ import { annotate, type Note } from "../src/views/attempt/notes";
 import { nameQuestions } from "../src/views/attempt/questions";
 import { type KINDS, only } from "../src/views/attempt/shown";
 import { stripOf, ticksOf } from "../src/views/attempt/strip";
+import { followsFrom, headline } from "../src/views/attempt/verdict-words";
 import {
   absence,
   at,
@@ -108,7 +109,7 @@ describe("what the lines show together", () => {
     expect(notesOf([first, back])).toEqual([{ kind: "clock", load: 1, backByMs: 60_000, index: 1 }]);
     const ahead = page(10, 2, "PAUSE_BLUR", {}, { run: 2, client_ts: at(3600) });
     expect(notesOf([first, ahead])).toEqual([{ kind: "clock", load: 1, backByMs: null, index: 1 }]);
-    expect(noteWords({ kind: "clock", load: 1, backByMs: 60_000 }).what).toContain("back, by 1 min 0 s or more");
+    expect(noteWords({ kind: "clock", load: 1, backByMs: 60_000 }).what).toContain("back, by 1 min or more");
   });
 
   it("is no clock that was set where an event has no time of the page, or another load begins", () => {
@@ -276,6 +277,33 @@ describe("what is missing, in words", () => {
 
   it("is what the page gave up", () => {
     expect(tell(drop(1, "queue_full")).what).toBe("The page gave up 1 event: more were waiting than the page keeps.");
+  });
+});
+
+describe("the headline of a log", () => {
+  const whole = { is_complete: false, stored: 1, lost: 0, dead_letters: 0, dropped: 0, sentences: [] };
+
+  it.each([
+    [{ ...whole, is_complete: true }, null, "This log is complete."],
+    [{ ...whole, lost: 1 }, "gap", "This log is not complete: 1 number is missing."],
+    [
+      { ...whole, dead_letters: 2, dropped: 1 },
+      "dead_letter",
+      "This log is not complete: 2 events are dead letters, 1 event was given up by the page.",
+    ],
+    [whole, "no_end", "This log is not complete: it has no end so far."],
+    [whole, "unnumbered", "This log is not complete: the page gives no numbers, so nobody can see what is missing."],
+    [whole, "a new one", "This log is not complete."],
+  ])("%#", (verdict, reason, words) => {
+    expect(headline(verdict, reason)).toBe(words);
+  });
+
+  it("is followed by what it means, and that it is nobody's fault", () => {
+    expect(followsFrom(whole, "gap", false)).toMatch(/may have been any event.*nothing about the candidate/);
+    expect(followsFrom(whole, "gap", true)).toMatch(/nothing about you/);
+    expect(followsFrom(whole, "no_end", true)).toBe(
+      "It may still go on. So figures that want an end are not known yet, and say so.",
+    );
   });
 });
 

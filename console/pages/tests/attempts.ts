@@ -172,7 +172,11 @@ export function attempt(lines: TimelineLine[], more: Partial<Attempt> = {}): Att
       lost: 0,
       dead_letters: 0,
       dropped: 0,
-      sentences: ["This log is complete."],
+      sentences: [
+        "14 events of this session are stored, each exactly once.",
+        "No number is missing from what its pages numbered.",
+        "The log is complete.",
+      ],
     },
     ...more,
   };
@@ -266,9 +270,9 @@ export function tornAttempt(): Attempt {
       dead_letters: 1,
       dropped: 4,
       sentences: [
-        "3 numbers are missing: 3 to 5 of the load that began at 09:00:02.",
-        "1 dead letter is not settled.",
-        "The page says that it gave up 4 events.",
+        "11 events of this session are stored, each exactly once.",
+        "3 numbers are missing: the page gave them to events that are not stored; nobody can say which.",
+        "The log is not complete: figures that depend on it are left out.",
       ],
     },
   });

@@ -42,16 +42,14 @@ export function AttemptFigures({ summary: s }: { summary: AttemptSummary }) {
             {count}
           </Figure>
         </Item>
-        <Item name="Visits of questions">
+        <Item name="Visits of questions" note={s.revisits && `${count(s.revisits)} of them again`}>
           <Figure value={s.visits} reason={s.visits_reason}>
-            {(visits) => (
-              <Beside main={count(visits)}>{s.revisits !== null && `${count(s.revisits)} of them again`}</Beside>
-            )}
+            {count}
           </Figure>
         </Item>
-        <Item name="Absences of the focus">
+        <Item name="Absences of the focus" note={lengths(s)}>
           <Figure value={s.absences} reason={s.absences_reason}>
-            {(absences) => <Beside main={count(absences)}>{absences > 0 && lengths(s)}</Beside>}
+            {count}
           </Figure>
         </Item>
       </dl>
@@ -68,19 +66,14 @@ function lengths(summary: AttemptSummary): string {
   return parts.filter(Boolean).join(", ");
 }
 
-function Beside({ main, children }: { main: string; children: ReactNode }) {
-  return (
-    <>
-      {main} {children && <span className="figure-beside">{children}</span>}
-    </>
-  );
-}
-
-function Item({ name, children }: { name: string; children: ReactNode }) {
+function Item({ name, note, children }: { name: string; note?: ReactNode; children: ReactNode }) {
   return (
     <div>
       <dt>{name}</dt>
-      <dd>{children}</dd>
+      <dd>
+        {children}
+        {note ? <span className="figure-note">{note}</span> : null}
+      </dd>
     </div>
   );
 }

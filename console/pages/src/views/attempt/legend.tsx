@@ -50,5 +50,9 @@ function entries(isOwn: boolean): [string, string][] {
       "Came late",
       `The page sends within some seconds. What came later waited: for a connection, a server, or a device that slept. It does not say that ${who} did anything.`,
     ],
+    [
+      "What no log shows",
+      "An event that a page never sent at its very end leaves no gap. Of what happened outside of the page the events say nothing.",
+    ],
   ];
 }

@@ -98,8 +98,8 @@ function Lanes({ strip }: { strip: Strip }) {
 }
 
 function Axis({ strip }: { strip: Strip }) {
-  return strip.ticks.map(({ at, text }) => (
-    <g key={at}>
+  return strip.ticks.map(({ at, text }, index) => (
+    <g key={at} className={index % 2 === 1 ? "strip-odd" : undefined}>
       <line className="strip-tick" x1={`${at}%`} x2={`${at}%`} y1={ROWS.service + 16} y2={ROWS.axis} />
       <text
         className="strip-axis"

@@ -15,6 +15,8 @@ export default function AttemptPage({ id, query, me }: { id: string; query: URLS
   const why = query.get("why") ?? "";
   const answer = useAnswer(`attempt ${id} ${why}`, () => api.attempt(id, why));
   const isOwn = me.role === "candidate" || answer.value?.user_id === me.user_id;
+  const isOpened = answer.value !== undefined;
+  const isRefused = answer.failure?.status === 400; // its reason is
   return (
     <>
       <div className="page-head">
@@ -22,7 +24,7 @@ export default function AttemptPage({ id, query, me }: { id: string; query: URLS
           {isOwn ? "Your attempt" : "Attempt"}
         </Heading>
       </div>
-      {!isOwn && <OpeningNote key={why} id={id} why={why} />}
+      {(isOpened || isRefused) && !isOwn && <OpeningNote key={why} id={id} why={why} isOpened={isOpened} />}
       <Answered answer={answer}>
         {(attempt) => <AttemptView attempt={attempt} me={me} isOwn={isOwn} why={why} again={answer.again} />}
       </Answered>

@@ -1,6 +1,7 @@
 import { useEffect } from "react";
 import type { Attempt } from "../../api/types";
 import type { Clock } from "./clock";
+import { headline } from "./verdict-words";
 
 /** Every printed page says which session it is of, when it was read and what the audit says; for as long as it is shown. */
 export function usePrintHeader(attempt: Attempt, clock: Clock): void {
@@ -18,7 +19,7 @@ export function pageRule(attempt: Attempt, clock: Clock): string {
   const head = `Session ${attempt.session_id}, read ${clock.moment(attempt.read_at)} (${clock.zone})`;
   return `@page {
   @top-left { content: ${cssText(head)}; }
-  @bottom-left { content: ${cssText(attempt.verdict.sentences[0] ?? "")}; }
+  @bottom-left { content: ${cssText(headline(attempt.verdict, attempt.summary.log_reason))}; }
   @bottom-right { content: "Page " counter(page) " of " counter(pages); }
 }`;
 }

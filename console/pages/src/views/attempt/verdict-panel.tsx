@@ -1,20 +1,21 @@
 import type { Attempt } from "../../api/types";
-import { followsFrom } from "./verdict-words";
+import { followsFrom, headline } from "./verdict-words";
+
+const SAYS_THE_HEADLINE = /^The log is /; // the CSV has the sentences without a heading
 
 /** What the audit says of the log, before anything is read out of it. */
 export function VerdictPanel({ attempt: { verdict, summary }, isOwn }: { attempt: Attempt; isOwn: boolean }) {
-  const [first, ...others] = verdict.sentences;
   return (
     <section className="card panel verdict" data-complete={verdict.is_complete} aria-labelledby="verdict">
-      <h2 id="verdict">{first ?? (verdict.is_complete ? "This log is complete." : "This log is not complete.")}</h2>
-      {others.length > 0 && (
-        <ul>
-          {others.map((sentence) => (
+      <h2 id="verdict">{headline(verdict, summary.log_reason)}</h2>
+      <p>{followsFrom(verdict, summary.log_reason, isOwn)}</p>
+      <ul className="quiet">
+        {verdict.sentences
+          .filter((sentence) => !SAYS_THE_HEADLINE.test(sentence))
+          .map((sentence) => (
             <li key={sentence}>{sentence}</li>
           ))}
-        </ul>
-      )}
-      <p className="quiet">{followsFrom(verdict.is_complete ? null : summary.log_reason, isOwn)}</p>
+      </ul>
     </section>
   );
 }
