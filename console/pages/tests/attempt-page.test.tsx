@@ -64,7 +64,7 @@ describe("an attempt", () => {
     await leave();
     await open();
     await sees("This log is not complete: 3 numbers are missing, 1 event is a dead letter, 4 events were given up");
-    await sees("figures of the whole attempt are not known");
+    await sees("figures that depend on it are not known");
     expect(texts(".verdict li")).toEqual(tornAttempt().verdict.sentences.slice(0, 2));
   });
 
@@ -148,6 +148,19 @@ describe("an attempt", () => {
     answers = [attempt([gap(1, 1)], { verdict: { ...tornAttempt().verdict } })];
     await open();
     await sees("None is stored; the log is not complete.");
+  });
+
+  it("leads to its sections, whose headings then have the focus", async () => {
+    await open();
+    await sees("What happened, in order");
+    for (const [button, heading] of [
+      ["Questions", "Questions"],
+      ["What happened", "What happened, in order"],
+      ["How to read this", "How to read this"],
+    ] as const) {
+      await press(button);
+      expect(document.activeElement?.textContent).toBe(heading);
+    }
   });
 
   it("shows one kind only when asked", async () => {

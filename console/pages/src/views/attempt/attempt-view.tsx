@@ -7,6 +7,7 @@ import { groupByVisit } from "./groups";
 import { AttemptHead } from "./head";
 import { Legend } from "./legend";
 import { annotate } from "./notes";
+import { OnThisPage } from "./on-this-page";
 import { OverviewStrip } from "./overview-strip";
 import { usePrintHeader } from "./print-header";
 import { nameQuestions } from "./questions";
@@ -45,6 +46,7 @@ function WhatHappened({ attempt, clock, isOwn }: { attempt: Attempt; clock: Cloc
   const strip = useMemo(() => stripOf(attempt, groups, names), [attempt, groups, names]);
   return (
     <>
+      <OnThisPage without={attempt.questions.length > 0 ? [] : ["questions"]} />
       {strip && <OverviewStrip strip={strip} attempt={attempt} />}
       <AttemptFigures summary={attempt.summary} />
       <QuestionsTable questions={attempt.questions} names={names} />

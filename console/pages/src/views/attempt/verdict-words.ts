@@ -5,9 +5,9 @@ import { plural } from "./event-words";
 
 const WHOLE = "So the figures below are of the whole attempt.";
 const NO_END = "It may still go on. So figures that want an end are not known yet, and say so.";
-const UNNUMBERED = "So figures of the whole attempt are not known, and say why. ";
+const UNNUMBERED = "So figures that depend on what may be missing are not known, and say why. ";
 const NOT_WHOLE =
-  "What is not stored may have been any event. So figures of the whole attempt are not known, and say why; " +
+  "What is not stored may have been any event. So figures that depend on it are not known, and say why; " +
   "what is stored is below, in the order in which it happened. ";
 
 /** "This log is not complete: 3 numbers are missing, 1 event is a dead letter." */
