@@ -124,7 +124,7 @@ describe("an attempt", () => {
       attempt([page(1, 1, "REVIEW_OPENED"), page(2, 2, "REVIEW_OPENED")], {
         questions: [
           question(1, { first_choice: 0, last_choice: 2, changes: 2, change_kind: "WR" }),
-          question(2, none),
+          question(2, { ...none, mark_reason: "no_key" }),
           question(3, { ...none, mark: 0 }),
         ],
       }),
@@ -137,6 +137,28 @@ describe("an attempt", () => {
       "not answered",
     ]);
     expect(texts('[data-label="Mark"]')).toEqual(["1", "unknown: no key", "0"]);
+  });
+
+  it("shows a candidate no marks", async () => {
+    const hidden = {
+      mark: null,
+      mark_reason: "not_shown",
+      change_kind: null,
+      first_choice: 0,
+      last_choice: 2,
+      changes: 1,
+    };
+    const { summary } = wholeAttempt();
+    answers = [
+      attempt(wholeAttempt().lines, {
+        questions: [question(1, hidden)],
+        summary: { ...summary, marks: null, marks_reason: "not_shown" },
+      }),
+    ];
+    await open(OWNER);
+    await sees("Marks are not shown to candidates.");
+    expect(texts('[data-label="Mark"], .attempt-figures dt').join()).not.toContain("Mark");
+    expect(texts('[data-label="Answer"]')).toEqual(["Option 3, at first option 1: 1 change"]);
   });
 
   it("lists absences with their length, or why they have none", async () => {

@@ -114,8 +114,9 @@ export function question(position: number, more: Partial<AttemptQuestion> = {}):
     last_choice: 1,
     changes: 0,
     change_kind: null,
-    mark: 1,
     answers_reason: null,
+    mark: 1,
+    mark_reason: null,
     ...more,
   };
 }
@@ -230,8 +231,9 @@ export function tornAttempt(): Attempt {
     first_choice: null,
     last_choice: null,
     changes: null,
-    mark: null,
     answers_reason: "dead_letter",
+    mark: null,
+    mark_reason: "dead_letter",
   };
   return attempt(lines, {
     absences: [absence(null, 104, { stream_id: SECOND_LOAD }), absence(80, null)],

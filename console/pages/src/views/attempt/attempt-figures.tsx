@@ -37,11 +37,13 @@ export function AttemptFigures({ summary: s }: { summary: AttemptSummary }) {
             {count}
           </Figure>
         </Item>
-        <Item name="Marks">
-          <Figure value={s.marks} reason={s.marks_reason}>
-            {count}
-          </Figure>
-        </Item>
+        {s.marks_reason !== "not_shown" && (
+          <Item name="Marks">
+            <Figure value={s.marks} reason={s.marks_reason}>
+              {count}
+            </Figure>
+          </Item>
+        )}
         <Item name="Visits of questions" note={s.revisits && `${count(s.revisits)} of them again`}>
           <Figure value={s.visits} reason={s.visits_reason}>
             {count}

@@ -4,6 +4,8 @@ import { count, duration } from "../../words";
 import { capital, plural } from "./event-words";
 import { optionText, type QuestionNames } from "./questions";
 
+const NOT_SHOWN = "not_shown"; // to candidates, who could read the key off their marks
+
 const CHANGED: Record<ChangeKind, string> = {
   WR: "wrong to right",
   RW: "right to wrong",
@@ -13,6 +15,7 @@ const CHANGED: Record<ChangeKind, string> = {
 
 export function QuestionsTable({ questions, names }: { questions: AttemptQuestion[]; names: QuestionNames }) {
   if (questions.length === 0) return null;
+  const hasMarks = questions.some((question) => question.mark_reason !== NOT_SHOWN);
   return (
     <section className="card panel" aria-labelledby="questions">
       <h2 id="questions">Questions</h2>
@@ -30,26 +33,34 @@ export function QuestionsTable({ questions, names }: { questions: AttemptQuestio
               … with the focus
             </th>
             <th scope="col">Answer</th>
-            <th scope="col" className="number">
-              Mark
-            </th>
+            {hasMarks && (
+              <th scope="col" className="number">
+                Mark
+              </th>
+            )}
           </tr>
         </thead>
         <tbody>
           {questions.map((question) => (
-            <QuestionRow key={question.question_id} question={question} names={names} />
+            <QuestionRow key={question.question_id} question={question} names={names} hasMarks={hasMarks} />
           ))}
         </tbody>
       </table>
       <p className="fine-print">
         Time on the screen is not thought, and a short one may be a question that somebody knew. Answers are counted
-        from option 1 here, and from 0 in the CSV and in the events.
+        from option 1 here, and from 0 in the CSV and in the events.{!hasMarks && " Marks are not shown to candidates."}
       </p>
     </section>
   );
 }
 
-function QuestionRow({ question: q, names }: { question: AttemptQuestion; names: QuestionNames }) {
+interface QuestionRowProps {
+  question: AttemptQuestion;
+  names: QuestionNames;
+  hasMarks: boolean;
+}
+
+function QuestionRow({ question: q, names, hasMarks }: QuestionRowProps) {
   return (
     <tr>
       <th scope="row">
@@ -76,11 +87,13 @@ function QuestionRow({ question: q, names }: { question: AttemptQuestion; names:
           {answerText}
         </Figure>
       </td>
-      <td className="number" data-label="Mark">
-        <Figure value={q.mark} reason={q.answers_reason ?? "no_key"}>
-          {count}
-        </Figure>
-      </td>
+      {hasMarks && (
+        <td className="number" data-label="Mark">
+          <Figure value={q.mark} reason={q.mark_reason}>
+            {count}
+          </Figure>
+        </td>
+      )}
     </tr>
   );
 }
