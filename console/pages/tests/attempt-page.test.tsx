@@ -273,7 +273,7 @@ describe("who opens an attempt", () => {
   });
 
   it("can mend a reason that is refused", async () => {
-    answers = [{ status: 400, detail: "The reason names an id: leave it out." }];
+    answers = [{ status: 422, detail: "The reason names an id: leave it out." }];
     await open(EXAMINER, "why=0198");
     await sees("The reason names an id: leave it out.");
     expect(document.querySelector<HTMLInputElement>("#why")?.value).toBe("0198");

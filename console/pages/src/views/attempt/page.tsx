@@ -9,6 +9,8 @@ import "./attempt.css";
 import "./timeline.css";
 import "./print.css";
 
+const UNPROCESSABLE = 422; // the reason for looking cannot be kept as it is
+
 /** Asked once, and again only when somebody wants it: each time it is read is recorded. */
 export default function AttemptPage({ id, query, me }: { id: string; query: URLSearchParams; me: Me }) {
   const api = useApi();
@@ -16,7 +18,7 @@ export default function AttemptPage({ id, query, me }: { id: string; query: URLS
   const answer = useAnswer(`attempt ${id} ${why}`, () => api.attempt(id, why));
   const isOwn = me.role === "candidate" || answer.value?.user_id === me.user_id;
   const isOpened = answer.value !== undefined;
-  const isRefused = answer.failure?.status === 400; // its reason is
+  const isRefused = answer.failure?.status === UNPROCESSABLE;
   return (
     <>
       <div className="page-head">
