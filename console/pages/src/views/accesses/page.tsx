@@ -21,8 +21,8 @@ export default function AccessesPage(_: { me: Me }) {
       </div>
       <p className="accesses-intro">
         Each time somebody other than the candidate opens an attempt here, and each command that shows or exports what
-        people did, is written down before anything is shown. Nobody can change or delete an entry; when a person is
-        purged, a pseudonym stands in place of the id.
+        people did, is written down before anything is shown. Entries stay as they are, but for one thing: when a person
+        is purged, a pseudonym takes the place of the id.
       </p>
       <Answered answer={answer}>
         {(page) => (

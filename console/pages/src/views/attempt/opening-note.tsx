@@ -13,8 +13,7 @@ export function OpeningNote({ id, why, isOpened }: { id: string; why: string; is
   return (
     <form className="opening no-print" onSubmit={submit}>
       <p>
-        {recordedText(isOpened, why)}{" "}
-        <span className="quiet">The record has who, when and why, and cannot be changed.</span>
+        {recordedText(isOpened, why)} <span className="quiet">The record has who, when and why, and is kept.</span>
       </p>
       <div className="opening-reason">
         <label htmlFor="why">Reason for looking (optional)</label>
