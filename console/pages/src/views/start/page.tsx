@@ -43,7 +43,7 @@ function ExamList({ exams }: { exams: readonly ExamInList[] }) {
         <li key={exam_id} className="card">
           <a href={hrefs.exam(exam_id)}>{title ?? `Untitled exam ${exam_id}`}</a>
           <span>{sessionsText(sessions)}</span>
-          <span className="quiet">{last_event_at ? `Last event ${moment(last_event_at)}` : "No event yet"}</span>
+          <span className="quiet">{last_event_at ? `Last activity ${moment(last_event_at)}` : "No event yet"}</span>
         </li>
       ))}
     </ul>
