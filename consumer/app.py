@@ -5,8 +5,9 @@ import gc
 import logging
 import signal
 from collections.abc import AsyncIterator, Awaitable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
 from datetime import timedelta
+from functools import partial
 
 import uvicorn
 from aiokafka import AIOKafkaConsumer
@@ -29,6 +30,7 @@ from attemptlog.consumer.pauses import pauses
 from attemptlog.consumer.reports import Reports
 from attemptlog.consumer.retries import Retries
 from attemptlog.consumer.settings import ConsumerSettings
+from attemptlog.consumer.traced import tell
 from attemptlog.consumer.writer import Writer
 from attemptlog.event_store.books import Books
 from attemptlog.event_store.errors import CannotRun, StoreUnavailable
@@ -38,6 +40,7 @@ from attemptlog.runtime.ending import Ending
 from attemptlog.runtime.logs import log_json_lines
 from attemptlog.runtime.ports import check_free
 from attemptlog.runtime.pseudonyms import pseudonyms_of
+from attemptlog.runtime.tracing import spans_of
 
 logger = logging.getLogger(__name__)
 
@@ -86,8 +89,9 @@ def run(settings: ConsumerSettings | None = None) -> int:
 
 def _build(settings: ConsumerSettings) -> tuple[AsgiFastStream, Ending]:
     ending, metrics = Ending("consumer", foreseen=CannotRun), Metrics()
-    reports = Reports(metrics)
     url, topic = settings.database_url.get_secret_value(), settings.topic
+    spans = spans_of(settings, "attemptlog-consumer")
+    reports = Reports(metrics, None if spans is None else partial(tell, spans, topic))
     books = Books(url, topic, settings.database_statement_timeout)
     pseudonyms = pseudonyms_of(settings.pseudonym_key)
     aside, *stores = [
@@ -123,7 +127,7 @@ def _build(settings: ConsumerSettings) -> tuple[AsgiFastStream, Ending]:
     @asynccontextmanager
     async def lifespan() -> AsyncIterator[None]:
         async with AsyncExitStack() as opened:
-            for each in (books, aside, *stores, replays):
+            for each in (spans or nullcontext(), books, aside, *stores, replays):
                 await opened.enter_async_context(each)
             await opened.enter_async_context(running(_or_fail(retries.run(), ending)))
             yield

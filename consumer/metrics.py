@@ -93,13 +93,7 @@ class Metrics:
         self.kafka_up = Gauge("attemptlog_consumer_kafka_up", "1 while Kafka answers.", registry=self.registry)
 
     def count_batch(self, stored: Stored, records: int, seconds: float, age_of_oldest: float | None) -> None:
-        for outcome, count in (
-            (INSERTED, stored.inserted),
-            (DUPLICATE, stored.duplicates),
-            (DEAD_LETTER, stored.dead_letters.total()),
-            (SUPPRESSED, stored.suppressed),
-            (SKIPPED, stored.skipped),
-        ):
+        for outcome, count in outcomes_of(stored).items():
             self.records.labels(outcome).inc(count)
         for reason, count in stored.dead_letters.items():
             self.dead_letters.labels(reason).inc(count)
@@ -114,3 +108,14 @@ class Metrics:
         self.lag_records.clear()
         for partition, records in lag.items():
             self.lag_records.labels(partition).set(records)
+
+
+def outcomes_of(stored: Stored) -> dict[str, int]:
+    """Return how many records of a batch had each outcome."""
+    return {
+        INSERTED: stored.inserted,
+        DUPLICATE: stored.duplicates,
+        DEAD_LETTER: stored.dead_letters.total(),
+        SUPPRESSED: stored.suppressed,
+        SKIPPED: stored.skipped,
+    }

@@ -1,7 +1,7 @@
 """What is said and counted of batches: one line each."""
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 
 from attemptlog.consumer.holes import ReadAgain
@@ -15,10 +15,11 @@ logger = logging.getLogger(__name__)
 
 
 class Reports:
-    """Counts and logs the same numbers."""
+    """Counts and logs the same numbers; `trace`, where there is one, makes a span of each stored batch."""
 
-    def __init__(self, metrics: Metrics) -> None:
+    def __init__(self, metrics: Metrics, trace: Callable[[Batch, Stored, float], None] | None = None) -> None:
         self._metrics = metrics
+        self._trace = trace
 
     def stored(self, batch: Batch, stored: Stored, seconds: float) -> None:
         """Report a batch that is committed, `seconds` after it was read."""
@@ -36,6 +37,8 @@ class Reports:
                 "seconds": round(seconds, 3),
             },
         )
+        if self._trace is not None:
+            self._trace(batch, stored, seconds)
         self.lost(stored.lost)
 
     def lost(self, holes: Iterable[Hole]) -> None:

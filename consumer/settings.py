@@ -8,6 +8,7 @@ from pydantic import Field
 from attemptlog.runtime.kafka import BootstrapServers, KafkaSecurity
 from attemptlog.runtime.postgres import DatabaseUrl
 from attemptlog.runtime.pseudonyms import PseudonymKey
+from attemptlog.runtime.tracing import TracingSettings
 from attemptlog.schemas import ATTEMPT_EVENTS
 from attemptlog.schemas.fields import Seconds
 from attemptlog.schemas.topics import TopicName
@@ -15,7 +16,7 @@ from attemptlog.schemas.topics import TopicName
 MAX_NAME = 249  # characters; Kafka's bound for an instance id, and far below what a group's name may have
 
 
-class ConsumerSettings(KafkaSecurity):
+class ConsumerSettings(KafkaSecurity, TracingSettings):
     """Settings of the consumer, `ATTEMPTLOG_` in front; durations are seconds or ISO 8601."""
 
     kafka_bootstrap_servers: Annotated[

@@ -2,8 +2,8 @@
 
 import gc
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
-from typing import Any
+from contextlib import asynccontextmanager, nullcontext
+from typing import TYPE_CHECKING, Any
 
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
@@ -14,7 +14,7 @@ from attemptlog.ingest_api.answers import failed, method_not_allowed, not_found
 from attemptlog.ingest_api.body import BodyLimits
 from attemptlog.ingest_api.connections import Connections, Limits, room_for
 from attemptlog.ingest_api.door import INGEST_PATH, Door
-from attemptlog.ingest_api.intake import Intake
+from attemptlog.ingest_api.intake import Intake, Publish
 from attemptlog.ingest_api.metrics import Metrics
 from attemptlog.ingest_api.openapi import openapi_document
 from attemptlog.ingest_api.postgres_sessions import PostgresSessions
@@ -24,6 +24,7 @@ from attemptlog.ingest_api.services import Services, State
 from attemptlog.ingest_api.sessions import SessionDirectory
 from attemptlog.ingest_api.settings import IngestSettings
 from attemptlog.ingest_api.shedding import Bounds, Gate
+from attemptlog.ingest_api.traced import TracedDoor, sending
 from attemptlog.ingest_api.workers import Scrape
 from attemptlog.publisher import KafkaPublisher, Publisher
 from attemptlog.runtime.ending import Ending
@@ -31,8 +32,12 @@ from attemptlog.runtime.keys import KeySource, key_source
 from attemptlog.runtime.pseudonyms import pseudonyms_of
 from attemptlog.runtime.rate import TokenBuckets
 from attemptlog.runtime.tokens import Authenticator
+from attemptlog.runtime.tracing import spans_of
 
-NO_TELEMETRY: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False}  # metrics.py has what there is
+if TYPE_CHECKING:
+    from attemptlog.runtime.spans import Spans
+
+NO_TELEMETRY: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False}  # ours: metrics.py, traced.py
 GC_THRESHOLD = 50_000  # a batch makes about 600 objects and no cycles; the default of 700 would look at each of them
 
 
@@ -84,14 +89,16 @@ def create_app(
     publisher = publisher or _publisher(settings, ending)
     sessions = sessions or _sessions(settings, ending, metrics.session_query_seconds.observe)
     keys = key_source(settings, metrics.count_key_fetch)
-    services = _services(settings, metrics, keys=keys, publisher=publisher, sessions=sessions)
+    spans = spans_of(settings, "attemptlog-gateway")
+    publish = publisher.publish if spans is None else sending(publisher.publish, settings.topic, spans)
+    services = _services(settings, metrics, keys=keys, publisher=publisher, publish=publish, sessions=sessions)
     metrics.watch(publisher, sessions, keys, gate=services.gate, connections=services.connections)
 
     # a redirect would lead to plain HTTP where TLS ends at a proxy
     app = Gateway(
-        Door(services),
+        Door(services) if spans is None else TracedDoor(Door(services), INGEST_PATH, spans),
         title="attemptlog gateway",
-        lifespan=_lifespan(services, keys, ending),
+        lifespan=_lifespan(services, keys, ending, spans),
         telemetry=NO_TELEMETRY,
         redirect_slashes=False,
     )
@@ -103,10 +110,10 @@ def create_app(
     return app
 
 
-def _lifespan(services: Services, keys: KeySource, ending: Ending) -> Lifespan[FastAPI]:
+def _lifespan(services: Services, keys: KeySource, ending: Ending, spans: "Spans | None") -> Lifespan[FastAPI]:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[State]:
-        async with services.scrape, keys, services.sessions, services.publisher:
+        async with spans or nullcontext(), services.scrape, keys, services.sessions, services.publisher:
             gc.freeze()
             gc.set_threshold(GC_THRESHOLD)
             with services.refusals:
@@ -142,6 +149,7 @@ def _publisher(settings: IngestSettings, ending: Ending) -> Publisher:
         delivery_deadline=settings.delivery_deadline,
         max_buffered_bytes=settings.max_buffered_bytes,
         security=settings,
+        tracing=settings,
         failed=ending.give_up,
     )
 
@@ -159,7 +167,13 @@ def _sessions(settings: IngestSettings, ending: Ending, timed: Callable[[float],
 
 
 def _services(
-    settings: IngestSettings, metrics: Metrics, *, keys: KeySource, publisher: Publisher, sessions: SessionDirectory
+    settings: IngestSettings,
+    metrics: Metrics,
+    *,
+    keys: KeySource,
+    publisher: Publisher,
+    publish: Publish,
+    sessions: SessionDirectory,
 ) -> Services:
     refusals = Refusals(pseudonyms_of(settings.pseudonym_key))
     buckets = TokenBuckets(settings.rate_limit_events_per_second, settings.rate_limit_burst)
@@ -169,7 +183,7 @@ def _services(
         connections=Connections(_limits(settings), metrics.connections_ended, metrics.refused_early),
         crosses_origins=bool(settings.cors_origins),
         gate=Gate(_bounds(settings), metrics.shed),
-        intake=Intake(publisher, sessions, buckets, metrics, refusals),
+        intake=Intake(publish, sessions, buckets, metrics, refusals),
         metrics=metrics,
         publisher=publisher,
         refusals=refusals,
@@ -183,7 +197,7 @@ def _allow_origins(app: Gateway, origins: list[str]) -> None:
         "allow_origins": origins,
         "allow_credentials": True,
         "allow_methods": ["POST"],
-        "allow_headers": ["authorization", "content-type", "content-encoding"],
+        "allow_headers": ["authorization", "content-type", "content-encoding", "traceparent"],
         "expose_headers": ["retry-after"],
     }
     app.add_middleware(CORSMiddleware, **rules)  # answers preflights

@@ -1,7 +1,7 @@
 """The way of a batch through the gateway: rate, ownership, Kafka, reply."""
 
 import time
-from collections.abc import Set
+from collections.abc import Awaitable, Callable, Sequence, Set
 from datetime import UTC, datetime
 
 from attemptlog.ingest_api.admission import Admission, admit, named_sessions, session_ids, without
@@ -19,10 +19,12 @@ from attemptlog.ingest_api.problems import (
 )
 from attemptlog.ingest_api.refusals import Refusals
 from attemptlog.ingest_api.sessions import SessionDirectory
-from attemptlog.publisher import EnvelopeTooLarge, KafkaUnavailable, Publisher
+from attemptlog.publisher import EnvelopeTooLarge, KafkaUnavailable
 from attemptlog.runtime.rate import TokenBuckets
 from attemptlog.runtime.tokens import Caller
-from attemptlog.schemas import IngestReply
+from attemptlog.schemas import Envelope, IngestReply
+
+Publish = Callable[[Sequence[Envelope]], Awaitable[None]]  # see publisher.port.Publisher
 
 KAFKA_RETRY_AFTER = 2.0  # seconds: a broker's restart or a new leader takes about that
 
@@ -32,13 +34,13 @@ class Intake:
 
     def __init__(
         self,
-        publisher: Publisher,
+        publish: Publish,
         sessions: SessionDirectory,
         buckets: TokenBuckets,
         metrics: Metrics,
         refusals: Refusals,
     ) -> None:
-        self._publisher = publisher
+        self._publish_all = publish
         self._sessions = sessions
         self._buckets = buckets
         self._metrics = metrics
@@ -99,7 +101,7 @@ class Intake:
         if not admission.envelopes:
             raise self._refused(admission, batch, caller)
         try:
-            await self._publisher.publish(admission.envelopes)
+            await self._publish_all(admission.envelopes)
         except KafkaUnavailable as error:
             raise Unavailable(
                 "Kafka is away; send the same batch again later",

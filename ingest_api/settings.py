@@ -12,6 +12,7 @@ from attemptlog.runtime.kafka import BootstrapServers, KafkaSecurity
 from attemptlog.runtime.keys import TokenSettings
 from attemptlog.runtime.postgres import DatabaseUrl
 from attemptlog.runtime.pseudonyms import PseudonymKey
+from attemptlog.runtime.tracing import TracingSettings
 from attemptlog.schemas import ATTEMPT_EVENTS, MAX_EVENTS_PER_BATCH
 from attemptlog.schemas.fields import Seconds
 from attemptlog.schemas.topics import TopicName
@@ -24,7 +25,7 @@ def _split(value: object) -> object:
     return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
 
 
-class IngestSettings(KafkaSecurity, TokenSettings):
+class IngestSettings(KafkaSecurity, TokenSettings, TracingSettings):
     """Settings of the gateway, `ATTEMPTLOG_` in front; durations are seconds or ISO 8601."""
 
     kafka_bootstrap_servers: Annotated[

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from functools import lru_cache
@@ -20,7 +20,9 @@ from attemptlog.publisher.destination import Destination, stop
 from attemptlog.publisher.lanes import Lanes, Wait
 from attemptlog.publisher.limits import Limits
 from attemptlog.publisher.port import EnvelopeTooLarge, KafkaUnavailable
+from attemptlog.publisher.traces import NO_HEADERS, Headers, by_trace
 from attemptlog.runtime.kafka import KafkaSecurity, addresses
+from attemptlog.runtime.tracing import TracingSettings, traceparent_of
 from attemptlog.schemas import ATTEMPT_EVENTS, Envelope, encode
 from attemptlog.schemas.topics import topic_name
 
@@ -44,9 +46,10 @@ class KafkaPublisher:
 
     It connects in the background and again after every failure, so a process can start, and go on, without Kafka.
     At most `max_buffered_bytes` of records wait for an acknowledgement; over that `publish` refuses at once.
-    Without `security`, TLS and login are as the environment says. What connecting fails of unexpectedly is logged and
-    handed to `failed`, once; without it, connecting is tried again. Raises ValueError for an address or a topic's name
-    that cannot be one.
+    Without `security`, TLS and login are as the environment says; so is, without `tracing`, whether records take the
+    caller's trace along. What connecting fails of unexpectedly is logged and handed to `failed`, once; without it,
+    connecting is tried again. Raises ValueError for an address or a topic's name that cannot be one, and for tracing
+    that is not installed.
     """
 
     def __init__(
@@ -57,6 +60,7 @@ class KafkaPublisher:
         delivery_deadline: timedelta = timedelta(seconds=5),
         max_buffered_bytes: int = 32 * 1024 * 1024,
         security: KafkaSecurity | None = None,
+        tracing: TracingSettings | None = None,
         failed: Callable[[BaseException], None] | None = None,
     ) -> None:
         self.max_buffered_bytes = max_buffered_bytes
@@ -64,6 +68,7 @@ class KafkaPublisher:
             addresses(bootstrap_servers), topic_name(topic), security or KafkaSecurity(), delivery_deadline
         )
         self._failed = failed
+        self._traceparent = traceparent_of(tracing or TracingSettings())
         self._limits = Limits()
         self._lanes: Lanes | None = None
         self._keeper: asyncio.Task[None] | None = None
@@ -105,13 +110,29 @@ class KafkaPublisher:
 
     def _put(self, envelopes: Sequence[Envelope], lanes: Lanes) -> list[Wait]:
         """Encode, and put on the way; what was encoded takes up nearly 4 KiB each until it is."""
-        runs = [(id_.encode(), [*map(encode, run)]) for id_, run in groupby(envelopes, attrgetter("session_id"))]
+        runs = [
+            (id_.encode(), [*map(encode, run)], headers)
+            for headers, part in self._with_headers(envelopes, lanes.limits)
+            for id_, run in groupby(part, attrgetter("session_id"))
+        ]
         if lanes.limits.record_bytes is not None:
             _refuse_too_large(envelopes, lanes.limits)
-        size = sum(len(value) for _, values in runs for value in values)
+        size = sum(len(value) for _, values, _ in runs for value in values)
         if lanes.buffered_bytes + size > self.max_buffered_bytes:
             raise KafkaUnavailable(f"{lanes.buffered_bytes} bytes already wait for Kafka")
-        return [it for key, values in runs for it in lanes.append(partition_for(key, len(lanes)), key, values)]
+        return [
+            it
+            for key, values, headers in runs
+            for it in lanes.append(partition_for(key, len(lanes)), key, values, headers)
+        ]
+
+    def _with_headers(
+        self, envelopes: Sequence[Envelope], limits: Limits
+    ) -> Iterable[tuple[Headers, Iterable[Envelope]]]:
+        """Return runs of envelopes and the headers of their records; where room is short there are none."""
+        if self._traceparent is None or limits.record_bytes is not None:
+            return ((NO_HEADERS, envelopes),)
+        return by_trace(envelopes, self._traceparent())
 
     async def _keep_connected(self) -> None:
         while True:

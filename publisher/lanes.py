@@ -21,6 +21,7 @@ from aiokafka.producer.message_accumulator import BatchBuilder
 
 from attemptlog.publisher.limits import Limits
 from attemptlog.publisher.port import KafkaUnavailable
+from attemptlog.publisher.traces import NO_HEADERS, Headers
 
 logger = logging.getLogger(__name__)
 
@@ -103,7 +104,7 @@ class Lanes:
             self.broken.set()
         self._lanes += [Lane(number) for number in range(len(self._lanes), partitions)]
 
-    def append(self, partition: int, key: bytes, values: Sequence[bytes]) -> list[Wait]:
+    def append(self, partition: int, key: bytes, values: Sequence[bytes], headers: Headers = NO_HEADERS) -> list[Wait]:
         """Put records into the collecting batch, or several, and return what to wait for; raise KafkaUnavailable."""
         lane = self._lanes[partition]
         if self._is_stalled(lane):
@@ -111,9 +112,9 @@ class Lanes:
         batch = lane.waiting[-1] if lane.waiting else self._open(lane)
         waits = [self._wait_for(batch)]
         for value in values:
-            if batch.builder.append(timestamp=None, key=key, value=value) is None:  # full
+            if batch.builder.append(timestamp=None, key=key, value=value, headers=headers) is None:  # full
                 batch = self._open(lane)
-                batch.builder.append(timestamp=None, key=key, value=value)
+                batch.builder.append(timestamp=None, key=key, value=value, headers=headers)
                 waits.append(self._wait_for(batch))
             batch.size += len(value)
             self.buffered_bytes += len(value)

@@ -21,6 +21,8 @@ from attemptlog.publisher.backlog import Backlog
 from attemptlog.publisher.drops import Drops
 from attemptlog.publisher.metrics import DropReason, Metrics
 from attemptlog.publisher.port import EnvelopeTooLarge, KafkaUnavailable, Publisher
+from attemptlog.publisher.traces import traced
+from attemptlog.runtime.tracing import TracingSettings, traceparent_of
 from attemptlog.schemas import Envelope, EventType, Source, new_event_id
 from attemptlog.schemas.codec import ENVELOPE, explain
 
@@ -41,7 +43,8 @@ class EventLogger:
     Kafka is away they are tried again for ever; over the bound new ones are dropped. Leaving takes `stop_deadline` at
     most, and what the publisher takes to close. Whatever is dropped is counted by reason and logged once a minute;
     what is in the queue when the process is killed is lost. It belongs to the process that enters it: in one that is
-    forked from there events are dropped, and a warning says so; `ThreadedEventLogger` is for those.
+    forked from there events are dropped, and a warning says so; `ThreadedEventLogger` is for those. With `tracing` on,
+    or by the environment where that is left out, a record belongs to the trace in which its event was logged.
     """
 
     def __init__(
@@ -51,6 +54,7 @@ class EventLogger:
         max_queued: int = 10_000,
         stop_deadline: timedelta = timedelta(seconds=5),
         metrics: Metrics | None = None,
+        tracing: TracingSettings | None = None,
     ) -> None:
         self._publisher = publisher
         self._stop_deadline = stop_deadline.total_seconds()
@@ -58,6 +62,7 @@ class EventLogger:
         self._backlog = Backlog(max_queued)
         self._drops = Drops(self._metrics)
         self._metrics.watch(self._backlog, publisher)
+        self._traceparent = traceparent_of(tracing or TracingSettings())
         self._home: int | None = None  # the process that delivers
         self._has_warned = False
         self._drainer: asyncio.Task[None]
@@ -112,6 +117,8 @@ class EventLogger:
                 client_ts=None if client_ts is None else client_ts.isoformat(),
                 source=source,
             )
+            if self._traceparent is not None:
+                envelope = traced(envelope, self._traceparent())
             refused = self._backlog.put(envelope) if self._home == os.getpid() else self._put_away_from_home(envelope)
         except Exception as error:  # whatever was given: the request that it was given in goes on
             self._drops.count("invalid", fault=_what_is_wrong(error))

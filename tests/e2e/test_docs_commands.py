@@ -16,6 +16,7 @@ from tests.support.http import free_port
 
 PYTHON = Path(sys.executable)
 TIMEOUT = 180  # seconds
+TRACED = {"ATTEMPTLOG_TRACING": "on", "OTEL_TRACES_EXPORTER": "console"}
 END_OF_BLOCK = "== end of block =="
 
 WITH_COMMANDS = [document for document in DOCUMENTS if any(block.mark == "run" for block in blocks(document))]
@@ -42,10 +43,10 @@ def shell(folder: Path) -> dict[str, str]:
 
 @pytest.fixture(scope="module", autouse=True)
 def pipeline(folder: Path, shell: dict[str, str]) -> Iterator[None]:
-    """`attemptlog up` in the folder, as `make run` starts it, with a class of one."""
+    """`attemptlog up` in the folder, as `make run` starts it, with a class of one, and with traces for one document."""
     ports = [f"--{name}-port={free_port()}" for name in ("gateway", "consumer", "kafka", "postgres", "platform")]
     command = ["attemptlog", "up", "--candidates=1", *ports]
-    with subprocess.Popen(command, cwd=folder, env=shell, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(command, cwd=folder, env=shell | TRACED, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         assert any(line.startswith("logs") for line in process.stdout), "the pipeline did not come up"
         yield

@@ -40,7 +40,8 @@ missing = {}
 def note(name):
     missing[name] = str(sys.exc_info()[1])
 for module in pkgutil.walk_packages(attemptlog.__path__, "attemptlog.", onerror=note):
-    if not module.name.endswith((".__main__", ".migrations.env")) and module.name.split(".")[1] in sys.argv[1:]:
+    is_asked_for = module.name.split(".")[1] in sys.argv[1:]
+    if is_asked_for and not module.name.endswith((".__main__", ".migrations.env", ".runtime.spans")):
         __import__(module.name)
 print(json.dumps(missing))
 """

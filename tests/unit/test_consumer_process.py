@@ -56,10 +56,11 @@ def test_a_log_line_is_a_json_object_with_the_data_beside_the_sentence() -> None
     }
 
 
-def test_kafkas_client_says_a_thing_once_in_a_while_and_the_consumer_whenever_it_wants() -> None:
+@pytest.mark.parametrize("client", ["aiokafka", "opentelemetry.exporter.otlp.proto.http.trace_exporter"])
+def test_a_client_says_a_thing_once_in_a_while_and_the_consumer_whenever_it_wants(client: str) -> None:
     lets_through = Unrepeated().filter
-    assert [lets_through(line("aiokafka", "cannot connect to %s")) for _ in range(3)] == [True, False, False]
-    assert lets_through(line("aiokafka", "something else"))
+    assert [lets_through(line(client, "cannot connect to %s")) for _ in range(3)] == [True, False, False]
+    assert lets_through(line(client, "something else"))
     assert all(lets_through(line()) for _ in range(3))
 
 

@@ -30,6 +30,7 @@ from attemptlog.ingest_api.settings import IngestSettings
 from attemptlog.publisher.metrics import DropReason
 from attemptlog.runtime.kafka import KafkaSecurity
 from attemptlog.runtime.settings import OperatorSettings
+from attemptlog.runtime.tracing import TracingSettings
 from attemptlog.schemas import EVENT_TYPES, EventIn, IngestReply, IngestRequest, RejectionCode, decode
 from attemptlog.schemas.documents import PAYLOAD_EXAMPLES
 from tests.support.commands import COMMANDS, command_of
@@ -150,6 +151,7 @@ def test_a_variable_given_to_make_in_the_docs_exists() -> None:
     makefile = (ROOT / "Makefile").read_text()
     ports = {f"{name}_PORT" for name in re.findall(r"call port,([A-Z]+),", makefile)}
     settings = {f"ATTEMPTLOG_{name.upper()}" for name in IngestSettings.model_fields}  # which the gateway inherits
+    settings.add("OTEL_TRACES_EXPORTER")
     given = {word.partition("=")[0] for word in words_for_make() if "=" in word}
     assert given <= ports | settings | set(re.findall(r"\$\(([A-Z]+)\)", makefile))
 
@@ -270,8 +272,11 @@ def default_of(field: FieldInfo) -> str:
             return f"`{value}`"
 
 
+SHARED: tuple[type[BaseSettings], ...] = (KafkaSecurity, TracingSettings)
+
+
 def own_fields(settings: type[BaseSettings]) -> dict[str, FieldInfo]:
-    shared = set() if settings is KafkaSecurity else KafkaSecurity.model_fields.keys()
+    shared = {name for each in SHARED if settings is not each for name in each.model_fields}
     return {name: field for name, field in settings.model_fields.items() if name not in shared}
 
 
@@ -296,6 +301,7 @@ SETTINGS_BY_HEADING: list[tuple[str, type[BaseSettings]]] = [
     ("xAPI", XapiSettings),
     ("Command", OperatorSettings),
     ("Kafka", KafkaSecurity),
+    ("Tracing", TracingSettings),
 ]
 
 

@@ -110,7 +110,11 @@ def test_a_target_imports_what_it_has_by_its_extra(file: Path) -> None:
 
 def test_runtime_imports_what_its_users_have_by_their_extras() -> None:
     """Its connections to PostgreSQL and its tokens are for those who have the driver and PyJWT."""
-    assert foreign(set(imported_packages("runtime"))) <= available("gateway") - SERVERS
+    of_tracing = {ROOT / "runtime" / name for name in ("spans.py", "trace_context.py")}
+    others = set((ROOT / "runtime").glob("*.py")) - of_tracing
+    imported = {name for file in others for name in packages_imported_by(file)}
+    assert foreign(imported) <= available("gateway") - SERVERS
+    assert foreign({name for file in of_tracing for name in packages_imported_by(file)}) <= available("tracing")
 
 
 @pytest.mark.parametrize("name", EXAMPLES)

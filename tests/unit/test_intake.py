@@ -35,7 +35,7 @@ def batch() -> Batch:
 
 
 def intake(sessions: MemorySessions, publisher: MemoryPublisher, metrics: Metrics) -> Intake:
-    return Intake(publisher, sessions, TokenBuckets(50, 50), metrics, Refusals())
+    return Intake(publisher.publish, sessions, TokenBuckets(50, 50), metrics, Refusals())
 
 
 async def test_a_question_that_was_added_in_mid_exam_is_accepted() -> None:
