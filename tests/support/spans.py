@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,7 +13,8 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags
 
-from attemptlog.runtime import tracing
+from attemptlog.runtime import spans, tracing
+from tests.support.eventually import PATIENCE
 
 TRACE_ID, SPAN_ID = 0x4BF92F3577B34DA6A3CE929D0E0E4736, 0x00F067AA0BA902B7
 
@@ -41,6 +43,14 @@ class Collector:
         found = {span.name: span for span in self.exporter.get_finished_spans()}
         assert len(found) == len(self.exporter.get_finished_spans())
         return found
+
+
+@contextmanager
+def patient_flush() -> Iterator[None]:
+    """Wait for the last spans, however busy the machine is."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(spans, "FLUSH_DEADLINE", timedelta(seconds=PATIENCE))
+        yield
 
 
 def collected(monkeypatch: pytest.MonkeyPatch) -> Collector:

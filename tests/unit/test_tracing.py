@@ -36,7 +36,7 @@ from attemptlog.schemas import Envelope, encode
 from tests.support.consumer import FakeRecord, envelope
 from tests.support.http import PATH, Exam, token
 from tests.support.in_process import gateway_in_process
-from tests.support.spans import SPAN_ID, TRACE_ID, Collector, collected, current_span, traceparent
+from tests.support.spans import SPAN_ID, TRACE_ID, Collector, collected, current_span, patient_flush, traceparent
 from tests.unit.test_lanes import FakeProducer
 
 EXAM = Exam()
@@ -58,8 +58,9 @@ MALFORMED = [
 
 
 @pytest.fixture
-def collector(monkeypatch: pytest.MonkeyPatch) -> Collector:
-    return collected(monkeypatch)
+def collector(monkeypatch: pytest.MonkeyPatch) -> Iterator[Collector]:
+    with patient_flush():
+        yield collected(monkeypatch)
 
 
 # Records
@@ -317,10 +318,12 @@ def sampled(number: int) -> tuple[str, bytes]:
 
 
 async def batch_spans(*records: FakeRecord) -> tuple[ReadableSpan, ...]:
+    """Return what is told of a batch; a record that is no envelope is a dead letter."""
     exporter, batch = InMemorySpanExporter(), decode_batch(records)
     stored = Stored(len(batch.rows), 0, Counter(undecodable=1), 0, 0, {}, 0.1)
-    async with Spans("consumer", [exporter]) as spans:
-        Reports(Metrics(), partial(tell, spans, "t")).stored(batch, stored, 2.5)
+    with patient_flush():
+        async with Spans("consumer", [exporter]) as spans:
+            Reports(Metrics(), partial(tell, spans, "t")).stored(batch, stored, 2.5)
     return exporter.get_finished_spans()
 
 
