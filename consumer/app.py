@@ -90,7 +90,7 @@ def run(settings: ConsumerSettings | None = None) -> int:
 def _build(settings: ConsumerSettings) -> tuple[AsgiFastStream, Ending]:
     ending, metrics = Ending("consumer", foreseen=CannotRun), Metrics()
     url, topic = settings.database_url.get_secret_value(), settings.topic
-    spans = spans_of(settings, "attemptlog-consumer")
+    spans = spans_of(settings, "attemptlog-consumer", metrics.spans)
     reports = Reports(metrics, None if spans is None else partial(tell, spans, topic))
     books = Books(url, topic, settings.database_statement_timeout)
     pseudonyms = pseudonyms_of(settings.pseudonym_key)

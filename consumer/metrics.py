@@ -6,6 +6,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from attemptlog.event_store.store import Stored
 from attemptlog.runtime.counters import counter_from_zero
+from attemptlog.runtime.tracing import SPAN_OUTCOMES
 from attemptlog.schemas.dead_letters import DUPLICATE, INSERTED, STORED, SUPPRESSED, DeadLetterReason
 
 DEAD_LETTER, SKIPPED = "dead_letter", "skipped"
@@ -89,6 +90,12 @@ class Metrics:
             "attemptlog_consumer_database_retries",
             "Attempts to store a batch that PostgreSQL was not there for.",
             registry=self.registry,
+        )
+        self.spans = counter_from_zero(
+            "attemptlog_consumer_spans",
+            "Spans, with tracing on, by outcome: kept, sent, failed. What is kept and neither waits or was dropped.",
+            self.registry,
+            outcome=SPAN_OUTCOMES,
         )
         self.kafka_up = Gauge("attemptlog_consumer_kafka_up", "1 while Kafka answers.", registry=self.registry)
 

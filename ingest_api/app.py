@@ -37,7 +37,11 @@ from attemptlog.runtime.tracing import spans_of
 if TYPE_CHECKING:
     from attemptlog.runtime.spans import Spans
 
-NO_TELEMETRY: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False}  # ours: metrics.py, traced.py
+NO_TELEMETRY: TelemetryConfig = {
+    "tracing": False,
+    "metrics": False,
+    "logs": False,
+}  # FastAPI would tell of probes
 GC_THRESHOLD = 50_000  # a batch makes about 600 objects and no cycles; the default of 700 would look at each of them
 
 
@@ -89,7 +93,7 @@ def create_app(
     publisher = publisher or _publisher(settings, ending)
     sessions = sessions or _sessions(settings, ending, metrics.session_query_seconds.observe)
     keys = key_source(settings, metrics.count_key_fetch)
-    spans = spans_of(settings, "attemptlog-gateway")
+    spans = spans_of(settings, "attemptlog-gateway", metrics.spans)
     publish = publisher.publish if spans is None else sending(publisher.publish, settings.topic, spans)
     services = _services(settings, metrics, keys=keys, publisher=publisher, publish=publish, sessions=sessions)
     metrics.watch(publisher, sessions, keys, gate=services.gate, connections=services.connections)

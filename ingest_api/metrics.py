@@ -15,6 +15,7 @@ from attemptlog.publisher import Publisher
 from attemptlog.runtime.counters import counter_from_zero
 from attemptlog.runtime.key_set import FETCH_OUTCOMES
 from attemptlog.runtime.keys import KeySource
+from attemptlog.runtime.tracing import SPAN_OUTCOMES
 from attemptlog.schemas import PageDropReason, RejectionCode
 
 STATUSES = sorted({HTTPStatus.ACCEPTED.value, CALLER_LEFT, *(kind.status.value for kind in AT_THE_DOOR)})
@@ -137,6 +138,12 @@ class Metrics:
             "attemptlog_ingest_keys_up",
             "1 while the key set can be fetched; known keys are good without.",
             registry=self.registry,
+        )
+        self.spans = counter_from_zero(
+            "attemptlog_ingest_spans",
+            "Spans, with tracing on, by outcome: kept, sent, failed. What is kept and neither waits or was dropped.",
+            self.registry,
+            outcome=SPAN_OUTCOMES,
         )
         self.sessions_cached = Gauge(
             "attemptlog_ingest_sessions_cached", "Sessions remembered, of session_cache_size.", registry=self.registry

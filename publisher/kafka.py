@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from functools import lru_cache
@@ -20,7 +20,7 @@ from attemptlog.publisher.destination import Destination, stop
 from attemptlog.publisher.lanes import Lanes, Wait
 from attemptlog.publisher.limits import Limits
 from attemptlog.publisher.port import EnvelopeTooLarge, KafkaUnavailable
-from attemptlog.publisher.traces import NO_HEADERS, Headers, by_trace
+from attemptlog.publisher.traces import by_trace
 from attemptlog.runtime.kafka import KafkaSecurity, addresses
 from attemptlog.runtime.tracing import TracingSettings, traceparent_of
 from attemptlog.schemas import ATTEMPT_EVENTS, Envelope, encode
@@ -110,12 +110,13 @@ class KafkaPublisher:
 
     def _put(self, envelopes: Sequence[Envelope], lanes: Lanes) -> list[Wait]:
         """Encode, and put on the way; what was encoded takes up nearly 4 KiB each until it is."""
+        has_room = lanes.limits.record_bytes is None  # for headers, too
         runs = [
             (id_.encode(), [*map(encode, run)], headers)
-            for headers, part in self._with_headers(envelopes, lanes.limits)
+            for headers, part in by_trace(envelopes, self._traceparent if has_room else None)
             for id_, run in groupby(part, attrgetter("session_id"))
         ]
-        if lanes.limits.record_bytes is not None:
+        if not has_room:
             _refuse_too_large(envelopes, lanes.limits)
         size = sum(len(value) for _, values, _ in runs for value in values)
         if lanes.buffered_bytes + size > self.max_buffered_bytes:
@@ -125,14 +126,6 @@ class KafkaPublisher:
             for key, values, headers in runs
             for it in lanes.append(partition_for(key, len(lanes)), key, values, headers)
         ]
-
-    def _with_headers(
-        self, envelopes: Sequence[Envelope], limits: Limits
-    ) -> Iterable[tuple[Headers, Iterable[Envelope]]]:
-        """Return runs of envelopes and the headers of their records; where room is short there are none."""
-        if self._traceparent is None or limits.record_bytes is not None:
-            return ((NO_HEADERS, envelopes),)
-        return by_trace(envelopes, self._traceparent())
 
     async def _keep_connected(self) -> None:
         while True:

@@ -1,6 +1,6 @@
 """The trace that a record belongs to, in its header `traceparent`; no part of its JSON."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from itertools import groupby
 
@@ -24,9 +24,17 @@ def traced(envelope: Envelope, traceparent: bytes | None) -> TracedEnvelope:
     return TracedEnvelope(**{name: getattr(envelope, name) for name in FIELDS}, traceparent=traceparent)
 
 
-def by_trace(envelopes: Sequence[Envelope], current: bytes | None) -> Iterator[tuple[Headers, Iterable[Envelope]]]:
-    """Yield runs of envelopes with their headers; what has no trace of its own belongs to the current one."""
+def by_trace(
+    envelopes: Sequence[Envelope], traceparent: Callable[[], bytes | None] | None
+) -> Iterable[tuple[Headers, Iterable[Envelope]]]:
+    """Return runs of envelopes with their headers; what has no trace of its own belongs to that of `traceparent`.
 
+    Without `traceparent` that is one run without headers.
+    """
+    return ((NO_HEADERS, envelopes),) if traceparent is None else _runs(envelopes, traceparent())
+
+
+def _runs(envelopes: Sequence[Envelope], current: bytes | None) -> Iterator[tuple[Headers, Iterable[Envelope]]]:
     def trace_of(envelope: Envelope) -> bytes | None:
         return envelope.traceparent if isinstance(envelope, TracedEnvelope) else current
 

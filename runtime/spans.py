@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import timedelta
 from threading import Thread
 from typing import Self
@@ -11,18 +11,21 @@ from typing import Self
 from opentelemetry import trace
 from opentelemetry.context import Context
 from opentelemetry.sdk.resources import SERVICE_NAME, Resource
-from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
 from opentelemetry.sdk.trace.sampling import Sampler, SamplingResult
 from opentelemetry.trace import Link, NonRecordingSpan, Span, SpanKind, StatusCode, TraceState
 from opentelemetry.util.types import Attributes
 from typing_extensions import override
 
 from attemptlog.runtime.trace_context import context_of
+from attemptlog.runtime.tracing import FAILED, KEPT, SENT
 
 MAX_LINKS = 128  # of a span: OpenTelemetry's own default, over which its SDKs would drop the first ones
 FLUSH_DEADLINE = timedelta(seconds=1)  # for the last spans: a stop has a few seconds for all, and these are worth least
 SERVER_ERROR = 500
+
+Count = Callable[[str, int], None]  # an outcome, and how many spans had it; called on any thread
 
 
 class Spans:
@@ -31,15 +34,16 @@ class Spans:
     Spans wait in a queue of bounded size for a thread that sends them; what is over is dropped, and nobody waits.
     """
 
-    def __init__(self, service: str, exporters: Sequence[SpanExporter]) -> None:
+    def __init__(self, service: str, exporters: Sequence[SpanExporter], count: Count) -> None:
         self._exporters = exporters
+        self._count = count
         self._provider = TracerProvider(resource=_resource(service), shutdown_on_exit=False)
         self._provider.sampler = _AsLinked(self._provider.sampler)
         self._tracer = self._provider.get_tracer("attemptlog")
 
     async def __aenter__(self) -> Self:
         for each in self._exporters:
-            self._provider.add_span_processor(BatchSpanProcessor(each))
+            self._provider.add_span_processor(_Counting(_CountingExporter(each, self._count), self._count))
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:
@@ -89,15 +93,44 @@ class Spans:
             ended - int(seconds * 1e9),
         ).end(ended)
 
-    @contextmanager
     def _span(
         self, name: str, kind: SpanKind, attributes: Mapping[str, str | int], context: Context | None = None
-    ) -> Iterator[Span]:
+    ) -> AbstractContextManager[Span]:
         # the message of an exception may hold what is no business of a collector's
-        with self._tracer.start_as_current_span(
+        return self._tracer.start_as_current_span(
             name, context, kind, attributes, record_exception=False, set_status_on_exception=False
-        ) as span:
-            yield span
+        )
+
+
+class _Counting(BatchSpanProcessor):
+    """Counts the spans that are kept."""
+
+    def __init__(self, exporter: SpanExporter, count: Count) -> None:
+        super().__init__(exporter)
+        self._count = count
+
+    @override
+    def on_end(self, span: ReadableSpan) -> None:
+        self._count(KEPT, 1)
+        super().on_end(span)
+
+
+class _CountingExporter(SpanExporter):
+    """Counts the spans that are sent, and those that are not."""
+
+    def __init__(self, exporter: SpanExporter, count: Count) -> None:
+        self._exporter = exporter
+        self._count = count
+
+    @override
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        result = self._exporter.export(spans)
+        self._count(SENT if result is SpanExportResult.SUCCESS else FAILED, len(spans))
+        return result
+
+    @override
+    def shutdown(self) -> None:
+        self._exporter.shutdown()
 
 
 class _AsLinked(Sampler):

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING, Annotated, Literal
 
+from prometheus_client import Counter
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 # One namespace for all of it, and FastAPI brings a part: the extra is there when these are.
 MODULES = ("opentelemetry.trace", "opentelemetry.sdk.trace", "opentelemetry.exporter.otlp.proto.http")
+KEPT, SENT, FAILED = SPAN_OUTCOMES = ("kept", "sent", "failed")  # the queue drops what is kept and never either
 OTLP = {"http/protobuf": "otlp_proto_http", "grpc": "otlp_proto_grpc"}  # exporters by OTEL_EXPORTER_OTLP_PROTOCOL
 
 
@@ -59,13 +61,15 @@ def _exporter(name: str) -> EntryPoint:
     )
 
 
-def spans_of(settings: TracingSettings, service: str) -> "Spans | None":
-    """Return what a service tells of its work by, None when tracing is off."""
+def spans_of(settings: TracingSettings, service: str, counter: Counter) -> "Spans | None":
+    """Return what a service tells of its work by, None when tracing is off; `counter` counts by SPAN_OUTCOMES."""
     if settings.tracing == "off":
         return None
     from attemptlog.runtime.spans import Spans  # noqa: PLC0415
 
-    return Spans(service, [it.load()() for it in exporters()])
+    return Spans(
+        service, [it.load()() for it in exporters()], lambda outcome, spans: counter.labels(outcome).inc(spans)
+    )
 
 
 def traceparent_of(settings: TracingSettings) -> Callable[[], bytes | None] | None:

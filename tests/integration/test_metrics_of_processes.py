@@ -37,11 +37,13 @@ OF_THE_GATEWAY: Known = {
     ("ingest_events_dropped_by_pages", "reason"): set(get_args(PageDropReason)),
     ("ingest_connections_ended", "reason"): ENDED,
     ("ingest_key_fetches", "outcome"): {"ok", "failed"},
+    ("ingest_spans", "outcome"): {"kept", "sent", "failed"},
 }
 OF_THE_CONSUMER: Known = {
     ("consumer_records", "outcome"): {"inserted", "duplicate", "dead_letter", "suppressed", "skipped"},
     ("consumer_dead_letters", "reason"): REASONS,
     ("consumer_dead_letters_retried", "outcome"): REASONS | {"inserted", "duplicate", "suppressed"},
+    ("consumer_spans", "outcome"): {"kept", "sent", "failed"},
 }
 OF_THE_EXPORTER: Known = {
     ("exporter_rows", "target"): {"parquet"},

@@ -3,7 +3,7 @@
 import socket
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from datetime import timedelta
 from functools import partial
@@ -15,6 +15,7 @@ import pytest
 from aiokafka.producer.message_accumulator import BatchBuilder
 from aiokafka.record.memory_records import MemoryRecords
 from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.sdk.trace.export import SpanExportResult
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import SpanKind, StatusCode
 from pydantic import ValidationError
@@ -34,8 +35,10 @@ from attemptlog.runtime.trace_context import context_of
 from attemptlog.runtime.tracing import TracingSettings, exporters
 from attemptlog.schemas import Envelope, encode
 from tests.support.consumer import FakeRecord, envelope
+from tests.support.eventually import eventually
 from tests.support.http import PATH, Exam, token
 from tests.support.in_process import gateway_in_process
+from tests.support.series import scraped
 from tests.support.spans import SPAN_ID, TRACE_ID, Collector, collected, current_span, patient_flush, traceparent
 from tests.unit.test_lanes import FakeProducer
 
@@ -322,7 +325,7 @@ async def batch_spans(*records: FakeRecord) -> tuple[ReadableSpan, ...]:
     exporter, batch = InMemorySpanExporter(), decode_batch(records)
     stored = Stored(len(batch.rows), 0, Counter(undecodable=1), 0, 0, {}, 0.1)
     with patient_flush():
-        async with Spans("consumer", [exporter]) as spans:
+        async with Spans("consumer", [exporter], lambda *_: None) as spans:
             Reports(Metrics(), partial(tell, spans, "t")).stored(batch, stored, 2.5)
     return exporter.get_finished_spans()
 
@@ -441,9 +444,37 @@ async def test_a_collector_that_is_silent_holds_up_and_fails_nothing(
     monkeypatch.setenv("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "1")
     async with gateway_in_process(SESSIONS, tracing="on", rate_limit_burst=10_000) as client:
         assert [await post(client) for _ in range(asked)] == [HTTPStatus.ACCEPTED] * asked
+        told = outcomes_in(await client.get("/metrics"))
         stopping = time.monotonic()
     assert time.monotonic() - stopping < 20, "the last spans were waited for: its thread would take 30 s"
     assert "Queue full, dropping Span" in caplog.text
+    assert told["kept"] == 2 * asked
+    assert told["sent"] + told["failed"] == 0
+
+
+def outcomes_in(scrape: httpx.Response) -> dict[str, float]:
+    """Return how many spans a gateway has told of, by outcome."""
+    [family] = (it for name, it in scraped(scrape.text).items() if name == "attemptlog_ingest_spans")
+    return {it.labels["outcome"]: it.value for it in family.samples if it.name.endswith("_total")}
+
+
+async def test_spans_are_counted_by_what_becomes_of_them(monkeypatch: pytest.MonkeyPatch, collector: Collector) -> None:
+    monkeypatch.setenv("OTEL_BSP_SCHEDULE_DELAY", "1")
+    async with gateway_in_process(SESSIONS, tracing="on") as client:
+        assert await post(client) == HTTPStatus.ACCEPTED
+        assert await post(client, ("traceparent", traceparent(is_sampled=False).encode())) == HTTPStatus.ACCEPTED
+
+        async def outcomes() -> dict[str, float]:
+            return outcomes_in(await client.get("/metrics"))
+
+        await eventually(lambda: has(outcomes, {"kept": 2, "sent": 2, "failed": 0}))
+        monkeypatch.setattr(collector.exporter, "export", lambda _: SpanExportResult.FAILURE)
+        assert await post(client) == HTTPStatus.ACCEPTED
+        await eventually(lambda: has(outcomes, {"kept": 4, "sent": 2, "failed": 2}))
+
+
+async def has(outcomes: Callable[[], Awaitable[dict[str, float]]], wanted: dict[str, float]) -> bool:
+    return await outcomes() == wanted
 
 
 async def test_a_collector_that_is_away_fails_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
