@@ -227,6 +227,23 @@ def test_with_the_extra_of_a_service_the_other_commands_say_which_they_need(
     assert consumer.run("attemptlog", "--help").returncode == 0
 
 
+@pytest.mark.parametrize(
+    ("extra", "program"),
+    [
+        ("", "from attemptlog.publisher import KafkaPublisher; KafkaPublisher('kafka:9092')"),
+        ("gateway", "sys.argv = ['attemptlog', 'ingest']; from attemptlog.cli.__main__ import main; main()"),
+        ("consumer", "from attemptlog.consumer.__main__ import main; main()"),
+    ],
+)
+def test_where_tracing_is_wanted_and_not_installed_it_says_so(
+    environments: dict[str, Environment], extra: str, program: str
+) -> None:
+    wanted = f"import os, sys; os.environ['ATTEMPTLOG_TRACING'] = 'on'; {program}"
+    ended = environments[extra].run("python", "-c", wanted)
+    assert ended.returncode == 1
+    assert "run pip install 'attemptlog[tracing]'" in " ".join(ended.stderr.split())
+
+
 def test_the_type_checker_of_a_user_sees_the_types(publishing: Environment, tmp_path: Path) -> None:
     (tmp_path / "program.py").write_text(textwrap.dedent(OF_A_USER))
 
