@@ -46,20 +46,21 @@ def test_where_the_extra_is_missing_it_says_what_to_install(
 
 
 @pytest.mark.parametrize(
-    "environment",
+    ("environment", "missing"),
     [
-        {"OTEL_TRACES_EXPORTER": "smoke"},
-        {"OTEL_EXPORTER_OTLP_PROTOCOL": "smoke"},
-        {"OTEL_EXPORTER_OTLP_TRACES_PROTOCOL": "smoke", "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf"},
-        {"OTEL_TRACES_EXPORTER": "otlp,smoke"},
+        ({"OTEL_TRACES_EXPORTER": "smoke"}, "smoke"),
+        ({"OTEL_EXPORTER_OTLP_PROTOCOL": "smoke"}, "smoke"),
+        ({"OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"}, "otlp_proto_grpc"),
+        ({"OTEL_EXPORTER_OTLP_TRACES_PROTOCOL": "smoke", "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf"}, "smoke"),
+        ({"OTEL_TRACES_EXPORTER": "otlp,smoke"}, "smoke"),
     ],
 )
 def test_an_exporter_that_is_not_installed_is_told_at_the_start(
-    monkeypatch: pytest.MonkeyPatch, environment: Mapping[str, str]
+    monkeypatch: pytest.MonkeyPatch, environment: Mapping[str, str], missing: str
 ) -> None:
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
-    with pytest.raises(ValueError, match="no exporter smoke is installed"):
+    with pytest.raises(ValueError, match=f"no exporter {missing} is installed"):
         TracingSettings(tracing="on")
 
 
