@@ -17,6 +17,7 @@ from psycopg.rows import dict_row
 from attemptlog.schemas import Envelope, encode, new_event_id
 from tests.support.eventually import PATIENCE
 from tests.support.http import Exam, free_port
+from tests.support.landed_release import in_tree
 
 STOP_DEADLINE = 30.0  # seconds; it promises 10
 
@@ -95,11 +96,11 @@ def assert_accounted(database_url: str, *partitions: Partition) -> None:
 
 
 @contextmanager
-def consumer_role(database_url: str) -> Iterator[str]:
-    """Yield the database's URL for a login role that has nothing but the consumer's grants."""
-    name = f"consumer_{os.urandom(4).hex()}"
+def consumer_role(database_url: str, service: str = "consumer") -> Iterator[str]:
+    """Yield the database's URL for a login role that has nothing but the grants of the consumer, or another service."""
+    name = f"{service}_{os.urandom(4).hex()}"
     with psycopg.connect(database_url, autocommit=True) as connection:
-        connection.execute(f"CREATE ROLE {name} LOGIN PASSWORD 'secret' IN ROLE attemptlog_consumer".encode())
+        connection.execute(f"CREATE ROLE {name} LOGIN PASSWORD 'secret' IN ROLE attemptlog_{service}".encode())
         try:
             address = httpx.URL(database_url)
             yield str(address.copy_with(username=name, password="secret"))
@@ -117,11 +118,13 @@ class ConsumerProcess:
     port: int = field(default_factory=free_port)
     process: "subprocess.Popen[bytes] | None" = None
     arguments: Sequence[str] = ("-m", "attemptlog.consumer")
+    tree: str | None = None
 
     def start(self) -> Self:
         environment = {f"ATTEMPTLOG_{name.upper()}": value for name, value in self.settings.items()}
         environment |= {"ATTEMPTLOG_CONSUMER_HOST": "127.0.0.1", "ATTEMPTLOG_CONSUMER_PORT": str(self.port)}
-        self.process = subprocess.Popen([sys.executable, *self.arguments], env=os.environ | environment)
+        environment |= in_tree(self.tree)
+        self.process = subprocess.Popen([sys.executable, *self.arguments], cwd=self.tree, env=os.environ | environment)
         return self
 
     def kill(self) -> None:
@@ -152,14 +155,20 @@ class ConsumerProcess:
 
 @contextmanager
 def consumer(
-    bootstrap_servers: str, database_url: str, topic: str, *, program: str | None = None, **settings: str
+    bootstrap_servers: str,
+    database_url: str,
+    topic: str,
+    *,
+    program: str | None = None,
+    tree: str | None = None,
+    **settings: str,
 ) -> Iterator[ConsumerProcess]:
     """Run a consumer, or a `program` that runs it; what is left of it is killed afterwards.
 
-    `settings` are environment variables without prefix.
+    It is the one of another release's `tree`, if given. `settings` are environment variables without prefix.
     """
     given = {"kafka_bootstrap_servers": bootstrap_servers, "database_url": database_url, "topic": topic}
-    process = ConsumerProcess(given | {"consumer_group": topic} | settings)
+    process = ConsumerProcess(given | {"consumer_group": topic} | settings, tree=tree)
     if program is not None:
         process.arguments = ("-c", program)
     process.start()

@@ -20,12 +20,15 @@ END_TO_END = {"connection", "content-length", "date", "host", "server", "transfe
 
 
 class Front:
-    """Passes requests on to the gateway as long as it is well; see the methods for what else it can be."""
+    """Passes requests on to the gateway as long as it is well; see the methods for what else it can be.
+
+    Of several `gateways`, which may be replaced at any time, each gets a request in turn.
+    """
 
     def __init__(self, gateway_url: str) -> None:
         self.port = free_port()
         self.requests = 0
-        self._gateway_url = gateway_url
+        self.gateways = [gateway_url]
         self._status: int | None = None
         self._open = asyncio.Event()
         self._open.set()
@@ -78,8 +81,11 @@ class Front:
 
     async def _pass_on(self, request: Request, body: bytes) -> Response:
         headers = {name: value for name, value in request.headers.items() if name not in END_TO_END}
-        async with httpx.AsyncClient(base_url=self._gateway_url) as client:
-            answer = await client.request(request.method, PATH, content=body, headers=headers)
+        async with httpx.AsyncClient(base_url=self.gateways[self.requests % len(self.gateways)]) as client:
+            try:
+                answer = await client.request(request.method, PATH, content=body, headers=headers)
+            except httpx.TransportError:
+                return Response(status_code=httpx.codes.BAD_GATEWAY)
         kept = {name: value for name, value in answer.headers.items() if name not in END_TO_END}
         return Response(answer.content, answer.status_code, kept)
 

@@ -17,6 +17,7 @@ import jwt
 import psycopg
 
 from tests.support.eventually import PATIENCE
+from tests.support.landed_release import in_tree
 
 JWT_SECRET = "a secret of the tests, long enough for every HMAC that a token may ask for: 64"
 PATH = "/v1/telemetry/events"
@@ -97,12 +98,13 @@ def gateway(
     *,
     serving: str = "/readyz",
     workers: str = "1",
+    tree: str | None = None,
     **settings: str | None,
 ) -> Iterator[str]:
     """Run a gateway process and yield its URL once it answers `serving` with 200.
 
-    `settings` are environment variables without prefix; one that is None is not set. It is more patient with Kafka and
-    PostgreSQL than it is by default.
+    It is the one of another release's `tree`, if given. `settings` are environment variables without prefix; one that
+    is None is not set. It is more patient with Kafka and PostgreSQL than it is by default.
     """
     port = free_port()
     given: dict[str, str | None] = {
@@ -117,7 +119,11 @@ def gateway(
         f"ATTEMPTLOG_{name.upper()}": value for name, value in (given | settings).items() if value is not None
     }
     command = [sys.executable, "-m", "attemptlog.cli", "ingest"]
-    process = subprocess.Popen([*command, "--port", str(port), "--workers", workers], env=os.environ | environment)
+    process = subprocess.Popen(
+        [*command, "--port", str(port), "--workers", workers],
+        cwd=tree,
+        env=os.environ | environment | in_tree(tree),
+    )
     try:
         _wait_until_serving(f"http://127.0.0.1:{port}{serving}", process)
         yield f"http://127.0.0.1:{port}"

@@ -1,0 +1,244 @@
+"""The landed release and this one beside each other, under load, while the tables are migrated, and back again."""
+
+import asyncio
+import threading
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psycopg
+import pytest
+
+from attemptlog import migrations
+from attemptlog.event_store.audit import settled_audit
+from attemptlog.runtime.admin import Cluster
+from tests.support import landed_release
+from tests.support.consumer import dead_letters, query
+from tests.support.documents import ROOT
+from tests.support.eventually import PATIENCE, eventually
+from tests.support.filled import ROWS, fill
+from tests.support.fleet import Fleet, launched
+from tests.support.http import Exam, insert_exam, token
+from tests.support.landed_release import revisions
+from tests.support.lock_watch import LIMIT, SERVICES, watch_locks
+from tests.support.pages import Pages, bundle
+from tests.support.services import temporary_database, with_database
+
+OURS = None  # instead of another release's tree
+CANDIDATES = 6  # with a page of each release
+PAUSE = 0.2  # seconds between two batches of a page without a stream
+
+
+@pytest.fixture(scope="module")
+def landed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tree of the landed release, from which its programs run."""
+    tree = landed_release.unpack(tmp_path_factory.mktemp("landed") / "tree")
+    imported = landed_release.python(tree, "-c", "import attemptlog.consumer as it; print(it.__file__)").stdout.strip()
+    assert Path(imported).resolve().is_relative_to(tree.resolve())
+    return tree
+
+
+@pytest.fixture(scope="module")
+def filled(landed: Path, postgres_url: str) -> Iterator[str]:
+    """Name of a database as the landed release leaves it after many exams, to be copied."""
+    with temporary_database(postgres_url) as name:
+        url = with_database(postgres_url, name)
+        assert landed_release.run(landed, "migrate", database_url=url).returncode == 0
+        fill(url)
+        yield name
+
+
+@pytest.fixture
+def landed_database(postgres_url: str, filled: str) -> Iterator[str]:
+    """A superuser's URL of such a database of the test's own."""
+    with temporary_database(postgres_url, template=filled) as name:
+        yield with_database(postgres_url, name)
+
+
+class PageWithoutStream:
+    """A page from before streams, which sends as long as it is open: numbered by session, without `stream_id`."""
+
+    def __init__(self, url: str, exam: Exam) -> None:
+        self.accepted = 0
+        self._url = url
+        self._exam = exam
+        self._headers = {"authorization": f"Bearer {token(exam.user, exp=time.time() + 3600)}"}
+        self._closing = asyncio.Event()
+
+    async def __aenter__(self) -> "PageWithoutStream":
+        self._sending = asyncio.create_task(self._send())
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._closing.set()
+        await self._sending
+
+    async def _send(self) -> None:
+        async with httpx.AsyncClient(timeout=PATIENCE) as client:
+            while not self._closing.is_set():
+                events = [self._exam.event(seq=self.accepted + n) for n in range(1, 6)]
+                body = {"source": "web", "events": events}
+                with suppress(httpx.TransportError):
+                    answer = await client.post(self._url, json=body, headers=self._headers)
+                    assert answer.status_code in (202, 502, 503), answer.text
+                    self.accepted += 5 * (answer.status_code == 202)
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._closing.wait(), PAUSE)
+
+
+@pytest.fixture
+async def fleet(kafka_bootstrap: str, topic: str, landed_database: str) -> AsyncIterator[Fleet]:
+    """No gateway and no consumer yet, and the tables of the landed release."""
+    async with launched(kafka_bootstrap, topic, landed_database) as it:
+        yield it
+
+
+async def test_exams_go_on_while_everything_is_replaced_and_put_back(
+    fleet: Fleet, landed: Path, tmp_path: Path, record_property: Callable[[str, object], None]
+) -> None:
+    old, url, address = str(landed), fleet.database_url, fleet.front.url
+    old_client, new_client = bundle(landed, tmp_path / "old.mjs"), bundle(ROOT, tmp_path / "new.mjs")
+    exams = [insert_exam(url) for _ in range(2 * CANDIDATES + 1)]
+    some, others, without_stream = exams[:CANDIDATES], exams[CANDIDATES:-1], exams[-1]
+    told: list[dict[str, Any]] = []
+
+    old_gateway, *_ = await asyncio.gather(fleet.add_gateway(old), fleet.add_consumer(old), fleet.add_consumer(old))
+    async with PageWithoutStream(address, without_stream) as oldest_page:
+        with Pages.open(new_client, address, others) as new_pages, watch_locks(url) as watch:
+            with Pages.open(old_client, address, some) as old_pages:
+                await fleet.works()
+
+                await asyncio.to_thread(migrations.upgrade, url)
+                await fleet.works()  # everything old on the new tables
+
+                await fleet.add_consumer(OURS)
+                await fleet.works()  # old and new consumers share the partitions
+                await fleet.remove_consumer()
+                await fleet.remove_consumer()
+                await fleet.works()  # a new consumer behind an old gateway
+
+                new_gateway = await fleet.add_gateway(OURS)
+                await fleet.works()  # both gateways for the same pages
+                fleet.take_turns(new_gateway)
+                await fleet.works()  # old pages in front of what is new
+                told += await asyncio.to_thread(old_pages.close)
+
+            with Pages.open(new_client, address, some) as reloaded:
+                await fleet.works()  # everything new
+
+                await fleet.add_consumer(old)
+                await fleet.remove_consumer()
+                await fleet.works()  # an old consumer behind a new gateway
+
+                fleet.take_turns(new_gateway, old_gateway)
+                await fleet.remove_gateway(new_gateway)
+                await asyncio.to_thread(migrations.downgrade, url, revisions(landed)[-1])
+                await fleet.works()  # everything old, the tables, too, in front of new pages
+                told += await asyncio.to_thread(reloaded.close)
+            told += await asyncio.to_thread(new_pages.close)
+
+    await asyncio.to_thread(migrations.upgrade, url)
+    assert (await settled_audit(Cluster(fleet.servers), url, fleet.topic, PATIENCE)).problems() == []
+    watch.assert_short()
+    record_property(f"longest wait for a lock in an upgrade, {ROWS:,} rows", f"{1000 * watch.longest:.0f} ms")
+    assert [page for page in told if page["dropped"] or page["refused"]] == []
+    tracked = Counter({without_stream.session: oldest_page.accepted})
+    for page in told:
+        assert page["accepted"] == page["tracked"] > 0
+        tracked[page["session"]] += page["tracked"]
+    assert dict(query(url, STORED, [exam.session for exam in exams])) == tracked
+    assert dead_letters(url) == {}
+
+
+# Of each session, if the numbers of each stream are 1, 2, 3 and so on.
+STORED = """
+SELECT session_id::text, sum(events)::bigint
+FROM (
+    SELECT session_id, stream_id, count(*) AS events, min(seq) AS first, max(seq) AS last
+    FROM attempt_events
+    WHERE session_id = ANY(%s::uuid[])
+    GROUP BY session_id, stream_id
+) AS streams
+GROUP BY session_id
+HAVING bool_and(first = 1 AND last = events)
+"""
+
+
+@pytest.fixture
+def storing(landed_database: str) -> Iterator[str]:
+    """The URL of a database in which the same tables are written as a consumer writes them, all the time."""
+    exam, done = insert_exam(landed_database), threading.Event()
+
+    def keep_storing() -> None:
+        with psycopg.connect(landed_database, application_name=SERVICES[0]) as connection:
+            seq = 0
+            while not done.wait(0.005):
+                seq += 1
+                with connection.transaction():
+                    connection.execute(STORE, {"seq": seq, "session": exam.session, "user": exam.user})
+
+    thread = threading.Thread(target=keep_storing)
+    thread.start()
+    yield landed_database
+    done.set()
+    thread.join()
+
+
+STORE = """
+WITH ledger AS (
+    UPDATE partition_ledger SET next_offset = next_offset + 1, records = records + 1, inserted = inserted + 1
+    RETURNING topic
+),
+session AS (
+    SELECT s.id, s.user_id FROM test_sessions s JOIN exam_questions USING (exam_id) WHERE s.id = %(session)s
+)
+INSERT INTO attempt_events (id, event_version, event_type, event_ts, seq, session_id, user_id)
+SELECT gen_random_uuid(), 1, 'PAUSE_BLUR', now(), %(seq)s, session.id, session.user_id
+FROM session, ledger
+"""
+
+
+def test_no_migration_keeps_a_consumer_waiting_up_or_down(
+    storing: str, landed: Path, record_property: Callable[[str, object], None]
+) -> None:
+    landed_head = revisions(landed)[-1]
+    up = [revision for revision in revisions(ROOT) if revision > landed_head]
+    assert up[-1] == migrations.head()
+    down = [*up[-2::-1], landed_head]
+    steps = [(migrations.upgrade, each) for each in up] + [(migrations.downgrade, each) for each in down]
+    for migrate, revision in steps:
+        with watch_locks(storing) as watch:
+            began_at = time.monotonic()
+            migrate(storing, revision)
+            seconds = time.monotonic() - began_at
+            asyncio.run(goes_on(storing))
+        watch.assert_short()
+        record_property(
+            f"{migrate.__name__} to {revision}, {ROWS:,} rows",
+            f"{1000 * seconds:.0f} ms, longest wait for a lock {1000 * watch.longest:.0f} ms",
+        )
+
+
+async def goes_on(database_url: str) -> None:
+    """Return once more has been stored."""
+
+    def stored() -> int:
+        [records] = query(database_url, "SELECT sum(records)::bigint FROM partition_ledger")
+        return int(records)
+
+    before = stored()
+    await eventually(lambda: stored() > before + 1)
+
+
+async def test_a_lock_that_a_migration_would_hold_for_long_is_seen(storing: str) -> None:
+    with watch_locks(storing) as watch, psycopg.connect(storing) as migrating:
+        migrating.execute("LOCK TABLE attempt_events IN ACCESS EXCLUSIVE MODE")
+        await eventually(lambda: watch.longest > LIMIT)
+        migrating.rollback()
+    with pytest.raises(AssertionError, match=r"a service waited for 1\.\d\d s for a lock"):
+        watch.assert_short()
+    assert watch.count == 1

@@ -1,0 +1,64 @@
+"""Pages of candidates, of any version of the client, in Node: they track until they are told to end."""
+
+import json
+import subprocess
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+from tests.support.documents import ROOT
+from tests.support.eventually import PATIENCE
+from tests.support.http import Exam, token
+
+LIFETIME = 3600  # seconds of a token
+EVERY_MS = 100  # between two events of a page
+
+
+def bundle(tree: Path, into: Path) -> Path:
+    """Build a tree's client into one file, with this tree's esbuild."""
+    command = [str(ROOT / "node_modules/.bin/esbuild"), str(tree / "client/src/index.ts"), "--bundle", "--format=esm"]
+    subprocess.run([*command, "--log-level=error", f"--outfile={into}"], check=True, timeout=60)
+    return into
+
+
+@dataclass
+class Pages:
+    """One page per exam, which begins to track when it is opened."""
+
+    process: "subprocess.Popen[str]"
+
+    @classmethod
+    def open(cls, client: Path, endpoint: str, exams: Sequence[Exam]) -> Self:
+        """Open a page of the bundled client for each exam."""
+        sessions = [
+            {"session": it.session, "question": it.question, "token": token(it.user, exp=time.time() + LIFETIME)}
+            for it in exams
+        ]
+        given = {
+            "endpoint": endpoint,
+            "sessions": sessions,
+            "everyMs": EVERY_MS,
+            "patienceMs": PATIENCE * 1000,
+        }
+        program = Path(__file__).with_name("pages.mjs")
+        process = subprocess.Popen(["node", program, client], stdin=-1, stdout=-1, text=True)
+        assert process.stdin is not None
+        process.stdin.write(json.dumps(given) + "\n")
+        process.stdin.flush()
+        return cls(process)
+
+    def close(self) -> list[dict[str, Any]]:
+        """Let the pages send what they have, close them, and return what they say of it."""
+        said, _ = self.process.communicate(timeout=2 * PATIENCE)
+        assert self.process.returncode == 0
+        pages: list[dict[str, Any]] = json.loads(said)
+        return pages
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.process.kill()
+        self.process.communicate()
