@@ -84,7 +84,7 @@ async def _topic(settings: OperatorSettings) -> str:
 
 async def _database(settings: OperatorSettings) -> str:
     current = await asyncio.to_thread(migrations.current, settings.database)
-    if current != migrations.head():
+    if current != migrations.head() and not migrations.is_newer(current):
         raise OperatorError(
             f"The database is at {current or 'base'}, not at {migrations.head()}: run `attemptlog migrate`."
         )
@@ -100,7 +100,8 @@ async def _database(settings: OperatorSettings) -> str:
         faults.append(references.fault)
     if faults:
         raise OperatorError(f"{'; '.join(faults)}.")
-    return f"migrated to {current}, the services' roles may read and store, and {references.description}"
+    by = " by a newer attemptlog" * migrations.is_newer(current)
+    return f"migrated to {current}{by}, the services' roles may read and store, and {references.description}"
 
 
 async def _key_faults(connection: AsyncConnection, pseudonyms: Pseudonyms | None) -> list[str]:

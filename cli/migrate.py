@@ -31,3 +31,7 @@ def migrate(
         out.print(
             f"The database is at {after or 'base'}" + (", as before." if after == before else f", was at {before}.")
         )
+        if migrations.is_newer(after):
+            out.print(
+                f"It is of a newer attemptlog than this one, which knows {migrations.head()}, and was left as it is."
+            )

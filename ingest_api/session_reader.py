@@ -5,7 +5,7 @@ from collections.abc import Collection
 from datetime import timedelta
 from typing import Self
 
-from psycopg import AsyncConnection, Error, IsolationLevel
+from psycopg import AsyncConnection, Error, IsolationLevel, ProgrammingError
 from psycopg.rows import TupleRow
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
@@ -57,6 +57,7 @@ class SessionReader:
             },
         )
         self._examined: AsyncConnection | None = None
+        self._lacking: list[str] = []
         self._pin = b""
 
     async def __aenter__(self) -> Self:
@@ -80,11 +81,11 @@ class SessionReader:
                 return await self._read(connection, asked)
         except (Error, PoolTimeout, OSError) as error:  # TimeoutError is an OSError
             self._examined = None  # a grant or a policy may have changed
-            raise SessionsUnavailable(_describe(error)) from error
+            raise SessionsUnavailable(self._describe(error)) from error
 
     async def _read(self, connection: AsyncConnection, asked: dict[str, list[str]]) -> list[TupleRow]:
         if connection is not self._examined:
-            _, pin = await examine(connection, GATEWAY_GRANTS, LIMITS)  # what is lacking, the look-up itself will say
+            self._lacking, pin = await examine(connection, GATEWAY_GRANTS, LIMITS)  # the look-up itself will fail
             self._pin, self._examined = pin.as_bytes(connection), connection
         # in a pipeline, all of it is one wait for the server
         async with connection.pipeline(), connection.transaction():
@@ -108,13 +109,14 @@ class SessionReader:
         users, sessions = subjects(named, [pseudonym for (pseudonym,) in await found.fetchall()])
         return [row for row in rows if row[0].encode() not in sessions and row[1].encode() not in users]
 
+    def _describe(self, error: Exception) -> str:
+        if isinstance(error, ProgrammingError) and self._lacking:  # what is not there, or not allowed
+            return "; ".join(self._lacking)
+        said = error.diag.message_primary if isinstance(error, Error) else None
+        return f"{type(error).__name__}: {said}" if said else type(error).__name__
+
 
 async def _configure(connection: AsyncConnection) -> None:
     await connection.set_autocommit(True)
     await connection.set_read_only(True)
     await connection.set_isolation_level(IsolationLevel.READ_COMMITTED)
-
-
-def _describe(error: Exception) -> str:
-    said = error.diag.message_primary if isinstance(error, Error) else None
-    return f"{type(error).__name__}: {said}" if said else type(error).__name__

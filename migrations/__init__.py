@@ -22,15 +22,22 @@ from alembic.util import CommandError
 
 from attemptlog.migrations.database import VERSION_TABLE, MigrationError, connect
 
-__all__ = ["MigrationError", "current", "downgrade", "head", "upgrade"]
+__all__ = ["MigrationError", "current", "downgrade", "head", "is_newer", "upgrade"]
+
+HEAD = "head"
 
 
-def upgrade(database_url: str, revision: str = "head") -> None:
-    """Bring the database up to `revision`. Harmless when it is there already; callers at the same time take turns."""
+def upgrade(database_url: str, revision: str = HEAD) -> None:
+    """Bring the database up to `revision`. Harmless when it is there already; callers at the same time take turns.
+
+    The head of a newer attemptlog is beyond ours, and stays: older programs run on newer tables.
+    """
+    if revision == HEAD and is_newer(current(database_url)):
+        return
     try:
         command.upgrade(_config(database_url), revision)
     except CommandError as error:
-        raise MigrationError(str(error)) from error
+        raise MigrationError(_told(error, database_url)) from error
 
 
 def downgrade(database_url: str, revision: str) -> None:
@@ -45,7 +52,7 @@ def downgrade(database_url: str, revision: str) -> None:
     try:
         command.downgrade(_config(database_url), revision)
     except CommandError as error:
-        raise MigrationError(str(error)) from error
+        raise MigrationError(_told(error, database_url)) from error
 
 
 def current(database_url: str) -> str | None:
@@ -58,6 +65,18 @@ def current(database_url: str) -> str | None:
 def head() -> str:
     """The newest revision there is: a database whose `current` differs is to be migrated before it is used."""
     return str(ScriptDirectory.from_config(_config()).get_current_head())
+
+
+def is_newer(revision: str | None) -> bool:
+    """Whether a database's revision is one of a later attemptlog; they are numbered with leading zeros."""
+    return revision is not None and revision > head()
+
+
+def _told(error: CommandError, database_url: str) -> str:
+    there = None if isinstance(error, MigrationError) else current(database_url)
+    if is_newer(there):
+        return f"the database is at {there}, which only a newer attemptlog knows: use the command of that one"
+    return str(error)
 
 
 def _config(database_url: str | None = None) -> Config:

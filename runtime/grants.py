@@ -88,9 +88,11 @@ def needs(grants: Mapping[str, str], roles: Iterable[str]) -> dict[str, list[str
 def faults(findings: Iterable[Finding]) -> list[str]:
     """Return a sentence for everything that a role lacks; empty when it lacks nothing."""
     findings = list(findings)
+    missing = dict.fromkeys(finding.table for finding in findings if finding.state == "missing")
     written = {(finding.role, finding.table) for finding in findings if finding.privilege != "SELECT"}
-    told = [_fault(finding, is_written=finding[:2] in written) for finding in findings]
-    return list(dict.fromkeys(sentence for sentence in told if sentence))
+    told = [f"the database lacks {', '.join(missing)}: run `attemptlog migrate`"] if missing else []
+    others = [_fault(finding, is_written=finding[:2] in written) for finding in findings]
+    return list(dict.fromkeys([*told, *filter(None, others)]))
 
 
 def row_security(findings: Iterable[Finding]) -> dict[str, str]:
@@ -102,8 +104,6 @@ def row_security(findings: Iterable[Finding]) -> dict[str, str]:
 def _fault(finding: Finding, *, is_written: bool) -> str | None:
     role, table, privilege, state = finding
     match state:
-        case "missing":
-            return f"the database lacks {table}: run `attemptlog migrate`"
         case "no usage":
             return f"{role} may not use the schema of {table}: GRANT USAGE ON SCHEMA … TO {role}"
         case "no privilege":

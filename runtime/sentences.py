@@ -27,11 +27,11 @@ def _setting(loc: tuple[int | str, ...], kind: str, message: str) -> str:
 
 
 def _postgres(error: Any) -> str:
-    from psycopg.errors import OperationalError, UndefinedColumn, UndefinedTable  # noqa: PLC0415
+    from psycopg.errors import OperationalError, UndefinedColumn, UndefinedFunction, UndefinedTable  # noqa: PLC0415
 
     from attemptlog.runtime.postgres import wrong_pooling  # noqa: PLC0415
 
-    if isinstance(error, UndefinedTable | UndefinedColumn):
+    if isinstance(error, UndefinedTable | UndefinedColumn | UndefinedFunction):
         return "The database is not migrated: run `attemptlog migrate`."
     if fault := wrong_pooling(error):
         return f"{fault}."

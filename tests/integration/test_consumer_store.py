@@ -382,7 +382,7 @@ async def test_without_the_tables_it_says_what_to_run(empty_database_url: str) -
 
 async def test_with_the_tables_from_before_streams_it_says_what_to_run(empty_database_url: str) -> None:
     migrations.upgrade(empty_database_url, "0007")
-    with pytest.raises(CannotRun, match="lacks suppressions: run `attemptlog migrate`"):
+    with pytest.raises(CannotRun, match="lacks suppression_key, suppressions: run `attemptlog migrate`"):
         await Books(empty_database_url, TOPIC).ledger()
 
 
