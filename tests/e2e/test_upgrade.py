@@ -21,7 +21,7 @@ from tests.support.consumer import dead_letters, query
 from tests.support.documents import ROOT
 from tests.support.eventually import PATIENCE, eventually
 from tests.support.filled import ROWS, fill
-from tests.support.fleet import Fleet, launched
+from tests.support.fleet import INSTANCE, Fleet, launched
 from tests.support.http import Exam, insert_exam, token
 from tests.support.landed_release import revisions
 from tests.support.lock_watch import LIMIT, SERVICES, watch_locks
@@ -106,7 +106,8 @@ async def test_exams_go_on_while_everything_is_replaced_and_put_back(
     some, others, without_stream = exams[:CANDIDATES], exams[CANDIDATES:-1], exams[-1]
     told: list[dict[str, Any]] = []
 
-    old_gateway, *_ = await asyncio.gather(fleet.add_gateway(old), fleet.add_consumer(old), fleet.add_consumer(old))
+    old_consumers = fleet.add_consumer(old), fleet.add_consumer(old, consumer_instance_id=INSTANCE)
+    old_gateway, *_ = await asyncio.gather(fleet.add_gateway(old), *old_consumers)
     async with PageWithoutStream(address, without_stream) as oldest_page:
         with Pages.open(new_client, address, others) as new_pages, watch_locks(url) as watch:
             with Pages.open(old_client, address, some) as old_pages:
@@ -115,9 +116,8 @@ async def test_exams_go_on_while_everything_is_replaced_and_put_back(
                 await asyncio.to_thread(migrations.upgrade, url)
                 await fleet.works()  # everything old on the new tables
 
-                await fleet.add_consumer(OURS)
+                await fleet.replace_consumer(OURS)
                 await fleet.works()  # old and new consumers share the partitions
-                await fleet.remove_consumer()
                 await fleet.remove_consumer()
                 await fleet.works()  # a new consumer behind an old gateway
 
@@ -130,8 +130,7 @@ async def test_exams_go_on_while_everything_is_replaced_and_put_back(
             with Pages.open(new_client, address, some) as reloaded:
                 await fleet.works()  # everything new
 
-                await fleet.add_consumer(old)
-                await fleet.remove_consumer()
+                await fleet.replace_consumer(old)
                 await fleet.works()  # an old consumer behind a new gateway
 
                 fleet.take_turns(new_gateway, old_gateway)

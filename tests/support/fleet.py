@@ -15,6 +15,7 @@ from tests.support.purge import KEY
 from tests.support.series import scraped
 
 A_FEW = 10  # events: more than what may have been on its way
+INSTANCE = "upgraded-in-place"
 
 
 @dataclass
@@ -30,17 +31,23 @@ class Fleet:
     consumers: list[ConsumerProcess] = field(default_factory=list)
     gateways: dict[str, ExitStack] = field(default_factory=dict)
 
-    async def add_consumer(self, tree: str | None = None) -> ConsumerProcess:
-        """Start one more, and return it once it is ready."""
-        added = consumer(self.servers, self.logins["consumer"], self.topic, tree=tree, pseudonym_key=KEY)
+    async def add_consumer(self, tree: str | None = None, **settings: str) -> None:
+        """Start one more, and return once it is ready."""
+        added = consumer(self.servers, self.logins["consumer"], self.topic, tree=tree, pseudonym_key=KEY, **settings)
         it = self.stack.enter_context(added)
         await eventually(it.is_ready)
         self.consumers.append(it)
-        return it
 
     async def remove_consumer(self) -> None:
         """Stop the one that has run for longest."""
         assert await asyncio.to_thread(self.consumers.pop(0).stop) == 0
+
+    async def replace_consumer(self, tree: str | None = None) -> None:
+        """Stop the only one of the instance INSTANCE and start another in its place, as a StatefulSet does."""
+        [it] = [each for each in self.consumers if "consumer_instance_id" in each.settings]
+        self.consumers.remove(it)
+        assert await asyncio.to_thread(it.stop) == 0
+        await self.add_consumer(tree, consumer_instance_id=INSTANCE)
 
     async def add_gateway(self, tree: str | None = None) -> str:
         """Start one more, which takes turns with the others once it is ready; return its address."""
