@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import psycopg
@@ -19,9 +19,14 @@ VERSION_TABLE = "attemptlog_version"
 CONNECT_TIMEOUT = 10
 """Seconds, unless the URL says otherwise; libpq's own default is to wait for ever."""
 
-# An ALTER TABLE that queues behind a long query holds up everything that comes after it: rather fail and be run again.
-# Who wants to wait longer says so in the URL: ?options=-c%20lock_timeout%3D60s
-DO_NOT_QUEUE = "SELECT set_config('lock_timeout', '10s', true) WHERE current_setting('lock_timeout') = '0'"
+# An ALTER TABLE that queues behind a long query holds up everything that comes after it: rather give up within the
+# second that whoever stores may wait, let them store, and try again. Who wants to queue says so in the URL:
+# ?options=-c%20lock_timeout%3D60s
+DO_NOT_QUEUE = "SELECT set_config('lock_timeout', '800ms', true) WHERE current_setting('lock_timeout') = '0'"
+LOCK_PAUSE = 2.0
+"""Seconds between two tries, in which what has come together meanwhile is stored."""
+LOCK_PATIENCE = 60.0
+"""Seconds from the first try to the last."""
 
 # Whatever the role, the database or the environment says: what is read and written has to be the same everywhere, no
 # policy may hide rows from what is moved, and triggers and foreign keys have to work. Ends with the transaction.
@@ -51,6 +56,10 @@ class MigrationError(CommandError):
     """The database cannot be reached, or it refuses the migration; the message says which and holds no password."""
 
 
+class LockNotAvailable(MigrationError):
+    """Somebody else has a table for longer than we may wait; nothing has been changed since the last step."""
+
+
 @contextmanager
 def connect(database_url: str) -> Iterator[Connection]:
     """A connection that is closed afterwards.
@@ -63,7 +72,8 @@ def connect(database_url: str) -> Iterator[Connection]:
         with engine.connect() as connection:
             yield connection
     except DBAPIError as error:
-        raise MigrationError(_reason(error)) from error
+        kind = LockNotAvailable if isinstance(error.orig, psycopg.errors.LockNotAvailable) else MigrationError
+        raise kind(_reason(error)) from error
 
 
 @contextmanager
@@ -79,6 +89,25 @@ def turn(database_url: str) -> Iterator[None]:
             connection.rollback()
             time.sleep(TURN_PAUSE)
         yield
+
+
+def give_way(migrate: Callable[[Connection], None], database_url: str) -> None:
+    """Call `migrate` with a connection, and again while a table's lock is not to be had, for LOCK_PATIENCE seconds.
+
+    It is called once where the URL, the role or the database says how long to wait.
+    """
+    last = time.monotonic() + LOCK_PATIENCE
+    while True:
+        try:
+            with connect(database_url) as connection:
+                if connection.scalar(text("SELECT current_setting('lock_timeout')")) != "0":
+                    last = 0
+                connection.rollback()
+                return migrate(connection)
+        except LockNotAvailable:
+            if time.monotonic() >= last:
+                raise
+            time.sleep(LOCK_PAUSE)
 
 
 def _open(database_url: str) -> psycopg.Connection:

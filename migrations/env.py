@@ -4,8 +4,9 @@ import os
 from pathlib import Path
 
 from alembic import context
+from sqlalchemy import Connection
 
-from attemptlog.migrations.database import EVERY_TRANSACTION, VERSION_TABLE, MigrationError, connect, turn
+from attemptlog.migrations.database import EVERY_TRANSACTION, VERSION_TABLE, MigrationError, give_way, turn
 
 REFUSE_REPLICATION_ROLE = """
 DO $$
@@ -31,6 +32,11 @@ def migrate() -> None:
             context.execute(CHECK_KEYS)
 
 
+def migrate_by(connection: Connection) -> None:
+    context.configure(connection=connection, version_table=VERSION_TABLE)
+    migrate()
+
+
 def is_migration() -> bool:
     """Whether the command takes the database somewhere; `alembic current` runs this file, too, and only looks."""
     return "destination_rev" in context.get_context().opts
@@ -48,6 +54,5 @@ if context.is_offline_mode():
     migrate()
 else:
     url = database_url()
-    with turn(url), connect(url) as connection:
-        context.configure(connection=connection, version_table=VERSION_TABLE)
-        migrate()
+    with turn(url):
+        give_way(migrate_by, url)

@@ -1,7 +1,7 @@
 """The landed release and this one beside each other, under load, while the tables are migrated, and back again."""
 
 import asyncio
-import threading
+import re
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -24,9 +24,11 @@ from tests.support.filled import ROWS, fill
 from tests.support.fleet import INSTANCE, Fleet, launched
 from tests.support.http import Exam, insert_exam, token
 from tests.support.landed_release import revisions
-from tests.support.lock_watch import LIMIT, SERVICES, watch_locks
+from tests.support.lock_watch import LIMIT, watch_locks
 from tests.support.pages import Pages, bundle
+from tests.support.purge import run
 from tests.support.services import temporary_database, with_database
+from tests.support.storing import more_is_stored, storing
 
 OURS = None  # instead of another release's tree
 CANDIDATES = 6  # with a page of each release
@@ -168,41 +170,14 @@ HAVING bool_and(first = 1 AND last = events)
 
 
 @pytest.fixture
-def storing(landed_database: str) -> Iterator[str]:
-    """The URL of a database in which the same tables are written as a consumer writes them, all the time."""
-    exam, done = insert_exam(landed_database), threading.Event()
-
-    def keep_storing() -> None:
-        with psycopg.connect(landed_database, application_name=SERVICES[0]) as connection:
-            seq = 0
-            while not done.wait(0.005):
-                seq += 1
-                with connection.transaction():
-                    connection.execute(STORE, {"seq": seq, "session": exam.session, "user": exam.user})
-
-    thread = threading.Thread(target=keep_storing)
-    thread.start()
-    yield landed_database
-    done.set()
-    thread.join()
-
-
-STORE = """
-WITH ledger AS (
-    UPDATE partition_ledger SET next_offset = next_offset + 1, records = records + 1, inserted = inserted + 1
-    RETURNING topic
-),
-session AS (
-    SELECT s.id, s.user_id FROM test_sessions s JOIN exam_questions USING (exam_id) WHERE s.id = %(session)s
-)
-INSERT INTO attempt_events (id, event_version, event_type, event_ts, seq, session_id, user_id)
-SELECT gen_random_uuid(), 1, 'PAUSE_BLUR', now(), %(seq)s, session.id, session.user_id
-FROM session, ledger
-"""
+def stored_into(landed_database: str) -> Iterator[str]:
+    """The URL of a database into which events come all the time."""
+    with storing(landed_database):
+        yield landed_database
 
 
 def test_no_migration_keeps_a_consumer_waiting_up_or_down(
-    storing: str, landed: Path, record_property: Callable[[str, object], None]
+    stored_into: str, landed: Path, record_property: Callable[[str, object], None]
 ) -> None:
     landed_head = revisions(landed)[-1]
     up = [revision for revision in revisions(ROOT) if revision > landed_head]
@@ -210,11 +185,11 @@ def test_no_migration_keeps_a_consumer_waiting_up_or_down(
     down = [*up[-2::-1], landed_head]
     steps = [(migrations.upgrade, each) for each in up] + [(migrations.downgrade, each) for each in down]
     for migrate, revision in steps:
-        with watch_locks(storing) as watch:
+        with watch_locks(stored_into) as watch:
             began_at = time.monotonic()
-            migrate(storing, revision)
+            migrate(stored_into, revision)
             seconds = time.monotonic() - began_at
-            asyncio.run(goes_on(storing))
+            asyncio.run(more_is_stored(stored_into))
         watch.assert_short()
         record_property(
             f"{migrate.__name__} to {revision}, {ROWS:,} rows",
@@ -222,19 +197,37 @@ def test_no_migration_keeps_a_consumer_waiting_up_or_down(
         )
 
 
-async def goes_on(database_url: str) -> None:
-    """Return once more has been stored."""
+async def test_an_exporter_goes_on_where_that_of_the_other_release_was(
+    landed: Path, empty_database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = empty_database_url
+    exports = {"database_url": url, "export_parquet_directory": str(tmp_path / "events")}
+    monkeypatch.setenv("ATTEMPTLOG_EXPORT_PARQUET_DIRECTORY", exports["export_parquet_directory"])
+    once = "export", "run", "--target", "parquet", "--once"
+    migrations.upgrade(url, revisions(landed)[-1])
+    for _ in range(2):  # on its own tables, and on the new ones
+        await store_a_few(url)
+        exported = await asyncio.to_thread(landed_release.run, landed, *once, **exports)
+        assert exported.returncode == 0, exported.stderr
+        migrations.upgrade(url)
+    await store_a_few(url)
+    assert run(url, *once, "--by", "ada", "--why", "nightly").exit_code == 0
+    audit = run(url, "audit", "--target", "parquet")
+    assert audit.exit_code == 0, audit.output
 
-    def stored() -> int:
-        [records] = query(database_url, "SELECT sum(records)::bigint FROM partition_ledger")
-        return int(records)
 
-    before = stored()
-    await eventually(lambda: stored() > before + 1)
+async def store_a_few(database_url: str) -> None:
+    with storing(database_url):
+        await more_is_stored(database_url)
 
 
-async def test_a_lock_that_a_migration_would_hold_for_long_is_seen(storing: str) -> None:
-    with watch_locks(storing) as watch, psycopg.connect(storing) as migrating:
+def test_the_page_says_which_tables_the_landed_release_had(landed: Path) -> None:
+    page = (ROOT / "docs/upgrading.md").read_text()
+    assert re.findall(r"`attemptlog migrate --down (\d+)`", page) == [revisions(landed)[-1]]
+
+
+async def test_a_lock_that_a_migration_would_hold_for_long_is_seen(stored_into: str) -> None:
+    with watch_locks(stored_into) as watch, psycopg.connect(stored_into) as migrating:
         migrating.execute("LOCK TABLE attempt_events IN ACCESS EXCLUSIVE MODE")
         await eventually(lambda: watch.longest > LIMIT)
         migrating.rollback()

@@ -47,12 +47,14 @@ from tests.support.documents import (
     rows,
     table,
 )
+from tests.support.landed_release import revisions
 from tests.support.registries import REGISTRIES, known_metrics
 from tests.support.statements import EXAM, example_row, statement
 
 API = ROOT / "docs/api-contracts.md"
 OBSERVABILITY = ROOT / "docs/observability.md"
 SETTINGS = ROOT / "docs/settings.md"
+UPGRADING = ROOT / "docs/upgrading.md"
 
 AN_ID = "01890a5d-ac96-774b-bcce-b302099a8057"  # what a variable stands for in a block
 
@@ -65,6 +67,7 @@ RUN_ELSEWHERE = (
     "cp deploy/example.env ",
     "python -c ",
     "node examples/",
+    "ATTEMPTLOG_UPGRADE_ROWS=",
 )
 
 
@@ -162,6 +165,11 @@ MARKS = {"run", "try", "console", "duckdb", "s3", "snowflake"}  # each has a tes
 @pytest.mark.parametrize("block", all_blocks("sh"), ids=lambda block: f"{block.document.name}:{lines_of(block)[0]:.40}")
 def test_a_shell_block_is_run_by_a_test_or_known_not_to_be(block: Block) -> None:
     assert block.mark in MARKS or all(line.startswith(RUN_ELSEWHERE) for line in lines_of(block))
+
+
+def test_what_each_migration_locks_is_described() -> None:
+    listed = [row[0] for row in rows(table(UPGRADING, "What a migration locks, and for how long"))]
+    assert listed == [revision for revision in revisions(ROOT) if revision >= listed[0]]
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
