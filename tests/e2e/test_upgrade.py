@@ -25,7 +25,7 @@ from tests.support.fleet import INSTANCE, Fleet, launched
 from tests.support.http import Exam, insert_exam, token
 from tests.support.landed_release import revisions
 from tests.support.lock_watch import LIMIT, watch_locks
-from tests.support.pages import Pages, bundle
+from tests.support.pages import Pages, bundle, reload
 from tests.support.purge import run
 from tests.support.services import temporary_database, with_database
 from tests.support.storing import more_is_stored, storing
@@ -42,6 +42,13 @@ def landed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     imported = landed_release.python(tree, "-c", "import attemptlog.consumer as it; print(it.__file__)").stdout.strip()
     assert Path(imported).resolve().is_relative_to(tree.resolve())
     return tree
+
+
+@pytest.fixture(scope="module")
+def clients(landed: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """The bundles that pages had, and that they have."""
+    folder = tmp_path_factory.mktemp("clients")
+    return bundle(landed, folder / "old.mjs"), bundle(ROOT, folder / "new.mjs")
 
 
 @pytest.fixture(scope="module")
@@ -100,10 +107,10 @@ async def fleet(kafka_bootstrap: str, topic: str, landed_database: str) -> Async
 
 
 async def test_exams_go_on_while_everything_is_replaced_and_put_back(
-    fleet: Fleet, landed: Path, tmp_path: Path, record_property: Callable[[str, object], None]
+    fleet: Fleet, landed: Path, clients: tuple[Path, Path], record_property: Callable[[str, object], None]
 ) -> None:
     old, url, address = str(landed), fleet.database_url, fleet.front.url
-    old_client, new_client = bundle(landed, tmp_path / "old.mjs"), bundle(ROOT, tmp_path / "new.mjs")
+    old_client, new_client = clients
     exams = [insert_exam(url) for _ in range(2 * CANDIDATES + 1)]
     some, others, without_stream = exams[:CANDIDATES], exams[CANDIDATES:-1], exams[-1]
     told: list[dict[str, Any]] = []
@@ -195,6 +202,16 @@ def test_no_migration_keeps_a_consumer_waiting_up_or_down(
             f"{migrate.__name__} to {revision}, {ROWS:,} rows",
             f"{1000 * seconds:.0f} ms, longest wait for a lock {1000 * watch.longest:.0f} ms",
         )
+
+
+@pytest.mark.parametrize("way", [1, -1], ids=["new", "old"])
+def test_what_a_page_could_not_send_the_other_releases_client_sends_after_a_reload(
+    clients: tuple[Path, Path], way: int
+) -> None:
+    own, left = reload(*clients[::way])
+    assert own["stream_id"] != left["stream_id"]
+    sent = [(event["seq"], event["payload"]["choice"]) for batch in (left, own) for event in batch["events"]]
+    assert sent == [(1, 1), (2, 2), (3, 3), (1, 4)]
 
 
 async def test_an_exporter_goes_on_where_that_of_the_other_release_was(

@@ -4,22 +4,9 @@
 import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { pathToFileURL } from "node:url";
+import { storage } from "./storage.mjs";
 
 const { createTelemetryClient, fetchTransport } = await import(pathToFileURL(process.argv[2]));
-
-/** A localStorage of a page's own. */
-function storage() {
-  const items = new Map();
-  return {
-    get length() {
-      return items.size;
-    },
-    key: (index) => [...items.keys()][index] ?? null,
-    getItem: (key) => items.get(key) ?? null,
-    setItem: (key, value) => void items.set(key, value),
-    removeItem: (key) => void items.delete(key),
-  };
-}
 
 function open({ session, question, token }, { endpoint, everyMs }) {
   const page = { session, tracked: 0, accepted: 0, failed: 0, refused: [], dropped: 0 };

@@ -62,3 +62,11 @@ class Pages:
     def __exit__(self, *_: object) -> None:
         self.process.kill()
         self.process.communicate()
+
+
+def reload(before: Path, after: Path) -> list[Any]:
+    """Return the batches that a client sends in the browser in which another one's page could not send its events."""
+    program = Path(__file__).with_name("reload.mjs")
+    done = subprocess.run(["node", program, before, after], capture_output=True, text=True, timeout=60, check=True)
+    batches: list[Any] = json.loads(done.stdout)
+    return batches
