@@ -3,7 +3,11 @@
 import json
 import re
 import tomllib
+from pathlib import Path
 
+import pytest
+
+from tests.support import landed_release
 from tests.support.documents import ROOT
 
 VERSION = json.loads((ROOT / "client/package.json").read_text())["version"]
@@ -28,3 +32,9 @@ def test_each_version_begins_with_what_to_do_for_it() -> None:
     for text in versions:
         title, _, rest = text.partition("\n")
         assert rest.lstrip().startswith("### Upgrading\n"), title
+
+
+def test_a_copy_without_the_history_skips_what_needs_it_in_a_sentence(tmp_path: Path) -> None:
+    with pytest.raises(pytest.skip.Exception, match="is not in the history of this copy: a full clone tests upgrades"):
+        landed_release.unpack(tmp_path / "tree", commit="0" * 40)
+    assert not (tmp_path / "tree").exists()
