@@ -9,7 +9,7 @@ from psycopg import AsyncConnection, Error, sql
 from psycopg.rows import DictRow, dict_row, tuple_row
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
-from attemptlog.event_store.database import CONNECTION_DEFAULTS, describe, is_operators, is_transient
+from attemptlog.event_store.database import CONNECTION_DEFAULTS, describe, is_operators, is_transient, refusal
 from attemptlog.event_store.errors import CannotRun, StoreUnavailable
 from attemptlog.event_store.viewing import GRANTS, SAY_WHO_LOOKS, Viewer
 from attemptlog.runtime.grants import examine
@@ -107,7 +107,7 @@ def _meaning(error: Exception) -> Exception:
     if fault := wrong_pooling(error):
         return CannotRun(fault)
     if is_operators(error):
-        return CannotRun(f"PostgreSQL refuses: {describe(error)}; `attemptlog doctor` looks why")
+        return refusal(error.sqlstate, describe(error))
     return StoreUnavailable(describe(error)) if is_transient(error) else error
 
 

@@ -39,6 +39,7 @@ TRANSIENT = ("08", "40", "53", "57", "58", "28", "3D", "25006", "25P03", "25P04"
 
 # Not allowed, not there, not supported: it stays so until somebody changes the database.
 OPERATORS = ("42501", "42P01", "42703", "42704", "42883", "0A")
+LACKING = ("42P01", "42703", "42883")  # a table, a column, a function
 
 
 def is_transient(error: psycopg.Error) -> bool:
@@ -64,6 +65,12 @@ def describe(error: Exception) -> str:
         return f"the connection broke ({type(error).__name__})"
     message = error.diag.message_primary or str(error)
     return f"{error.sqlstate or type(error).__name__}: {message.partition(chr(10))[0]}"
+
+
+def refusal(sqlstate: str | None, why: str) -> CannotRun:
+    """Return what to raise for an error of OPERATORS; `why` is what `describe` returns."""
+    remedy = "run `attemptlog migrate`" if sqlstate in LACKING else "`attemptlog doctor` looks why"
+    return CannotRun(f"PostgreSQL refuses: {why}; {remedy}")
 
 
 class Database:
@@ -116,7 +123,7 @@ class Database:
                 if is_broken or (isinstance(error, psycopg.Error) and is_transient(error)):
                     raise StoreUnavailable(describe(error)) from error
                 if isinstance(error, psycopg.Error) and is_operators(error):
-                    raise CannotRun(f"PostgreSQL refuses: {describe(error)}; `attemptlog doctor` looks why") from error
+                    raise refusal(error.sqlstate, describe(error)) from error
                 raise
             self.answers = True
 

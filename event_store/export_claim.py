@@ -8,7 +8,7 @@ import psycopg
 from psycopg import Connection, IsolationLevel
 
 from attemptlog.event_store import export_sql as sql
-from attemptlog.event_store.database import describe, is_operators, is_transient
+from attemptlog.event_store.database import describe, is_operators, is_transient, refusal
 from attemptlog.event_store.errors import CannotRun, Occupied, StoreUnavailable, Superseded
 from attemptlog.runtime.errors import OperatorError
 from attemptlog.runtime.grants import EXAMINE, Finding, faults, needs, row_security
@@ -99,7 +99,7 @@ def told() -> Iterator[None]:
         if fault := wrong_pooling(error):
             raise CannotRun(fault) from error
         if is_operators(error):
-            raise CannotRun(f"PostgreSQL refuses: {describe(error)}; `attemptlog doctor` looks why") from error
+            raise refusal(error.sqlstate, describe(error)) from error
         if is_transient(error):
             raise StoreUnavailable(describe(error)) from error
         raise

@@ -7,8 +7,8 @@ import adbc_driver_postgresql.dbapi as adbc
 from adbc_driver_manager import Error
 from adbc_driver_postgresql import StatementOptions
 
-from attemptlog.event_store.database import OPERATORS, TRANSIENT
-from attemptlog.event_store.errors import CannotRun, StoreUnavailable
+from attemptlog.event_store.database import OPERATORS, TRANSIENT, refusal
+from attemptlog.event_store.errors import StoreUnavailable
 from attemptlog.exporter.rows import Chunk
 from attemptlog.runtime.logs import first_line
 
@@ -38,7 +38,7 @@ def _told(error: Error) -> Exception:
     state = error.sqlstate
     why = f"{state or type(error).__name__}: {first_line(error)}"
     if state is not None and state.startswith(OPERATORS):
-        return CannotRun(f"PostgreSQL refuses: {why}; `attemptlog doctor` looks why")
+        return refusal(state, why)
     if state is None or state.startswith(TRANSIENT):
         return StoreUnavailable(why)
     return error

@@ -29,6 +29,7 @@ def downgrade() -> None:
     op.execute(_read("down"))
     op.execute(BEFORE.read_text("utf-8").replace("CREATE VIEW", "CREATE OR REPLACE VIEW"))
     op.execute(_read("views.down"))
+    op.execute(_read("tables.down"))
 
 
 def _read(step: str) -> str:

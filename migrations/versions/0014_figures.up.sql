@@ -89,11 +89,6 @@ BEGIN
 END
 $$;
 
-CREATE TRIGGER dead_letters_change
-BEFORE UPDATE ON dead_letters
-FOR EACH ROW
-EXECUTE FUNCTION attemptlog_note_letter_change();
-
 -- Enters sessions; one that is due already keeps its turn.
 CREATE FUNCTION attemptlog_enter_due(sessions uuid[], since timestamptz[], turns timestamptz[]) RETURNS void
 LANGUAGE sql
@@ -146,12 +141,6 @@ BEGIN
 END
 $$;
 
-CREATE TRIGGER attempt_events_forget_figures
-AFTER DELETE ON attempt_events
-REFERENCING OLD TABLE AS old_events
-FOR EACH STATEMENT
-EXECUTE FUNCTION attemptlog_forget_figures();
-
 CREATE FUNCTION attemptlog_forget_letters() RETURNS trigger
 LANGUAGE plpgsql
 SECURITY DEFINER
@@ -173,12 +162,6 @@ BEGIN
     RETURN NULL;
 END
 $$;
-
-CREATE TRIGGER dead_letters_forget
-AFTER DELETE ON dead_letters
-REFERENCING OLD TABLE AS old_letters
-FOR EACH STATEMENT
-EXECUTE FUNCTION attemptlog_forget_letters();
 
 CREATE VIEW session_exams AS
 SELECT id AS session_id, exam_id
@@ -762,3 +745,21 @@ REVOKE ALL ON FUNCTION
     exam_session_indicators(uuid, uuid[]), exam_question_indicators(uuid, uuid[]), exam_effort(uuid, uuid[]),
     exam_navigation(uuid, uuid[]), exam_freshness(uuid)
 FROM PUBLIC;
+
+-- Last, because from here on whoever stores waits for the end of the transaction.
+CREATE TRIGGER dead_letters_change
+BEFORE UPDATE ON dead_letters
+FOR EACH ROW
+EXECUTE FUNCTION attemptlog_note_letter_change();
+
+CREATE TRIGGER attempt_events_forget_figures
+AFTER DELETE ON attempt_events
+REFERENCING OLD TABLE AS old_events
+FOR EACH STATEMENT
+EXECUTE FUNCTION attemptlog_forget_figures();
+
+CREATE TRIGGER dead_letters_forget
+AFTER DELETE ON dead_letters
+REFERENCING OLD TABLE AS old_letters
+FOR EACH STATEMENT
+EXECUTE FUNCTION attemptlog_forget_letters();

@@ -5,11 +5,9 @@ import re
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import httpx
 import psycopg
 import pytest
 
@@ -22,17 +20,16 @@ from tests.support.documents import ROOT
 from tests.support.eventually import PATIENCE, eventually
 from tests.support.filled import ROWS, fill
 from tests.support.fleet import INSTANCE, Fleet, launched
-from tests.support.http import Exam, insert_exam, token
+from tests.support.http import insert_exam
 from tests.support.landed_release import revisions
 from tests.support.lock_watch import LIMIT, watch_locks
-from tests.support.pages import Pages, bundle, reload
+from tests.support.pages import Pages, PageWithoutStream, bundle, reload
 from tests.support.purge import run
 from tests.support.services import temporary_database, with_database
 from tests.support.storing import more_is_stored, storing
 
 OURS = None  # instead of another release's tree
 CANDIDATES = 6  # with a page of each release
-PAUSE = 0.2  # seconds between two batches of a page without a stream
 
 
 @pytest.fixture(scope="module")
@@ -66,37 +63,6 @@ def landed_database(postgres_url: str, filled: str) -> Iterator[str]:
     """A superuser's URL of such a database of the test's own."""
     with temporary_database(postgres_url, template=filled) as name:
         yield with_database(postgres_url, name)
-
-
-class PageWithoutStream:
-    """A page from before streams, which sends as long as it is open: numbered by session, without `stream_id`."""
-
-    def __init__(self, url: str, exam: Exam) -> None:
-        self.accepted = 0
-        self._url = url
-        self._exam = exam
-        self._headers = {"authorization": f"Bearer {token(exam.user, exp=time.time() + 3600)}"}
-        self._closing = asyncio.Event()
-
-    async def __aenter__(self) -> "PageWithoutStream":
-        self._sending = asyncio.create_task(self._send())
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        self._closing.set()
-        await self._sending
-
-    async def _send(self) -> None:
-        async with httpx.AsyncClient(timeout=PATIENCE) as client:
-            while not self._closing.is_set():
-                events = [self._exam.event(seq=self.accepted + n) for n in range(1, 6)]
-                body = {"source": "web", "events": events}
-                with suppress(httpx.TransportError):
-                    answer = await client.post(self._url, json=body, headers=self._headers)
-                    assert answer.status_code in (202, 502, 503), answer.text
-                    self.accepted += 5 * (answer.status_code == 202)
-                with suppress(TimeoutError):
-                    await asyncio.wait_for(self._closing.wait(), PAUSE)
 
 
 @pytest.fixture

@@ -71,6 +71,7 @@ def older_database_url(empty_database_url: str) -> str:
     [
         "audit",
         "dead-letters list",
+        "export run --target parquet --once",
         "indicators exam EXAM",
         "indicators session SESSION",
         "person report --user PERSON --by ada --why asked",
@@ -85,11 +86,12 @@ def test_on_older_tables_a_command_says_what_to_run(
     older_database_url: str, command: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ATTEMPTLOG_KAFKA_BOOTSTRAP_SERVERS", "nowhere:9092")
+    monkeypatch.setenv("ATTEMPTLOG_EXPORT_PARQUET_DIRECTORY", "/nowhere")
     exam = insert_exam(older_database_url)
     ids = {"EXAM": exam.exam, "SESSION": exam.session, "PERSON": exam.user}
     refused = run(older_database_url, *(ids.get(word, word) for word in command.split()))
     assert refused.exit_code == 1
-    assert refused.output.count("run `attemptlog migrate`.") == 1
+    assert refused.output.count("run `attemptlog migrate`") == 1
     assert isinstance(refused.exception, SystemExit)
 
 

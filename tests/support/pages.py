@@ -1,12 +1,16 @@
-"""Pages of candidates, of any version of the client, in Node: they track until they are told to end."""
+"""Pages of candidates, of any version of the client, in Node, and those from before streams."""
 
+import asyncio
 import json
 import subprocess
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
+
+import httpx
 
 from tests.support.documents import ROOT
 from tests.support.eventually import PATIENCE
@@ -14,6 +18,7 @@ from tests.support.http import Exam, token
 
 LIFETIME = 3600  # seconds of a token
 EVERY_MS = 100  # between two events of a page
+PAUSE = 0.2  # seconds between two batches of a page without a stream
 
 
 def bundle(tree: Path, into: Path) -> Path:
@@ -62,6 +67,37 @@ class Pages:
     def __exit__(self, *_: object) -> None:
         self.process.kill()
         self.process.communicate()
+
+
+class PageWithoutStream:
+    """A page from before streams, which sends as long as it is open: numbered by session, without `stream_id`."""
+
+    def __init__(self, url: str, exam: Exam) -> None:
+        self.accepted = 0
+        self._url = url
+        self._exam = exam
+        self._headers = {"authorization": f"Bearer {token(exam.user, exp=time.time() + LIFETIME)}"}
+        self._closing = asyncio.Event()
+
+    async def __aenter__(self) -> Self:
+        self._sending = asyncio.create_task(self._send())
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._closing.set()
+        await self._sending
+
+    async def _send(self) -> None:
+        async with httpx.AsyncClient(timeout=PATIENCE) as client:
+            while not self._closing.is_set():
+                events = [self._exam.event(seq=self.accepted + n) for n in range(1, 6)]
+                body = {"source": "web", "events": events}
+                with suppress(httpx.TransportError):
+                    answer = await client.post(self._url, json=body, headers=self._headers)
+                    assert answer.status_code in (202, 502, 503), answer.text
+                    self.accepted += 5 * (answer.status_code == 202)
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._closing.wait(), PAUSE)
 
 
 def reload(before: Path, after: Path) -> list[Any]:
