@@ -2,7 +2,7 @@
 
 Every function takes a libpq connection URL (`postgresql://…`) and raises `MigrationError` when the database cannot be
 reached or refuses. An upgrade or downgrade is one transaction: it happens as a whole or not at all. Only where there
-are events already, 0009, 0010 and 0014 end the transaction to make their indexes while events are stored, and begin
+are events already, 0009, 0010 and 0014 end the transaction to make their indexes beside whoever stores, and begin
 another; what is interrupted in between goes on where it was when it is run again.
 
 PostgreSQL 16, 17 and 18 are supported; each upgrade or downgrade ends with keys.sql, which is about what differs.
