@@ -25,10 +25,11 @@ unexport PYTHONDONTWRITEBYTECODE
 # Ports from the command line only: what the environment calls KAFKA_PORT is another program's.
 port = $(if $(filter command,$(firstword $(origin $(1)_PORT))),--$(2)-port $($(1)_PORT))
 PORTS = $(call port,GATEWAY,gateway) $(call port,CONSUMER,consumer) $(call port,KAFKA,kafka) $(call port,POSTGRES,postgres)
+PAGE_PORTS = $(call port,PLATFORM,platform) $(call port,CONSOLE,console)
 
 .PHONY: run
 run: $(RUN_READY) $(PLAYER) $(CONSOLE) ## start the pipeline and the example platform here, have a class sit an exam, stay until Ctrl-C: GATEWAY_PORT=8010
-	@exec $(BIN)/attemptlog up $(PORTS) $(call port,PLATFORM,platform)
+	@exec $(BIN)/attemptlog up $(PORTS) $(PAGE_PORTS)
 
 .PHONY: demo
 demo: $(RUN_READY) ## the same, then stop; fails if one event is unaccounted for

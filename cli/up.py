@@ -27,6 +27,7 @@ ConsumerPort = Annotated[int, typer.Option(min=1, max=65535, help="The port of t
 KafkaPort = Annotated[
     int | None, typer.Option(min=1, max=65535, help="Kafka's port.", show_default="9092, or a free one")
 ]
+ConsolePort = Annotated[int, typer.Option(min=1, max=65535, help="The console's port.")]
 PlatformPort = Annotated[int, typer.Option(min=1, max=65535, help="The example platform's port.")]
 PostgresPort = Annotated[
     int | None, typer.Option(min=1, max=65535, help="PostgreSQL's port.", show_default="5432, or a free one")
@@ -41,6 +42,7 @@ def up(
     kafka_port: KafkaPort = None,
     postgres_port: PostgresPort = None,
     platform_port: PlatformPort = 8080,
+    console_port: ConsolePort = 8003,
 ) -> None:
     """Start everything here, have a class sit an exam, and stay until Ctrl-C.
 
@@ -48,7 +50,7 @@ def up(
     ATTEMPTLOG_DATABASE_URL name are used instead.
     """
     platform = platform_port if is_here() else None
-    ports = Ports(gateway_port, consumer_port, kafka_port, postgres_port, platform)
+    ports = Ports(gateway_port, consumer_port, kafka_port, postgres_port, platform, console_port)
     try:
         with running_pipeline(STACK_DIRECTORY.absolute(), ports, OperatorSettings(_env_file=None), console) as pipeline:
             sit_exam(pipeline, candidates)
@@ -72,10 +74,10 @@ def sit_exam(pipeline: Pipeline, candidates: int) -> Account | None:
 
 def _show_where_to_look(pipeline: Pipeline) -> None:
     gateway, consumer, addresses = pipeline.gateway, pipeline.consumer, pipeline.addresses
-    platform = {"exam": f"{pipeline.platform.url}   sit one and watch its events arrive"} if pipeline.platform else {}
+    pages = _pages(pipeline)
     psql = "psql" if shutil.which("psql") else f"'{BINARIES / 'psql'}'"
     logs = [each.log for each in (*pipeline.services, *pipeline.servers)]
-    lines = platform | {
+    lines = pages | {
         "gateway": f"{gateway.url}   {gateway.url}/docs   {gateway.url}/metrics",
         "consumer": f"{consumer.url}/readyz   {consumer.url}/metrics",
         "Kafka": f"{addresses.kafka}   topic {addresses.topic}",
@@ -87,3 +89,13 @@ def _show_where_to_look(pipeline: Pipeline) -> None:
     for name, text in lines.items():
         out.print(f"[bold]{name:<11}[/]{text}", soft_wrap=True)
     err.print("\nRunning; Ctrl-C stops everything.")
+
+
+def _pages(pipeline: Pipeline) -> dict[str, str]:
+    if pipeline.platform is None:
+        return {"console": pipeline.console.url} if pipeline.console else {}
+    url = pipeline.platform.url
+    return {
+        "exam": f"{url}   sit one and watch its events arrive",
+        "console": f"{url}/console?as=auditor   what the events say, also as=examiner and as=operator",
+    }

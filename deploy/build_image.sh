@@ -55,7 +55,7 @@ try() {
     trap 'images rm "$container" > /dev/null' EXIT
     says 'attemptlog ' --version
     says '"asyncapi"' schema asyncapi
-    for command in ingest consume migrate topics doctor audit 'dead-letters list' 'sessions gaps' 'export run'; do
+    for command in ingest consume migrate topics doctor audit 'dead-letters list' 'sessions gaps' 'export run' console; do
         says 'is not set' $command
     done
     says "'attemptlog[local]'" up

@@ -43,12 +43,13 @@ class Pipeline:
     gateway: Service
     consumer: Service
     platform: Service | None
+    console: Service | None
     servers: list[KafkaBroker | PostgresServer]
 
     @property
     def services(self) -> list[Service]:
-        """The gateway, the consumer and, where it runs, the platform."""
-        return [self.gateway, self.consumer, *([self.platform] if self.platform else [])]
+        """The gateway, the consumer and, where they run, the platform and the console."""
+        return [self.gateway, self.consumer, *(each for each in (self.platform, self.console) if each)]
 
     def check(self) -> None:
         """Raise OperatorError when a part of it has stopped."""
@@ -81,14 +82,19 @@ def running_pipeline(directory: Path, ports: Ports, given: OperatorSettings, pro
         access = Access(pseudonym_key, given.database_url is None)
         consumer = stack.enter_context(_consumer(addresses, access, directory, ports))
         gateway = stack.enter_context(_gateway(addresses, mint, access, directory, ports))
+        console = None
+        if ports.console is not None:
+            console = stack.enter_context(_console(addresses, mint, access, directory, ports))
         platform = None
         if ports.platform is not None:
-            platform = exam_platform(addresses, mint, directory, ports.platform, given)
+            platform = exam_platform(
+                addresses, mint, directory, ports.platform, given, console_url=console.url if console else None
+            )
             stack.enter_context(platform)
         settings = _settings(addresses, mint, consumer.url) | given.kafka_security
         settings |= {"PSEUDONYM_KEY": pseudonym_key}
         stack.enter_context(environment_file(ENVIRONMENT_FILE, settings))
-        pipeline = Pipeline(addresses, mint, gateway, consumer, platform, servers)
+        pipeline = Pipeline(addresses, mint, gateway, consumer, platform, console, servers)
         with progress.working_on("Starting the gateway and the consumer"):
             for service in pipeline.services:
                 service.wait_until_ready()
@@ -161,6 +167,20 @@ def _gateway(addresses: Addresses, mint: TokenMint, access: Access, directory: P
         environment |= {"ATTEMPTLOG_CORS_ORIGINS": f"{given},{origin(ports.platform)}"}
     module = ["attemptlog.cli", "ingest", "--host", HOST, "--port", str(ports.gateway)]
     return Service("gateway", module, environment, url=addresses.gateway_url, directory=directory)
+
+
+def _console(addresses: Addresses, mint: TokenMint, access: Access, directory: Path, ports: Ports) -> Service:
+    url = f"http://{HOST}:{ports.console}"
+    environment = _service_environment(addresses, "attemptlog_reader", access) | {
+        "ATTEMPTLOG_JWT_SECRET": mint.secret,
+        "ATTEMPTLOG_CONSOLE_HOST": HOST,
+        "ATTEMPTLOG_CONSOLE_PORT": str(ports.console),
+        "ATTEMPTLOG_CONSOLE_GATEWAYS": addresses.gateway_url,
+        "ATTEMPTLOG_CONSOLE_REPLAY_DATABASE_URL": addresses.database_url,
+    }
+    if ports.platform is not None:
+        environment |= {"ATTEMPTLOG_CONSOLE_PLATFORM_URL": origin(ports.platform)}
+    return Service("console", ["attemptlog.cli", "console"], environment, url=url, directory=directory)
 
 
 def _service_environment(addresses: Addresses, role: str, access: Access) -> dict[str, str]:

@@ -32,7 +32,13 @@ def origin(port: int) -> str:
 
 
 def exam_platform(
-    addresses: Addresses, mint: TokenMint, directory: Path, port: int, given: OperatorSettings
+    addresses: Addresses,
+    mint: TokenMint,
+    directory: Path,
+    port: int,
+    given: OperatorSettings,
+    *,
+    console_url: str | None,
 ) -> Service:
     """Make the platform's tables and return its service, not yet started.
 
@@ -48,8 +54,12 @@ def exam_platform(
         "EXAM_PLATFORM_HOST": HOST,
         "EXAM_PLATFORM_PORT": str(port),
     }
-    claims = {"EXAM_PLATFORM_JWT_AUDIENCE": mint.audience, "EXAM_PLATFORM_JWT_ISSUER": mint.issuer}
-    environment |= {name: value for name, value in claims.items() if value is not None}
+    optional = {
+        "EXAM_PLATFORM_JWT_AUDIENCE": mint.audience,
+        "EXAM_PLATFORM_JWT_ISSUER": mint.issuer,
+        "EXAM_PLATFORM_CONSOLE_URL": console_url,
+    }
+    environment |= {name: value for name, value in optional.items() if value is not None}
     _prepare(environment)
     if given.database_url is None:
         environment |= {"EXAM_PLATFORM_DATABASE_URL": login_as(addresses.database_url, ROLE)}

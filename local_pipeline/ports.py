@@ -15,18 +15,20 @@ NAMES = {
     "kafka": "Kafka",
     "postgres": "PostgreSQL",
     "platform": "the example platform",
+    "console": "the console",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """Where to listen; None: the server's usual port, or a free one when that is taken; no platform."""
+    """Where to listen; None: the server's usual port, or a free one when that is taken; no platform, no console."""
 
     gateway: int
     consumer: int
     kafka: int | None = None
     postgres: int | None = None
     platform: int | None = None
+    console: int | None = None
 
     @property
     def chosen(self) -> dict[str, int]:
