@@ -16,7 +16,7 @@ from attemptlog.console.viewer import ROLES
 from tests.support.console import bearer, client_of, console
 from tests.support.http import token
 
-USER, EXAM = str(uuid.uuid4()), str(uuid.uuid4())
+USER, EXAM = "01890a5d-ac96-774b-bcce-b302099a0001", "01890a5d-ac96-774b-bcce-b302099a0002"
 JSON = {"content-type": "application/json"}
 
 
