@@ -4,6 +4,7 @@ import json
 import shlex
 import signal
 from pathlib import Path
+from urllib.parse import parse_qsl
 from uuid import uuid4
 
 import httpx
@@ -71,18 +72,29 @@ async def test_up_answers_other_commands_stops_on_ctrl_c_with_nothing_left_and_k
         suppress_somebody(alone)
         simulated, healthy, twice = alone.run("simulate", "--candidates=1"), alone.run("doctor"), alone.run("up")
         page = await eventually(lambda: httpx.get(alone.platform))
+        exams = exams_for_an_auditor(alone)
 
         assert up.stop(signal.SIGINT) == 0, up.output
 
     assert (simulated.returncode, healthy.returncode) == (0, 0), simulated.stderr + healthy.stdout
     assert "pseudonym_key_wrong" not in (alone.path / ".attemptlog" / "logs" / "gateway.log").read_text()
     assert (page.status_code, "<title>Exam platform</title>" in page.text) == (200, True)
+    assert (exams.status_code, len(exams.json()) > 0) == (200, True)
+    assert f"{alone.platform}/console?as=auditor" in up.output
     assert (twice.returncode, "running in this folder already" in twice.stderr) == (1, True)
     assert up.output.endswith("Stopped.\n")
     assert alone.processes() == []
     assert not (alone.path / ".attemptlog" / "env").exists()
     async with alone.up("--candidates=0"):
         assert alone.run("simulate", "--candidates=1").returncode == 0, "it is the same key after a restart"
+
+
+def exams_for_an_auditor(folder: Folder) -> httpx.Response:
+    """As a browser does that follows the platform's link to the console."""
+    console, _, fragment = httpx.get(f"{folder.platform}/console?as=auditor").headers["location"].partition("/#")
+    assert console == folder.console
+    token = dict(parse_qsl(fragment))["token"]
+    return httpx.get(f"{console}/api/exams", headers={"authorization": f"Bearer {token}"})
 
 
 def suppress_somebody(folder: Folder) -> None:

@@ -34,7 +34,7 @@ class Folder:
     def __post_init__(self) -> None:
         self.path.mkdir()
         self.ports = [f"--gateway-port={free_port()}", f"--consumer-port={free_port()}"]
-        self.platform = f"http://127.0.0.1:{free_port()}"
+        self.platform, self.console = (f"http://127.0.0.1:{free_port()}" for _ in range(2))
 
     @property
     def environment(self) -> dict[str, str]:
@@ -73,6 +73,7 @@ class Folder:
                     "up",
                     *self.ports,
                     f"--platform-port={self.platform.rpartition(':')[2]}",
+                    f"--console-port={self.console.rpartition(':')[2]}",
                     *options,
                 ],
                 cwd=self.path,
