@@ -6,6 +6,7 @@ set -eu
 cd "${0%/*}/.."
 STORE=$PWD/.image
 BASE=attemptlog-base
+PAGES='/opt/attemptlog/lib/python*/site-packages/attemptlog/console/pages/dist/index.html'
 
 fail() {
     echo "$1" >&2
@@ -59,6 +60,8 @@ try() {
         says 'is not set' $command
     done
     says "'attemptlog[local]'" up
+    images run --isolation chroot "$container" -- sh -c "ls $PAGES" > /dev/null 2>&1 ||
+        fail 'The image has no pages of the console.'
 }
 
 says() {

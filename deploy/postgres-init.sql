@@ -11,7 +11,6 @@ CREATE ROLE attemptlog_consumer NOLOGIN;
 CREATE ROLE attemptlog_exporter NOLOGIN;
 CREATE ROLE attemptlog_reader NOLOGIN;
 CREATE ROLE attemptlog_purger NOLOGIN;
-CREATE ROLE attemptlog_reader NOLOGIN;
 
 CREATE ROLE gateway LOGIN PASSWORD :'gateway_password' IN ROLE attemptlog_gateway;
 CREATE ROLE consumer LOGIN PASSWORD :'consumer_password' IN ROLE attemptlog_consumer;

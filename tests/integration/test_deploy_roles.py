@@ -23,6 +23,7 @@ PASSWORDS = {
     "gateway": "it's a \\ gateway",
     "consumer": "100 % of $consumers",
     "exporter": "\t twice a day",
+    "reader": "who's looked?",
     "purger": '"for good"',
 }
 
@@ -115,6 +116,20 @@ def test_the_exporter_logs_in_with_its_password_beside_the_url(
         check=False,
     )
     assert (done.returncode, done.stdout) == (0, "exported: 12 rows to parquet\n"), done.stderr
+
+
+def test_the_consoles_login_reads_views_writes_down_who_looked_and_nothing_else(
+    postgres: PostgresServer, database: str
+) -> None:
+    with login(postgres, database, "reader") as connection:
+        assert may(connection, "SELECT session_id FROM readable_sessions")
+        assert may(connection, "INSERT INTO data_accesses DEFAULT VALUES")
+        assert may(connection, "SELECT state FROM suppression_key")
+        assert not may(connection, "SELECT id FROM attempt_events")
+        assert not may(connection, "SELECT FROM users")
+        assert not may(connection, "INSERT INTO attempt_events DEFAULT VALUES")
+        assert not may(connection, "UPDATE dead_letters SET replayed_at = replayed_at")
+        assert not may(connection, "DELETE FROM data_accesses")
 
 
 def test_the_purgers_login_deletes_and_adds_no_event(postgres: PostgresServer, database: str) -> None:

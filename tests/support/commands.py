@@ -6,6 +6,7 @@ import typer.main
 from pydantic_settings import BaseSettings
 
 from attemptlog.cli.app import app
+from attemptlog.console.settings import ConsoleSettings
 from attemptlog.consumer.settings import ConsumerSettings
 from attemptlog.exporter.parquet import ParquetSettings
 from attemptlog.exporter.settings import ExporterSettings
@@ -18,6 +19,7 @@ OF_LIBPQ = {"PGPASSWORD"}
 _SERVICES: dict[str, tuple[type[BaseSettings], ...]] = {
     "ingest": (IngestSettings,),
     "consume": (ConsumerSettings,),
+    "console": (ConsoleSettings,),
     "export run --target parquet": (ExporterSettings, ParquetSettings),
 }
 

@@ -32,7 +32,7 @@ def test_prometheus_can_load_the_configurations(tmp_path: Path) -> None:
         (tmp_path / "prometheus.yml").write_text(text)
         promtool("check", "config", tmp_path / "prometheus.yml")
         jobs = [job["job_name"] for job in yaml.safe_load(text)["scrape_configs"]]
-        assert all(re.fullmatch(r"attemptlog-(gateway|consumer|exporter)", job) for job in jobs)
+        assert all(re.fullmatch(r"attemptlog-(gateway|consumer|exporter|console)", job) for job in jobs)
 
 
 def expectations() -> list[tuple[str, bool]]:

@@ -1,6 +1,7 @@
 """What can be said of the deployment files without Docker: they parse, and all that they name exists."""
 
 import ast
+import json
 import re
 import shlex
 import subprocess
@@ -13,6 +14,7 @@ import pytest
 import yaml
 
 from attemptlog.cli.extras import extra_of
+from attemptlog.console.settings import ConsoleSettings
 from attemptlog.consumer.settings import ConsumerSettings
 from attemptlog.exporter.settings import ExporterSettings
 from attemptlog.local_stack.kafka_jars import KAFKA_VERSION
@@ -31,6 +33,7 @@ PORTS: dict[str, Any] = {
     "gateway": OURS["gateway"]["command"][-1],
     "consumer": ConsumerSettings.model_fields["consumer_port"].default,
     "exporter": ExporterSettings.model_fields["exporter_port"].default,
+    "console": ConsoleSettings.model_fields["console_port"].default,
 }
 
 
@@ -93,6 +96,7 @@ def test_services_start_after_what_they_need() -> None:
             assert ("healthcheck" if is_healthy else "command") in SERVICES[needed], name
             assert is_healthy or "restart" not in SERVICES[needed]
     assert set(conditions["gateway"]) == set(conditions["consumer"]) == {"migrate", "topics"}
+    assert set(conditions["console"]) == {"migrate", "topics"}
     assert set(conditions["exporter"]) == {"migrate"}
 
 
@@ -133,18 +137,30 @@ def test_the_image_is_built_from_the_packages_sources_and_nothing_else_of_the_re
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     linked = {entry.readlink().name for entry in (ROOT / "attemptlog").iterdir() if entry.is_symlink()}
     of_the_build = {project["project"]["readme"], project["tool"]["hatch"]["version"]["path"]}
+    workspaces = json.loads((ROOT / "package.json").read_text())["workspaces"]
+    of_the_pages = {"node.lock", "package.json", "package-lock.json", ".npmrc"}
+    of_the_pages |= {f"{folder}/package.json" for folder in workspaces if folder != "console/pages"}
     ignored = (DEPLOY / "Dockerfile.dockerignore").read_text().splitlines()
     assert ignored[1] == "*"
     let_in = {line[1:] for line in ignored if line.startswith("!")}
-    built = {"console/pages/dist"}  # by `make console`, before the image
-    assert let_in == linked | of_the_build | built | {"attemptlog", "pyproject.toml", "requirements.lock"}
-    assert all((ROOT / source).exists() for source in let_in - built)
+    assert let_in == linked | of_the_build | of_the_pages | {"attemptlog", "pyproject.toml", "requirements.lock"}
+    assert all((ROOT / source).exists() for source in let_in)
+    assert {"console/pages/dist", "console/pages/node_modules"} <= set(ignored), "they are made within"
+
+
+def test_the_images_pages_are_built_by_what_the_locks_name_before_the_package_that_holds_them() -> None:
+    runs = [line for line in DOCKERFILE_LINES if line.startswith("RUN ")]
+    node, packages, pages, package = runs[-5:-1]
+    assert "--require-hashes -r node.lock" in node
+    assert 'node "$NPM" ci --workspace console/pages' in packages
+    assert 'node "$NPM" run --workspace console/pages build' in pages
+    assert package.endswith("--no-deps .")
 
 
 def test_the_image_has_what_its_commands_need_and_no_local_servers() -> None:
     [_, [default]] = instructions("ARG")
     installed = set(default.removeprefix("EXTRAS=").split())
-    assert installed == {"gateway", "consumer", "export", "cli"}
+    assert installed == {"gateway", "consumer", "export", "console", "cli"}
     assert any("$(printf -- '--extra %s ' $EXTRAS)" in line for line in DOCKERFILE_LINES)
     assert {extra_of(service["command"][0]) for service in OURS.values()} == installed
 

@@ -11,6 +11,9 @@ import kubernetes_validate
 import pytest
 from prometheus_client import CollectorRegistry
 
+from attemptlog.console import probes as console
+from attemptlog.console import serve as console_server
+from attemptlog.console.settings import ConsoleSettings
 from attemptlog.consumer import app as consumer
 from attemptlog.consumer.kafka import STOP_DEADLINE
 from attemptlog.consumer.settings import ConsumerSettings
@@ -26,7 +29,7 @@ from tests.support.kustomize import mappings
 from tests.support.manifests import Pod, of_kind
 
 OLDEST, NEWEST = "1.30", "1.37"
-SERVICES = ("gateway", "consumer", "exporter")
+SERVICES = ("gateway", "consumer", "exporter", "console")
 EVERY_POD = [pytest.param(name, part, id=f"{name}-{part}") for name, pods in PODS.items() for part in pods]
 BASE, EXAMPLE = PODS["base"], PODS["example"]
 
@@ -58,6 +61,7 @@ def test_every_part_is_there() -> None:
         "gateway": "Deployment",
         "consumer": "StatefulSet",
         "exporter": "StatefulSet",
+        "console": "Deployment",
         "migrate": "Job",
         "topics": "Job",
         "audit": "CronJob",
@@ -107,9 +111,10 @@ def test_whoever_stores_reads_or_deletes_has_the_key_of_pseudonyms() -> None:
 
 def test_each_uses_a_login_of_its_own() -> None:
     logins = {part: urlsplit(url).username for part in BASE if (url := environment("base", part).get(URL))}
-    owners = dict.fromkeys(("migrate", "audit"), "owner")
-    assert logins == {name: name for name in SERVICES} | owners | {"retention": "purger"}
-    assert all(BASE[part].secrets["PGPASSWORD"]["name"] == f"attemptlog-{login}" for part, login in logins.items())
+    jobs = {"migrate": "owner", "audit": "owner", "retention": "purger"}
+    assert logins == {name: name for name in SERVICES} | {"console": "reader"} | jobs
+    secrets = {part: BASE[part].secrets["PGPASSWORD"]["name"] for part in logins}
+    assert secrets == {part: f"attemptlog-{jobs.get(part, part)}" for part in logins}
 
 
 URL = "ATTEMPTLOG_DATABASE_URL"
@@ -145,6 +150,8 @@ def paths(part: str) -> set[str]:
     """Return what a service serves over HTTP."""
     if part == "gateway":
         return {getattr(route, "path", "") for route in router.routes}
+    if part == "console":
+        return {getattr(route, "path", "") for route in console.router.routes}
     if part == "consumer":
         settings = ConsumerSettings(kafka_bootstrap_servers="kafka:9092", database_url="postgresql://db/x")
         return {path for path, _ in consumer.create_app(settings).routes}
@@ -170,6 +177,7 @@ def port_served(pod: Pod) -> Any:
     defaults = {
         "consumer": ConsumerSettings.model_fields["consumer_port"].default,
         "exporter": ExporterSettings.model_fields["exporter_port"].default,
+        "console": ConsoleSettings.model_fields["console_port"].default,
     }
     return defaults.get(pod.component) or command_of(pod.command)[0].make_context("", pod.command[1:]).params["port"]
 
@@ -184,14 +192,16 @@ def test_the_named_port_is_the_one_that_is_served(part: str) -> None:
     [
         ("gateway", timedelta(seconds=5 + GRACE) + IngestSettings.model_fields["delivery_deadline"].default),
         ("consumer", consumer.RETRY_TIMEOUT + timedelta(seconds=STOP_DEADLINE + consumer.HTTP_GRACE)),
+        ("console", timedelta(seconds=5 + console_server.GRACE)),
     ],
 )
 def test_a_pod_is_given_the_time_that_its_end_takes(part: str, takes: timedelta) -> None:
     assert BASE[part].spec["terminationGracePeriodSeconds"] > takes.total_seconds()
 
 
-def test_a_gateway_goes_on_until_nothing_is_sent_to_it() -> None:
-    assert BASE["gateway"].container["lifecycle"] == {"preStop": {"sleep": {"seconds": 5}}}
+@pytest.mark.parametrize("part", ["gateway", "console"])
+def test_a_server_goes_on_until_nothing_is_sent_to_it(part: str) -> None:
+    assert BASE[part].container["lifecycle"] == {"preStop": {"sleep": {"seconds": 5}}}
 
 
 def test_a_consumer_is_known_by_the_name_of_its_pod() -> None:
@@ -207,11 +217,12 @@ def test_what_erases_waits_to_be_asked_for() -> None:
 
 def test_the_page_says_what_each_part_asks_for() -> None:
     asked = {part: pod.container["resources"] for part, pod in BASE.items()}
-    listed = {row[0]: row[2:] for row in rows(table(PAGE, "How much"))}
-    assert listed == {
+    listed = {row[0]: row[1:] for row in rows(table(PAGE, "How much"))}
+    assert {part: it[1:] for part, it in listed.items()} == {
         part: [it["requests"]["memory"], it["limits"]["memory"], it["requests"]["cpu"]] for part, it in asked.items()
     }
     assert all(it["limits"].keys() == {"memory"} for it in asked.values())
+    assert all(int(measured.split(" MB")[0]) < int(asked.split("Mi")[0]) for measured, asked, *_ in listed.values())
 
 
 @pytest.mark.parametrize(

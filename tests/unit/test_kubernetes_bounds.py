@@ -9,6 +9,8 @@ import pytest
 import yaml
 from psycopg.conninfo import conninfo_to_dict
 
+from attemptlog.console import probes
+from attemptlog.console.app import API
 from attemptlog.ingest_api.door import INGEST_PATH
 from tests.support.deployment import PAGE, PODS, RENDERED
 from tests.support.documents import ROOT, blocks
@@ -17,7 +19,7 @@ from tests.support.manifests import COMPONENT, Pod, of_kind, selects
 from tests.support.prometheus import promtool
 
 BASE, EXAMPLE = PODS["base"], PODS["example"]
-SERVICES = ["gateway", "consumer", "exporter"]
+SERVICES = ["gateway", "consumer", "exporter", "console"]
 EVERY_POD = [pytest.param(pod, id=f"{name}-{part}") for name, pods in PODS.items() for part, pod in pods.items()]
 
 
@@ -57,7 +59,7 @@ def meant_by(selector: dict[str, Any], pods: dict[str, Pod] = BASE) -> list[str]
     return [part for part, pod in pods.items() if selects(selector, pod.labels)]
 
 
-@pytest.mark.parametrize("part", ["gateway", "consumer"])
+@pytest.mark.parametrize("part", ["gateway", "consumer", "console"])
 def test_a_drain_takes_one_pod_at_a_time(part: str) -> None:
     budget = of_kind(RENDERED["base"], "PodDisruptionBudget")[f"attemptlog-{part}"]["spec"]
     assert budget["maxUnavailable"] == 1
@@ -91,13 +93,33 @@ def test_a_workload_selects_its_own_pods(pod: Pod) -> None:
     assert pod.workload["metadata"]["labels"] == pod.labels
 
 
-def test_only_events_come_in_from_outside() -> None:
-    ingress = of_kind(RENDERED["example"], "Ingress")["attemptlog-gateway"]["spec"]
+def ways_in(part: str) -> list[tuple[str, str]]:
+    """Return the paths that the example lets in, and how they are compared; fails where they lead elsewhere."""
+    ingress = of_kind(RENDERED["example"], "Ingress")[f"attemptlog-{part}"]["spec"]
     ways = [way for rule in ingress["rules"] for way in rule["http"]["paths"]]
-    assert [(way["path"], way["pathType"]) for way in ways] == [(INGEST_PATH, "Exact")]
-    backend = ways[0]["backend"]["service"]
-    service = of_kind(RENDERED["example"], "Service")[backend["name"]]["spec"]
-    assert backend["port"]["name"] in {port["name"] for port in service["ports"]}
+    service = of_kind(RENDERED["example"], "Service")[f"attemptlog-{part}"]
+    for backend in (way["backend"]["service"] for way in ways):
+        assert backend["name"] == service["metadata"]["name"]
+        assert backend["port"]["name"] in {port["name"] for port in service["spec"]["ports"]}
+    return [(way["path"], way["pathType"]) for way in ways]
+
+
+def test_only_events_come_in_from_outside() -> None:
+    assert ways_in("gateway") == [(INGEST_PATH, "Exact")]
+
+
+def test_the_consoles_pages_and_what_they_ask_come_in_from_outside_and_its_metrics_do_not() -> None:
+    ways = ways_in("console")
+    exact = {path for path, compared in ways if compared == "Exact"}
+    below = tuple(f"{path.rstrip('/')}/" for path, compared in ways if compared == "Prefix")
+
+    def comes_in(path: str) -> bool:
+        return path in exact or path.startswith(below)
+
+    public = {f"/{file.name}" for file in (ROOT / "console/pages/public").iterdir()}
+    asked = {getattr(route, "path", "") for router in API for route in router.routes}
+    assert all(map(comes_in, {"/", "/assets/index.js"} | public | asked))
+    assert not any(comes_in(getattr(route, "path", "")) for route in probes.router.routes)
 
 
 def policies(name: str) -> dict[str, dict[str, Any]]:
@@ -137,7 +159,7 @@ def test_kafka_is_reached_by_those_who_are_told_where_it_is(name: str) -> None:
     assert reaches(name, "attemptlog-kafka") == dict.fromkeys(ports, wanted)
 
 
-@pytest.mark.parametrize(("policy", "parts"), [("events", ["gateway"]), ("metrics", SERVICES)])
+@pytest.mark.parametrize(("policy", "parts"), [("events", ["gateway"]), ("pages", ["console"]), ("metrics", SERVICES)])
 def test_only_namespaces_that_are_labelled_come_in(policy: str, parts: list[str]) -> None:
     spec = policies("base")[f"attemptlog-{policy}"]
     assert meant_by(spec["podSelector"]) == parts
@@ -150,7 +172,7 @@ def test_only_namespaces_that_are_labelled_come_in(policy: str, parts: list[str]
 
 def test_nothing_else_is_allowed() -> None:
     assert policies("base").keys() == {
-        f"attemptlog-{it}" for it in ("deny", "names", "postgres", "kafka", "events", "metrics")
+        f"attemptlog-{it}" for it in ("deny", "names", "postgres", "kafka", "events", "pages", "metrics")
     }
     assert policies("example").keys() == policies("base").keys()
 
