@@ -42,6 +42,7 @@ NAVIGATION_PAUSE = (2_300, 2.0)
 ANSWER_PAUSE = (500_000, 0.77)
 MARK_PAUSE = (1_500, 0.8)
 AWAY = (5_000, 1.2)
+TITLE = "Exam of a simulated class"
 START_SPREAD_MS = 300_000  # candidates of a class start within five minutes
 
 
@@ -54,6 +55,7 @@ def roster_of(candidates: int, seed: str) -> Roster:
         question_ids=set(_questions(seed)),
         sessions={str(uuid5(ids, f"session:{n}")): str(uuid5(ids, f"user:{n}")) for n in range(candidates)},
         key=key,
+        title=TITLE,
     )
 
 

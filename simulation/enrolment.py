@@ -35,6 +35,20 @@ FROM unnest(%(keyed)s::uuid[], %(choices)s::integer[]) AS key (question_id, choi
 ON CONFLICT DO NOTHING
 """
 
+INSERT_TITLE = """
+INSERT INTO exam_titles (exam_id, title)
+SELECT %(exam)s, %(title)s::text
+WHERE %(title)s::text IS NOT NULL
+ON CONFLICT DO NOTHING
+"""
+
+INSERT_ORDER = """
+INSERT INTO question_titles (exam_id, question_id, position)
+SELECT %(exam)s, question_id, position
+FROM unnest(%(keyed)s::uuid[]) WITH ORDINALITY AS asked (question_id, position)
+ON CONFLICT DO NOTHING
+"""
+
 INSERT_SESSIONS = """
 INSERT INTO test_sessions (id, user_id, exam_id)
 SELECT session_id, user_id, %(exam)s
@@ -42,14 +56,23 @@ FROM unnest(%(sessions)s::uuid[], %(users)s::uuid[]) AS sitting (session_id, use
 ON CONFLICT DO NOTHING
 """
 
-
-EVERYTHING = (INSERT_USERS, INSERT_EXAM, INSERT_QUESTIONS, INSERT_EXAM_QUESTIONS, INSERT_KEY, INSERT_SESSIONS)
+EVERYTHING = (
+    INSERT_USERS,
+    INSERT_EXAM,
+    INSERT_QUESTIONS,
+    INSERT_EXAM_QUESTIONS,
+    INSERT_KEY,
+    INSERT_TITLE,
+    INSERT_ORDER,
+    INSERT_SESSIONS,
+)
 
 
 async def enrol(connection: AsyncConnection, roster: Roster) -> None:
-    """Insert what of the class is not there yet: one exam, its questions and key, the users, their sessions."""
+    """Insert what of the class is not there yet: one exam, its questions, key and names, the users, their sessions."""
     rows = {
         "exam": roster.exam_id,
+        "title": roster.title,
         "questions": sorted(roster.question_ids),
         "sessions": list(roster.sessions),
         "users": list(roster.sessions.values()),
@@ -57,12 +80,5 @@ async def enrol(connection: AsyncConnection, roster: Roster) -> None:
         "choices": list(roster.key.values()),
     }
     async with connection.transaction():
-        for statement in (
-            INSERT_USERS,
-            INSERT_EXAM,
-            INSERT_QUESTIONS,
-            INSERT_EXAM_QUESTIONS,
-            INSERT_KEY,
-            INSERT_SESSIONS,
-        ):
+        for statement in EVERYTHING:
             await connection.execute(statement, rows)

@@ -47,7 +47,8 @@ class Roster:
     exam_id: str
     question_ids: set[str] = field(default_factory=set)
     sessions: dict[str, str] = field(default_factory=dict)  # session id → user id
-    key: dict[str, int] = field(default_factory=dict)  # question id → the right choice, where there is one
+    key: dict[str, int] = field(default_factory=dict)  # question id → the right choice; in the exam's order
+    title: str | None = None  # what the console calls the exam
 
 
 def namespace(seed: str) -> UUID:

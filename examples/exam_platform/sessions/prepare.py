@@ -12,7 +12,13 @@ TABLES = Path(__file__).with_name("tables.sql")
 ONE_AT_A_TIME = "SELECT pg_advisory_xact_lock(7_205_910_461)"
 
 ADD_EXAM = """
-WITH known AS (INSERT INTO public.exams (id) VALUES (%(exam_id)s) ON CONFLICT DO NOTHING)
+WITH
+    known AS (INSERT INTO public.exams (id) VALUES (%(exam_id)s) ON CONFLICT DO NOTHING),
+    named AS (
+        INSERT INTO public.exam_titles (exam_id, title)
+        VALUES (%(exam_id)s, %(title)s)
+        ON CONFLICT DO NOTHING
+    )
 INSERT INTO exam_platform.exams (exam_id, title, seconds)
 VALUES (%(exam_id)s, %(title)s, %(seconds)s)
 ON CONFLICT DO NOTHING
@@ -29,6 +35,11 @@ WITH
     told AS (
         INSERT INTO public.answer_keys (exam_id, question_id, choice)
         VALUES (%(exam_id)s, %(question_id)s, %(correct)s)
+        ON CONFLICT DO NOTHING
+    ),
+    named AS (
+        INSERT INTO public.question_titles (exam_id, question_id, position, title)
+        VALUES (%(exam_id)s, %(question_id)s, %(pos)s, %(text)s)
         ON CONFLICT DO NOTHING
     )
 INSERT INTO exam_platform.questions (exam_id, question_id, pos, text, choices, correct)

@@ -6,7 +6,7 @@ import { pathOf } from "../../src/views/operations/sparkline";
 import { rate, span, standing } from "../../src/views/operations/words";
 import { LOOKED } from "./fake-console";
 
-const AWAY = { is_reached: false, detail: "Kafka does not answer.", as_of: null };
+const AWAY = { is_reached: false, detail: "Kafka does not answer.", as_of: "2026-03-02T09:58:00Z" };
 const PARTITION = { partition: 0, end: 1500, next_offset: 200, lag: 1300, consumer: "consumer-1 at 10.0.0.7" };
 
 function looked(changes: Partial<Operations>): Operations {
@@ -41,6 +41,14 @@ describe("standing", () => {
   it("does not say that it is on time while nobody can know", () => {
     expect(standing(looked({ kafka: AWAY })).state).toBe("not known");
     expect(standing(looked({ database: AWAY })).text).toMatch(/^PostgreSQL cannot be reached/);
+  });
+
+  it("does not say that something is away while the first look goes on", () => {
+    const first = { is_reached: false, detail: "Kafka has not answered yet.", as_of: null };
+    expect(standing(looked({ kafka: first }))).toEqual({
+      state: "not known",
+      text: "Not reached yet, so nobody can say what is stored and what waits. Kafka has not answered yet.",
+    });
   });
 });
 

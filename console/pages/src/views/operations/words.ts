@@ -1,6 +1,6 @@
 /** What the figures of the pipeline mean, in sentences. */
 
-import type { Operations } from "../../api/types";
+import type { Operations, Reached } from "../../api/types";
 import { count } from "../../words";
 
 export interface Standing {
@@ -17,8 +17,8 @@ export function isCurrent({ kafka, database }: Operations): boolean {
 
 /** How late stored events are, and what that means. */
 export function standing(looked: Operations): Standing {
-  if (!looked.database.is_reached) return { state: "not known", text: DATABASE_AWAY };
-  if (!looked.kafka.is_reached) return { state: "not known", text: KAFKA_AWAY };
+  if (!looked.database.is_reached) return { state: "not known", text: away(looked.database, DATABASE_AWAY) };
+  if (!looked.kafka.is_reached) return { state: "not known", text: away(looked.kafka, KAFKA_AWAY) };
   const waiting = looked.partitions.reduce((sum, each) => sum + (each.lag ?? 0), 0);
   if (waiting === 0) return { state: "on time", text: "All that has come is stored." };
   const behind = `${events(waiting)} ${waiting === 1 ? "waits" : "wait"} in Kafka${oldest(looked)}.`;
@@ -32,6 +32,11 @@ export function standing(looked: Operations): Standing {
     state: "late",
     text: `The consumer is behind. ${behind} Nothing is lost: they are stored as it catches up.`,
   };
+}
+
+/** What was never reached may just not have answered yet: the first look begins when somebody looks. */
+function away({ as_of, detail }: Reached, text: string): string {
+  return as_of === null ? `Not reached yet, so nobody can say what is stored and what waits. ${detail ?? ""}` : text;
 }
 
 const DATABASE_AWAY =
