@@ -46,6 +46,7 @@ INSERT_ORDER = """
 INSERT INTO question_titles (exam_id, question_id, position)
 SELECT %(exam)s, question_id, position
 FROM unnest(%(keyed)s::uuid[]) WITH ORDINALITY AS asked (question_id, position)
+WHERE %(title)s::text IS NOT NULL
 ON CONFLICT DO NOTHING
 """
 

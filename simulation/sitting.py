@@ -48,7 +48,7 @@ class Roster:
     question_ids: set[str] = field(default_factory=set)
     sessions: dict[str, str] = field(default_factory=dict)  # session id → user id
     key: dict[str, int] = field(default_factory=dict)  # question id → the right choice; in the exam's order
-    title: str | None = None  # what the console calls the exam
+    title: str | None = None  # what the console calls the exam; without it, its questions have no order there
 
 
 def namespace(seed: str) -> UUID:

@@ -233,6 +233,15 @@ async def test_an_exam_is_there_to_be_sat(service: httpx.AsyncBaseTransport) -> 
     assert (await guest.client.get("/v1/exams")).json() == listed
 
 
+def test_the_console_is_told_what_the_exam_and_its_questions_are_called(database_url: str) -> None:
+    prepare(database_url)
+    with psycopg.connect(database_url) as connection:
+        titles = connection.execute("SELECT exam_id, title FROM exam_titles").fetchall()
+        asked = connection.execute("SELECT position, title FROM question_titles ORDER BY position").fetchall()
+    assert titles == [(EXAM_ID, TITLE)]
+    assert asked == [(pos, question.text) for pos, question in enumerate(QUESTIONS, 1)]
+
+
 async def test_a_session_has_the_questions_but_not_the_right_answers(service: httpx.AsyncBaseTransport) -> None:
     guest = await Guest.enter(service)
     begun = await guest.client.post("/v1/sessions", json={"exam_id": str(EXAM_ID)})

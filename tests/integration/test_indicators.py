@@ -75,6 +75,14 @@ def tables(empty: Tables) -> Iterator[Tables]:
         yield empty
 
 
+def test_the_exam_of_a_class_has_a_title_and_its_questions_their_order(tables: Tables) -> None:
+    assert [it["title"] for it in tables.read("SELECT title FROM exam_titles")] == [ROSTER.title]
+    asked = tables.read("SELECT question_id, position FROM question_titles ORDER BY position")
+    assert [(str(it["question_id"]), it["position"]) for it in asked] == [
+        (question, position) for position, question in enumerate(KEY, 1)
+    ]
+
+
 @pytest.mark.parametrize("with_service", [False, True])
 def test_figures_of_sessions_are_those_of_what_was_done(tables: Tables, with_service: bool) -> None:
     sittings = CLASS[:12]

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Any
 from uuid import UUID
@@ -18,9 +18,9 @@ from tests.support.secured import login
 from tests.support.services import temporary_database, with_database
 
 CANDIDATES = 12
-ROSTER = roster_of(CANDIDATES, "console")
-OTHER = roster_of(2, "another exam")
-THIRD = roster_of(2, "an exam of which not all is stored")
+ROSTER = replace(roster_of(CANDIDATES, "console"), title=None)
+OTHER = replace(roster_of(2, "another exam"), title=None)
+THIRD = replace(roster_of(2, "an exam of which not all is stored"), title=None)
 CLASS, OTHERS = list(sittings_of(CANDIDATES, "console")), list(sittings_of(2, "another exam"))
 TORN = list(sittings_of(2, "an exam of which not all is stored"))
 

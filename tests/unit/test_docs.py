@@ -167,6 +167,12 @@ def test_a_shell_block_is_run_by_a_test_or_known_not_to_be(block: Block) -> None
     assert block.mark in MARKS or all(line.startswith(RUN_ELSEWHERE) for line in lines_of(block))
 
 
+def test_the_glossary_is_in_the_order_of_the_alphabet_and_has_each_word_once() -> None:
+    words = [row[0] for row in rows(table(ROOT / "docs/glossary.md", "Glossary"))]
+    assert len(words) > 1
+    assert words == sorted(set(words))
+
+
 def test_what_each_migration_locks_is_described() -> None:
     listed = [row[0] for row in rows(table(UPGRADING, "What a migration locks, and for how long"))]
     assert listed == [revision for revision in revisions(ROOT) if revision >= listed[0]]
