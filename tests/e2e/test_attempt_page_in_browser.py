@@ -9,9 +9,10 @@ from urllib.parse import urlsplit
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, Page, Route, ViewportSize, expect
+from playwright.async_api import Browser, Page, Route, expect
 
 from tests.support.browser import Console
+from tests.support.console_pages import AXE, DESK, PHONE, faults
 from tests.support.documents import ROOT
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -19,9 +20,6 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 ADDRESS = "http://console.example"
 DIST = ROOT / "console/pages/dist"
 POLICY = "default-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
-AXE = (ROOT / "node_modules/axe-core/axe.min.js").read_text()
-FOUND = "axe.run({resultTypes: ['violations']}).then((it) => it.violations.map((v) => [v.id, v.nodes[0].html]))"
-DESK, PHONE = (ViewportSize(width=width, height=900) for width in (1280, 360))
 TORN, WHOLE, EMPTY, NOTHING = (f"0198c0de-0000-7000-8000-{number:012d}" for number in range(1, 5))
 # What each says, and no other does.
 PAGES = {
@@ -78,20 +76,15 @@ async def show(page: Page, address: str) -> None:
     await expect(page.locator("main")).to_contain_text(PAGES[address])
 
 
-async def faults(page: Page) -> tuple[int, list[Any]]:
-    wider = await page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
-    return max(0, wider), await page.evaluate(FOUND)
-
-
 async def test_pages_fit_a_phone_and_a_desk_and_axe_finds_nothing(page: Page) -> None:
     await page.evaluate(AXE)
     for address in PAGES:
         await page.emulate_media(color_scheme="light")
         await show(page, address)
-        assert await faults(page) == (0, []), address
+        assert await faults(page) == (False, []), address
         await page.set_viewport_size(PHONE)
         await page.emulate_media(color_scheme="dark")
-        assert await faults(page) == (0, []), address
+        assert await faults(page) == (False, []), address
         await page.set_viewport_size(DESK)
 
 

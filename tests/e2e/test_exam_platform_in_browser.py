@@ -1,40 +1,22 @@
 """A candidate in a real browser, and what is in PostgreSQL of it afterwards."""
 
-import os
-import subprocess
-import sys
-from collections import Counter
-from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from itertools import groupby
+from collections.abc import AsyncIterator
 from typing import Any
 
-import httpx
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, BrowserContext, ViewportSize, expect
+from playwright.async_api import expect
 
-from attemptlog.event_store.audit import take_audit
-from attemptlog.runtime.admin import Cluster
-from examples.exam_platform.sessions.prepare import prepare
-from tests.support.browser import chromium
 from tests.support.candidate import ITEMS, Candidate
-from tests.support.consumer import consumer, query
+from tests.support.consumer import query
 from tests.support.documents import ROOT
 from tests.support.eventually import PATIENCE, eventually
-from tests.support.front import Front, front
-from tests.support.http import JWT_SECRET, end, free_port, gateway
+from tests.support.front import Front
+from tests.support.hall import DESKTOP, Hall, open_hall
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-DESKTOP = ViewportSize(width=1280, height=900)
 WIDTHS = (DESKTOP["width"], 390, 320)  # a desktop, a phone, a small phone
-# The ids of streams, one for each load of a page, are in the order of the loads.
-BY_THE_PAGE = """
-    SELECT stream_id, seq, event_type, payload_json - 'dwell_ms' - 'away_ms' FROM attempt_events
-    WHERE session_id = %s AND source = 'web' ORDER BY stream_id, seq
-"""
 BY_THE_SERVICE = """
     SELECT seq, event_type, payload_json FROM attempt_events
     WHERE session_id = %s AND source = 'api' ORDER BY event_ts, id
@@ -46,79 +28,10 @@ TIME_IS_UP = """
 AXE = ROOT / "node_modules/axe-core/axe.min.js"
 
 
-@dataclass
-class Hall:
-    """Everything a candidate needs, and a front before the gateway that a test may spoil."""
-
-    browser: Browser
-    front: Front
-    url: str
-    database_url: str
-
-    async def context(self, **options: Any) -> BrowserContext:
-        """Return a browser of a person's own: no cookies, nothing stored."""
-        return await self.browser.new_context(viewport=DESKTOP, **options)
-
-    async def candidate(self) -> Candidate:
-        return await Candidate.begin(await self.context(), self.url)
-
-    def events(self, candidate: Candidate, statement: str = BY_THE_PAGE) -> list[Any]:
-        return query(self.database_url, statement, candidate.session)
-
-    async def has_stored(self, *tabs: Candidate, loads: int = 1) -> None:
-        """Wait until what the tabs of one session tracked is stored, and nothing else, each load numbered by itself."""
-        tracked = [event for tab in tabs for event in tab.tracked]
-        await eventually(lambda: len(self.events(tabs[0])) >= len(tracked))
-        stored = self.events(tabs[0])
-        streams = [[seq for _, seq, *_ in events] for _, events in groupby(stored, lambda event: event[0])]
-        assert streams == [list(range(1, len(numbers) + 1)) for numbers in streams]
-        assert len(streams) == loads
-        if len(tabs) == 1:
-            assert [(kind, payload) for *_, kind, payload in stored] == tracked
-        assert Counter(_key(kind, payload) for *_, kind, payload in stored) == Counter(_key(*it) for it in tracked)
-
-
-def _key(kind: str, payload: dict[str, Any]) -> tuple[str, str]:
-    return kind, str(sorted(payload.items()))
-
-
-@contextmanager
-def platform(bootstrap_servers: str, database_url: str, topic: str, port: int, telemetry_url: str) -> Iterator[str]:
-    prepare(database_url)
-    url = f"http://127.0.0.1:{port}"
-    settings = {
-        "DATABASE_URL": database_url,
-        "KAFKA_BOOTSTRAP_SERVERS": bootstrap_servers,
-        "TOPIC": topic,
-        "JWT_SECRET": JWT_SECRET,
-        "PUBLIC_ORIGIN": url,
-        "TELEMETRY_URL": telemetry_url,
-        "PORT": str(port),
-    }
-    environment = os.environ | {f"EXAM_PLATFORM_{name}": value for name, value in settings.items()}
-    process = subprocess.Popen([sys.executable, "-m", "examples.exam_platform.sessions"], env=environment)
-    try:
-        yield url
-    finally:
-        end(process)
-
-
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def hall(kafka_bootstrap: str, database: str, module_topic: str) -> AsyncIterator[Hall]:
-    assert (ROOT / "examples/exam_platform/player/dist/index.html").exists(), "build the page: `make player`"
-    port = free_port()
-    settings = {"cors_origins": f"http://127.0.0.1:{port}", "session_cache_ttl": "1"}
-    with (
-        gateway(kafka_bootstrap, database, module_topic, **settings) as gateway_url,
-        consumer(kafka_bootstrap, database, module_topic) as worker,
-    ):
-        async with front(gateway_url) as before_it, chromium() as browser:
-            with platform(kafka_bootstrap, database, module_topic, port, before_it.url) as url:
-                await eventually(lambda: httpx.get(f"{url}/readyz").status_code == 200)
-                await eventually(worker.is_ready)
-                yield Hall(browser, before_it, url, database)
-        found = await take_audit(Cluster(kafka_bootstrap), database, module_topic)
-        assert found.problems() == []
+    async with open_hall(kafka_bootstrap, database, module_topic) as it:
+        yield it
 
 
 @pytest_asyncio.fixture(autouse=True, loop_scope="module")
@@ -247,7 +160,7 @@ async def test_a_browser_that_is_closed_offline_sends_with_the_next_visit(hall: 
     await later.page.goto(address)
     await later.sees(1)
 
-    await hall.has_stored(Candidate(later.page, tracked=[*ada.tracked, *later.tracked]), loads=2)
+    await hall.has_stored(Candidate(later.page, done=[*ada.done, *later.done]), loads=2)
 
 
 async def test_another_device_need_not_know_what_the_first_one_sent(hall: Hall) -> None:

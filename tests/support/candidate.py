@@ -12,17 +12,26 @@ from tests.support.eventually import PATIENCE
 PATIENCE_MS = PATIENCE * 1000
 ITEMS = 8
 
-Tracked = tuple[str, dict[str, Any]]
+Event = tuple[str, dict[str, Any]]
+
+BY_THE_PAGE = {"QUESTION_VIEWED", "NAVIGATE_NEXT", "NAVIGATE_PREV", "NAVIGATE_JUMP", "PAUSE_BLUR"}
 
 
 @dataclass
 class Candidate:
-    """A tab with the exam; `tracked` are the events of what was done in it, times left out."""
+    """A tab with the exam; `done` are the events of what its methods did in it, in that order, times left out."""
 
     page: Page
     console: Console = field(default_factory=Console)
-    tracked: list[Tracked] = field(default_factory=list)
+    done: list[Event] = field(default_factory=list)
     pos: int = 1
+    choices: dict[int, int] = field(default_factory=dict)
+    marked: set[int] = field(default_factory=set)
+
+    @property
+    def tracked(self) -> list[Event]:
+        """What the page tells of it; the service tells the rest."""
+        return [event for event in self.done if event[0] in BY_THE_PAGE]
 
     @classmethod
     async def begin(cls, context: BrowserContext, url: str, name: str = "Ada") -> Self:
@@ -31,6 +40,7 @@ class Candidate:
         await it.page.goto(url)
         await it.page.get_by_label("Your name").fill(name)
         await it.button("Start").click()
+        it.done.append(("SESSION_CREATED", {"items": ITEMS}))
         await it.page.get_by_role("button", name=re.compile("^Begin ")).click()
         await it.sees(1)
         return it
@@ -72,10 +82,20 @@ class Candidate:
 
     async def answer(self, choice: int) -> None:
         """Choose an answer and wait until it is saved."""
-        await self.page.get_by_role("radio").nth(choice).check()
+        await self.choose(choice)
         await self.is_saved()
 
+    async def choose(self, choice: int) -> None:
+        before = self.choices.get(self.pos)
+        kind, of_before = ("ANSWER_SELECTED", {}) if before is None else ("ANSWER_CHANGED", {"prev_choice": before})
+        self.done.append((kind, {"pos": self.pos, "choice": choice} | of_before))
+        self.choices[self.pos] = choice
+        await self.page.get_by_role("radio").nth(choice).check()
+
     async def mark(self) -> None:
+        """Mark the question, which is not marked yet."""
+        self.done.append(("MARK_FOR_REVIEW_TOGGLED", {"pos": self.pos, "marked": True}))
+        self.marked.add(self.pos)
         await self.button("Mark for review").click()
         await self.is_saved()
 
@@ -93,7 +113,7 @@ class Candidate:
         await other.close()
         await self.page.bring_to_front()
         await self._is_away(False)
-        self.tracked += [("PAUSE_BLUR", {"state": "blur"}), ("PAUSE_BLUR", {"state": "focus"})]
+        self.done += [("PAUSE_BLUR", {"state": "blur"}), ("PAUSE_BLUR", {"state": "focus"})]
 
     async def _is_away(self, expected: bool) -> None:
         key = f"attemptlog-away:{self.session}"
@@ -114,17 +134,23 @@ class Candidate:
             await self.next()
 
     async def review(self) -> None:
+        self._opens_the_overview()
         await self.button("Review and submit").click()
         await self.has_heading("Review your answers")
 
     async def submit(self) -> None:
-        """Hand in, from the review."""
+        """Hand in, from the review; the result is an overview, too."""
+        self.done.append(("SESSION_SUBMITTED", {"answered": len(self.choices)}))
+        self._opens_the_overview()
         await self.button("Submit exam").click()
         await self.button("Submit now").click()
         await self.has_heading("Your exam is handed in")
 
+    def _opens_the_overview(self) -> None:
+        self.done.append(("REVIEW_OPENED", {"marked": len(self.marked)}))
+
     async def _move(self, event_type: str, to: int, control: Locator) -> None:
-        self.tracked.append((event_type, {"from_pos": self.pos, "to_pos": to}))
+        self.done.append((event_type, {"from_pos": self.pos, "to_pos": to}))
         await control.click()
         self.pos = to
         await self.sees(to)
@@ -134,7 +160,7 @@ class Candidate:
         await self.has_heading(f"Question {pos} of {ITEMS}")
         # by an effect of the page; the one that tracks runs with it
         await expect(self.page.get_by_role("heading", name=f"Question {pos} of")).to_be_focused(timeout=PATIENCE_MS)
-        self.tracked.append(("QUESTION_VIEWED", {"pos": pos}))
+        self.done.append(("QUESTION_VIEWED", {"pos": pos}))
 
     async def has_heading(self, text: str) -> None:
         """Wait for a heading."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import ssl
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 
@@ -15,6 +16,7 @@ from starlette.routing import Route
 from tests.support.eventually import eventually
 from tests.support.http import PATH, free_port
 
+NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # else each client reads all certificates of the machine
 RETRY_AFTER = "1"  # seconds
 END_TO_END = {"connection", "content-length", "date", "host", "server", "transfer-encoding"}
 
@@ -79,9 +81,12 @@ class Front:
                 return Response(status_code=self._status, headers=_headers_of_the_gateway(request))
         return await self._pass_on(request, body)
 
+    def _next_gateway(self) -> str:
+        return self.gateways[self.requests % len(self.gateways)]
+
     async def _pass_on(self, request: Request, body: bytes) -> Response:
         headers = {name: value for name, value in request.headers.items() if name not in END_TO_END}
-        async with httpx.AsyncClient(base_url=self.gateways[self.requests % len(self.gateways)]) as client:
+        async with httpx.AsyncClient(base_url=self._next_gateway(), verify=NO_TLS) as client:
             try:
                 answer = await client.request(request.method, PATH, content=body, headers=headers)
             except httpx.TransportError:

@@ -46,7 +46,9 @@ export function Frame({ me, children }: { me: Me; children: ReactNode }) {
             ))}
             {me.platform_url && (
               <li>
-                <a href={me.platform_url}>Exam platform</a>
+                <a href={me.platform_url} className="bar-platform">
+                  <span className="bar-which">Exam&nbsp;</span>platform
+                </a>
               </li>
             )}
           </ul>

@@ -95,6 +95,7 @@ describe("summary", () => {
   it("says the bounds, of the rates that are known", () => {
     const samples = [null, 3, 40].map((stored, index) => ({ at: index * 2000, events_in: null, stored }));
     expect(summary(samples, "stored")).toBe("In the last 4 s: 3 to 40.");
+    expect(summary(samples.slice(1, 2), "stored")).toBe("One look so far.");
     expect(summary(samples, "events_in")).toBe("Two looks make a rate: there is none yet.");
   });
 });

@@ -59,5 +59,6 @@ export function summary(samples: readonly Sample[], of: RateCardProps["of"]): st
   const known = samples.map((sample) => sample[of]).filter((value) => value !== null);
   const [first, last] = [samples[0], samples.at(-1)];
   if (!first || !last || !known.length) return "Two looks make a rate: there is none yet.";
+  if (first.at === last.at) return "One look so far.";
   return `In the last ${span((last.at - first.at) / 1000)}: ${rate(Math.min(...known))} to ${rate(Math.max(...known))}.`;
 }
