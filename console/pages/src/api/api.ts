@@ -13,12 +13,18 @@ export type ApiResult<T> = { ok: true; value: T } | Failure;
 export type Query = Record<string, string | number | boolean | null | undefined>;
 export type Api = ReturnType<typeof createApi>;
 
-const CALL_TIMEOUT_MS = 30_000; // an audit reads the whole topic's ledger; all else answers within milliseconds
+const CALL_TIMEOUT_MS = 10_000; // nothing takes a second; a database that hangs is told before somebody gives up
+const AUDIT_TIMEOUT_MS = 60_000; // it compares all records there are with the ledger
 
 export function createApi(send: typeof fetch = (...request) => fetch(...request)) {
-  async function call<T>(method: "GET" | "POST" | "DELETE", path: string, body?: unknown): Promise<ApiResult<T>> {
+  async function call<T>(
+    method: "GET" | "POST" | "DELETE",
+    path: string,
+    body?: unknown,
+    timeoutMs = CALL_TIMEOUT_MS,
+  ): Promise<ApiResult<T>> {
     try {
-      const init: RequestInit = { method, signal: AbortSignal.timeout(CALL_TIMEOUT_MS) };
+      const init: RequestInit = { method, signal: AbortSignal.timeout(timeoutMs) };
       if (method !== "GET") {
         Object.assign(init, { headers: { "Content-Type": "application/json" }, body: JSON.stringify(body ?? {}) });
       }
@@ -45,7 +51,7 @@ export function createApi(send: typeof fetch = (...request) => fetch(...request)
     replay: (ids: number[], apply: boolean) => call<t.ReplayReply>("POST", `${operations}/replays`, { ids, apply }),
     live: (query: Query = {}) => call<t.LivePage>("GET", `${operations}/live${search(query)}`),
     audit: () => call<t.Audit>("GET", `${operations}/audit`),
-    runAudit: () => call<t.Audit>("POST", `${operations}/audit`),
+    runAudit: () => call<t.Audit>("POST", `${operations}/audit`, {}, AUDIT_TIMEOUT_MS),
     accesses: (query: Query = {}) => call<t.AccessPage>("GET", `/api/accesses${search(query)}`),
   };
 }
