@@ -41,6 +41,8 @@ async function settle({ page, client }, until) {
   await client.close();
 }
 
+// A client keeps no process from ending while it pauses before another try; an open page does.
+const isOpen = setInterval(() => {}, 1000);
 const lines = createInterface({ input: process.stdin });
 const [line] = await once(lines, "line");
 const given = JSON.parse(line);
@@ -49,3 +51,4 @@ await once(lines, "close");
 for (const { stop } of pages) stop();
 await Promise.all(pages.map((page) => settle(page, Date.now() + given.patienceMs)));
 console.log(JSON.stringify(pages.map(({ page }) => page)));
+clearInterval(isOpen);

@@ -14,6 +14,8 @@ const there = async ({ body }) => {
   return { kind: "accepted", accepted: batch.events.length, rejected: 0 };
 };
 
+// A client keeps no process from ending while it pauses before another try; a browser does.
+const isOpen = setInterval(() => {}, 1000);
 const first = before.createTelemetryClient(SESSION, "web", { storage: browser, transport: away });
 for (const choice of [1, 2, 3]) first.track("ANSWER_SELECTED", { choice });
 await first.close();
@@ -22,3 +24,4 @@ second.track("ANSWER_SELECTED", { choice: 4 });
 await second.flush();
 await second.close();
 console.log(JSON.stringify(sent));
+clearInterval(isOpen);
