@@ -85,14 +85,14 @@ def _all_plain(body: bytes) -> Batch | None:
 
 def _one_by_one(body: bytes) -> Batch:
     request = _read_texts(body)
-    return _batch(request, [_alone(index, bytes(raw)) for index, raw in enumerate(request.events)])
+    return _batch(request, [_alone(index, raw) for index, raw in enumerate(request.events)])
 
 
-def _alone(index: int, raw: bytes) -> Event | Refused:
+def _alone(index: int, raw: Raw) -> Event | Refused:
     try:
         return _event(_read_event(raw))
     except (msgspec.ValidationError, _NotPlain):
-        return read_alone(index, raw)
+        return read_alone(index, bytes(raw))
 
 
 def _batch(head: _Head, events: list[Event] | list[Event | Refused]) -> Batch:
