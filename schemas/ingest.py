@@ -1,7 +1,7 @@
 """POST /v1/telemetry/events: request and reply."""
 
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic.json_schema import SkipJsonSchema
@@ -40,8 +40,6 @@ class EventIn(BaseModel):
 @dataclass(slots=True)
 class Malformed:
     """What stands in a batch in place of an event that is no EventIn; `raw` is the JSON value as it came."""
-
-    payload: ClassVar[bytes] = b""  # it adds nothing to those of its batch
 
     raw: Any
 
