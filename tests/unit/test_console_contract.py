@@ -9,9 +9,11 @@ import pytest
 from pydantic import BaseModel
 
 from attemptlog.console import models, operations_models
+from attemptlog.schemas.events import EVENT_TYPES, SOURCES
 from tests.support.documents import ROOT
 
-TYPES = (ROOT / "console/pages/src/api/types.ts").read_text()
+PAGES = ROOT / "console/pages/src"
+TYPES = (PAGES / "api/types.ts").read_text()
 CONTRACTS: tuple[ModuleType, ...] = (models, operations_models)
 ELSEWHERE = {"Problem"}  # console/problems.py writes it
 
@@ -82,3 +84,10 @@ def test_every_interface_has_its_model() -> None:
 @pytest.mark.parametrize("name", classes())
 def test_a_model_has_the_fields_of_its_interface(name: str) -> None:
     assert fields_of(classes()[name]) == interfaces()[name]
+
+
+def test_live_events_can_be_filtered_by_every_type_and_source() -> None:
+    text = (PAGES / "views/operations/live-filters.tsx").read_text()
+    found = re.findall(r"const (\w+) = \[(.*?)\]", text, re.DOTALL)
+    lists = {name: re.findall(r'"(\w+)"', items) for name, items in found}
+    assert lists == {"EVENT_TYPES": list(EVENT_TYPES), "SOURCES": list(SOURCES)}
