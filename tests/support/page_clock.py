@@ -19,7 +19,7 @@ class Clock:
     set_by: Sequence[tuple[float, float]] = ()
 
     def says(self, time: float) -> float:
-        return time + self.ahead + sum(by for at, by in self.set_by if at <= time)
+        return time + self.ahead + sum(by for at, by in self.set_by if moment(at) <= moment(time))
 
 
 @dataclass(frozen=True, slots=True)
