@@ -9,7 +9,6 @@ from uuid import uuid4
 
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient
-from hypothesis import HealthCheck, settings
 from testcontainers.community.kafka import KafkaContainer
 from testcontainers.community.postgres import PostgresContainer
 
@@ -17,6 +16,7 @@ from attemptlog.local_stack import LocalStack, PostgresServer
 from attemptlog.migrations import upgrade
 from tests.support.memory import folder_in_memory
 from tests.support.oldest_postgres import OLDEST, OldestPostgres
+from tests.support.property_tests import load_profile
 from tests.support.record_store import RunningStore, running_store
 from tests.support.services import create_topic, docker_answers, temporary_database, with_database
 from tests.support.shared_kafka import SharedKafka, ask_for_kafka
@@ -27,9 +27,7 @@ sys.dont_write_bytecode = False
 # Their brokers do not live long enough for the code of the best compiler to pay.
 os.environ["JDK_JAVA_OPTIONS"] = "-XX:TieredStopAtLevel=1"
 
-# For all property tests: a machine that is busy is no fault of theirs.
-settings.register_profile("attemptlog", deadline=None, suppress_health_check=list(HealthCheck), print_blob=True)
-settings.load_profile("attemptlog")
+load_profile()
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -32,6 +32,7 @@ from tests.support import fuzz
 from tests.support.consumer import ConsumerProcess, consumer, dead_letters, ledger
 from tests.support.eventually import PATIENCE, eventually
 from tests.support.http import JWT_SECRET, PATH, Caller, Exam, gateway, insert_exam, token
+from tests.support.property_tests import examples
 
 pytestmark = pytest.mark.filterwarnings("ignore:Generating overly large repr")
 
@@ -160,19 +161,19 @@ def records(database: str) -> int:
     return int(sum(row["records"] for row in ledger(database).values()))
 
 
-@fuzz.fuzz(150)
+@examples(150)
 @given(body=st.binary(max_size=400) | fuzz.json_text.map(lambda text: text.encode("utf-8", "surrogatepass")))
 def test_any_bytes_get_a_problem(account: Account, body: bytes) -> None:
     assert account.post(body).status_code == 400
 
 
-@fuzz.fuzz(250)
+@examples(250)
 @given(body=fuzz.damaged(batches | nearly_batches))
 def test_a_batch_with_anything_wrong_is_counted_or_refused_as_a_whole(account: Account, body: bytes) -> None:
     account.post(body)
 
 
-@fuzz.fuzz(400)
+@examples(400)
 @given(odd=nearly_events | fuzz.odd, first=events, last=events)
 def test_an_event_with_anything_wrong_never_fails_its_neighbours(
     account: Account, odd: str, first: str, last: str
@@ -203,7 +204,7 @@ STEPS: dict[str, Callable[[bytes], bytes]] = {
 ENCODINGS = ["gzip", "GZIP", "identity", "", "br", "gzip, gzip", "deflate", "x-gzip", "gzip;q=1", "\xff"]
 
 
-@fuzz.fuzz(250)
+@examples(250)
 @given(
     some=st.lists(events, min_size=1, max_size=3),
     steps=st.lists(st.sampled_from(sorted(STEPS)), max_size=3) | st.just(["gzip"]),
@@ -231,7 +232,7 @@ def signed(*parts: str) -> str:
     return b".".join([*encoded, base64.urlsafe_b64encode(signature).rstrip(b"=")]).decode()
 
 
-@fuzz.fuzz(150)
+@examples(150)
 @given(
     parts=st.tuples(fuzz.nearly(HEADER), fuzz.nearly(CLAIMS)) | st.tuples(fuzz.json_text, fuzz.json_text),
     scheme=st.sampled_from(["Bearer ", "bearer ", "Bearer  ", "Basic ", "Bearer", ""]),
@@ -384,7 +385,7 @@ HEADER_LINES = st.sampled_from(
 ) | st.binary(max_size=20)
 
 
-@fuzz.fuzz(120)
+@examples(120)
 @given(lines=st.lists(HEADER_LINES, min_size=1, max_size=3), first=st.booleans())
 def test_no_header_brings_the_gateway_down(account: Account, url: str, lines: list[bytes], first: bool) -> None:
     body = batch(account)
@@ -439,7 +440,7 @@ OPERATIONS = [(path, method.upper()) for path, methods in api.raw_schema["paths"
 
 @pytest.mark.parametrize(("path", "method"), OPERATIONS)
 def test_the_openapi_document_is_right_about_every_answer(path: str, method: str, url: str, account: Account) -> None:
-    @fuzz.fuzz(60)
+    @examples(60)
     @given(case=api[path][method].as_strategy())
     def call(case: schemathesis.Case[Any]) -> None:
         headers = {"authorization": f"Bearer {token(account.exam.user)}"}
@@ -451,7 +452,7 @@ def test_the_openapi_document_is_right_about_every_answer(path: str, method: str
 
 @pytest.mark.parametrize(("path", "method"), OPERATIONS)
 def test_the_openapi_document_is_right_about_every_answer_to_a_stranger(path: str, method: str, url: str) -> None:
-    @fuzz.fuzz(30)
+    @examples(30)
     @given(case=api[path][method].as_strategy())
     def call(case: schemathesis.Case[Any]) -> None:
         case.call_and_validate(url, timeout=PATIENCE)

@@ -17,6 +17,7 @@ from tests.support import fuzz
 from tests.support.consumer import ConsumerProcess, consumer, dead_letters, ledger, query, stored_ids
 from tests.support.eventually import eventually
 from tests.support.http import insert_exam
+from tests.support.property_tests import examples
 
 pytestmark = pytest.mark.filterwarnings("ignore:Generating overly large repr")
 
@@ -172,7 +173,7 @@ def assert_accounted(database_url: str, written: Written) -> None:
         assert written.digests[partition, offset] == tuple(digests)
 
 
-@fuzz.fuzz(60)
+@examples(60)
 @given(wild=st.lists(wild_records, min_size=1, max_size=20), around=st.tuples(valid, valid))
 async def test_whatever_is_in_the_topic_the_consumer_goes_on_and_accounts_for_it(
     written: Written, worker: ConsumerProcess, database_url: str, wild: list[Wild], around: tuple[str, str]

@@ -10,7 +10,7 @@ from uuid import UUID
 
 import psycopg
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from psycopg.rows import dict_row
 
@@ -18,6 +18,7 @@ from attemptlog.simulation.candidate import sittings_of
 from attemptlog.simulation.sitting import elapsed_ms
 from tests.support.oldest_postgres import on_every_postgres
 from tests.support.page_clock import Clock, Network, Page, Stored, can_be_known, moment
+from tests.support.property_tests import examples
 from tests.support.services import temporary_database, with_database
 
 pytestmark = on_every_postgres
@@ -86,7 +87,7 @@ def stored(
         yield connection.execute(READ, [SESSION]).fetchall()
 
 
-@settings(max_examples=60)
+@examples(60)
 @given(seed=st.integers(0, 50), clock=clocks, network=networks, says_when=st.booleans())
 @pytest.mark.parametrize("tabs", [1, 2])
 def test_everything_happened_when_it_is_said_to_or_before_that_by_no_more_than_is_said(  # noqa: PLR0917
@@ -114,7 +115,7 @@ def test_everything_happened_when_it_is_said_to_or_before_that_by_no_more_than_i
         assert all(before["at"] <= after["at"] for before, after in pairwise(of_stream))
 
 
-@settings(max_examples=30)
+@examples(30)
 @given(seed=st.integers(0, 50), ahead=skews, quick=st.lists(ways, min_size=1, max_size=4), away=outages)
 def test_a_page_that_says_when_it_sends_is_late_by_its_quickest_request(
     connection: psycopg.Connection[Any], seed: int, ahead: float, quick: list[float], away: list[tuple[float, float]]

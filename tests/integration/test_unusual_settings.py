@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 import psycopg
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
@@ -29,6 +29,7 @@ from attemptlog.schemas import new_event_id
 from examples.exam_platform.sessions.store import connections
 from tests.support.consumer import Partition, assert_accounted, consumer_role, envelope, ledger, query
 from tests.support.http import Exam, insert_exam
+from tests.support.property_tests import examples
 from tests.support.secured import login
 from tests.support.services import temporary_database, with_database
 from tests.support.settings import SHADOW, UNUSUAL, having
@@ -72,7 +73,7 @@ async def test_a_setting_changes_nothing(place: Place, name: str, value: str) ->
     await keep_every_promise(place, {name: value})
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(25)
 @given(several=SOME)
 async def test_any_several_of_them_change_nothing(place: Place, several: dict[str, str]) -> None:
     await keep_every_promise(place, several)

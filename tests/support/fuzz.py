@@ -1,20 +1,15 @@
-"""JSON as text, right and wrong, and how much of it a run tries.
+"""JSON as text, right and wrong.
 
 Words in @ are filled in when an example is sent, so that the examples do not depend on the identities of a run.
-
-The examples are the same in every run. ATTEMPTLOG_FUZZ_EXAMPLES=5000 tries so many new ones per test instead; a failure
-prints how to have it again. Long runs need `pytest --timeout 0`.
 """
 
 import itertools
 import json
-import os
 import re
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from hypothesis import settings
 from hypothesis import strategies as st
 
 from attemptlog.schemas import new_event_id
@@ -29,17 +24,6 @@ NUMBERS |= {str(2**power + one) for power in (31, 63, 64) for one in (-1, 0)} | 
 STRINGS = {r'"\ud800"', r'"\udc00\ud800"', r'"\ud83d\ude00"', r'"\u0000"', r'"\\u0000"', r'"\x"', '"\x00"', '"\n"', '"'}
 STRINGS |= {'"\ufeff"', '"\u2028"', '"\x7f"', '"NaN"', '"\U0010ffff"', '""', '"true"', r'"\/"', r'"\\\u0000"'}
 DEPTHS = (*range(190, 206), 254, 400, 700, 900)
-
-
-def fuzz(examples: int) -> Callable[[Callable[..., object]], Callable[..., object]]:
-    """Return the decorator for a test that tries so many examples."""
-    by_hand = os.environ.get("ATTEMPTLOG_FUZZ_EXAMPLES")
-    return settings(
-        max_examples=int(by_hand or examples),
-        derandomize=not by_hand,
-        database=None,
-        report_multiple_bugs=False,
-    )
 
 
 @dataclass

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.support.fuzz import fuzz
 from tests.support.http import PATH
 from tests.support.patient import PatientLoop
+from tests.support.property_tests import examples
 from tests.support.wire import Side, Wire, batch, chunked, cut, head, turns, wire, with_length
 
 MAX_HEAD = 2048
@@ -188,7 +188,7 @@ async def test_what_means_no_harm_is_answered_on_one_connection(gateway: Wire, f
 REQUEST = st.sampled_from(sorted(ALL)).map(ALL.__getitem__)
 
 
-@fuzz(200)
+@examples(200)
 @given(
     sent=st.lists(REQUEST, min_size=1, max_size=6),
     places=st.lists(st.integers(0, 20_000), max_size=12),
