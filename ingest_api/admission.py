@@ -23,6 +23,8 @@ class Admission:
 
     def sessions_without_a_question(self, batch: Batch) -> set[str]:
         """Return the sessions of events refused for their question, which may have been added a moment ago."""
+        if not self.rejections:
+            return set()
         refused = (batch.events[it.index] for it in self.rejections if it.code == "question_not_in_session")
         return {event.session_id for event in refused if isinstance(event, Event)}
 

@@ -2,6 +2,7 @@
 
 import logging
 import time
+from functools import lru_cache
 from http import HTTPStatus
 
 from starlette.requests import ClientDisconnect
@@ -12,11 +13,11 @@ from attemptlog.ingest_api.answers import not_served
 from attemptlog.ingest_api.body import read_body
 from attemptlog.ingest_api.efforts import efforts_of
 from attemptlog.ingest_api.parsing import parse
-from attemptlog.ingest_api.problems import CALLER_LEFT, Broken, Problem, answer, as_problem
+from attemptlog.ingest_api.problems import CALLER_LEFT, Broken, Problem, answer, as_problem, reply_of
 from attemptlog.ingest_api.services import Services
 from attemptlog.runtime.headers import headers_of, token_of
 from attemptlog.runtime.token_errors import KeysUnavailable, TokenRefused
-from attemptlog.schemas import IngestReply
+from attemptlog.schemas import MAX_EVENTS_PER_BATCH, IngestReply
 
 INGEST_PATH = "/v1/telemetry/events"
 CALLER = "attemptlog.caller"  # in the ASGI scope: who calls, once that is known
@@ -50,7 +51,7 @@ class Door:
         except Exception:
             logger.exception("a request failed", extra={"action": "request_failed"})
             return answer(Broken("a fault of the gateway; send the same batch again later"))
-        return Response(reply.model_dump_json(), HTTPStatus.ACCEPTED, media_type="application/json")
+        return _taken(reply) if reply.rejected else _all_taken(reply.accepted)
 
     async def _take(self, scope: Scope, receive: Receive) -> IngestReply:
         of, headers = self._services, headers_of(scope["headers"])
@@ -69,3 +70,13 @@ class Door:
         if problem.reply is None and problem.status < HTTPStatus.INTERNAL_SERVER_ERROR:
             self._services.refusals.note(problem.code, user_id)
         return answer(problem)
+
+
+def _taken(reply: IngestReply) -> Response:
+    return Response(reply.model_dump_json(), HTTPStatus.ACCEPTED, media_type="application/json")
+
+
+@lru_cache(MAX_EVENTS_PER_BATCH)
+def _all_taken(accepted: int) -> Response:
+    """The usual answers, made once: a response is not changed by being sent."""
+    return _taken(reply_of(accepted, []))

@@ -91,12 +91,18 @@ class PostgresSessions:
         found: dict[str, Session | None] = {}
         asked = []
         for id_ in ids:
-            session = self._sessions.get(id_)
+            session = self._remembered(id_)
             if session is not None and session.user_id == user_id:
                 found[id_] = session
             else:
                 asked.append(id_)
         return found | await self._look_up_in_time(asked) if asked else found
+
+    def _remembered(self, id_: str) -> Session | None:
+        try:
+            return self._sessions[id_]  # `get` looks twice
+        except KeyError:
+            return None
 
     async def find_anew(self, ids: Collection[str]) -> Mapping[str, Session | None]:
         """Return what PostgreSQL says now; one query at a time asks for all who doubt, so doubting costs it little."""

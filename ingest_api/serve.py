@@ -31,6 +31,7 @@ def serve(*, host: str, port: int, workers: int) -> None:
         http=GatewayProtocol,
         ws="none",
         access_log=False,
+        server_header=False,
         proxy_headers=False,  # nothing here depends on where a request comes from
         log_config=log_config(settings.log_level),
         timeout_graceful_shutdown=GRACE,

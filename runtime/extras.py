@@ -12,7 +12,6 @@ EXTRAS = {
         "httptools",
         "httpx",
         "jwt",
-        "msgspec",
         "psycopg",
         "psycopg_pool",
         "rich",

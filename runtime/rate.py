@@ -11,7 +11,7 @@ class TokenBuckets:
     def __init__(self, rate: float, burst: int) -> None:
         self._rate = rate
         self._burst = burst
-        self._buckets: LRUCache[str, tuple[float, float]] = LRUCache(MAX_CALLERS)
+        self._buckets: LRUCache[str, list[float]] = LRUCache(MAX_CALLERS)
 
     def wait_before(self, caller: str, events: int, now: float) -> float:
         """Take `events` from the caller's bucket and return 0.0, or take nothing and return the seconds to wait.
@@ -19,11 +19,11 @@ class TokenBuckets:
         `now` is a monotonic time in seconds.
         """
         try:
-            tokens, filled_at = self._buckets[caller]
+            bucket = self._buckets[caller]
         except KeyError:
-            tokens, filled_at = self._burst, now
-        tokens = min(self._burst, tokens + (now - filled_at) * self._rate)
+            bucket = self._buckets[caller] = [self._burst, now]
+        tokens = min(self._burst, bucket[0] + (now - bucket[1]) * self._rate)
         if tokens < events:
             return (events - tokens) / self._rate
-        self._buckets[caller] = (tokens - events, now)
+        bucket[:] = tokens - events, now
         return 0.0

@@ -1,14 +1,38 @@
 """Envelope to Kafka value and back."""
 
-from typing import Any
+from collections.abc import Mapping
+from datetime import datetime
 
-import orjson
+import msgspec
+from msgspec import Raw, Struct
 from pydantic import TypeAdapter, ValidationError
 
-from attemptlog.schemas.events import Envelope
+from attemptlog.schemas.events import Envelope, PageDropReason
 from attemptlog.schemas.numbers import ROUNDED, holds_rounded, loads, may_be_rounded
 
 ENVELOPE = TypeAdapter(Envelope)
+
+
+class _Record(Struct, omit_defaults=True, gc=False):
+    """An Envelope as msgspec writes it, in half the time that a dataclass or a dict takes."""
+
+    id: str
+    event_version: int
+    event_type: str
+    event_ts: datetime
+    client_ts: datetime | None
+    seq: int | None
+    session_id: str
+    user_id: str
+    question_id: str | None
+    source: str | None
+    payload_json: Raw
+    stream_id: str | None = None
+    sent_at: datetime | None = None
+    dropped: Mapping[PageDropReason, int] | None = None
+
+
+_to_json = msgspec.json.Encoder().encode
 
 
 class Undecodable(ValueError):
@@ -17,26 +41,24 @@ class Undecodable(ValueError):
 
 def encode(envelope: Envelope) -> bytes:
     """Return the envelope as compact UTF-8 JSON; `payload_json` goes in as it is."""
-    fields: dict[str, Any] = {  # field by field takes two thirds of the time of the dataclass as a whole
-        "id": envelope.id,
-        "event_version": envelope.event_version,
-        "event_type": envelope.event_type,
-        "event_ts": envelope.event_ts,
-        "client_ts": envelope.client_ts,
-        "seq": envelope.seq,
-        "session_id": envelope.session_id,
-        "user_id": envelope.user_id,
-        "question_id": envelope.question_id,
-        "source": envelope.source,
-        "payload_json": orjson.Fragment(envelope.payload_json),
-    }
-    if envelope.stream_id is not None:
-        fields["stream_id"] = envelope.stream_id
-    if envelope.sent_at is not None:
-        fields["sent_at"] = envelope.sent_at
-    if envelope.dropped is not None:
-        fields["dropped"] = envelope.dropped
-    return orjson.dumps(fields)
+    return _to_json(
+        _Record(
+            envelope.id,
+            envelope.event_version,
+            envelope.event_type,
+            envelope.event_ts,
+            envelope.client_ts,
+            envelope.seq,
+            envelope.session_id,
+            envelope.user_id,
+            envelope.question_id,
+            envelope.source,
+            Raw(envelope.payload_json),
+            envelope.stream_id,
+            envelope.sent_at,
+            envelope.dropped,
+        )
+    )
 
 
 def decode(value: bytes | None) -> Envelope:

@@ -72,7 +72,7 @@ def test_a_record_without_a_stream_is_the_record_that_it_always_was() -> None:
         b'"event_ts":"2026-03-02T09:14:05.123456Z","client_ts":null,"seq":7,'
         b'"session_id":"01890a5d-ac96-774b-bcce-b302099a8057","user_id":"01890a5d-ac96-774b-bcce-b302099a8057",'
         b'"question_id":null,"source":"web","payload_json":{"pos":3}}'
-    ).replace(b"456Z", b"456+00:00")
+    )
 
 
 @pytest.mark.parametrize("value", [None, b"", b"x", b"\xff", b"null", b"[]", b"{}", b'{"id": NaN}', b"[" * 10_000])

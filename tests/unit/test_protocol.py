@@ -1,6 +1,7 @@
 """What one connection may hold, and for how long; who is slow, sends too much or leaves is answered or closed."""
 
 import asyncio
+import json
 import resource
 import subprocess
 import sys
@@ -312,6 +313,18 @@ async def test_a_page_of_another_origin_can_read_that_the_gateway_is_full() -> N
     assert foreign.headers[b"access-control-allow-origin"] == b"https://exam.example"
     assert foreign.headers[b"access-control-expose-headers"] == b"retry-after"
     assert foreign.headers[b"retry-after"] == own.headers[b"retry-after"] == b"1"
+
+
+async def test_an_answer_is_the_same_whoever_was_given_it_before() -> None:
+    async with wire(cors_origins="https://exam.example,https://app.example") as gateway:
+        side = gateway.connect()
+        origins = [b"https://exam.example", b"https://app.example", None, b"https://exam.example"]
+        await side.send(*(with_length(batch(), *([b"origin: " + it] if it else [])) for it in origins))
+        answers = side.answers
+    assert [answer.headers.get(b"access-control-allow-origin") for answer in answers] == origins
+    assert [json.loads(answer.body)["accepted"] for answer in answers] == [1] * 4
+    assert answers[3].headers == answers[0].headers
+    assert [answer.headers.keys() for answer in answers[1::2]] == [answers[0].headers.keys()] * 2
 
 
 async def test_trailers_are_no_headers(gateway: Wire) -> None:
