@@ -20,9 +20,22 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 
-from attemptlog.migrations.database import VERSION_TABLE, MigrationError, connect
+from attemptlog.migrations.database import VERSION_TABLE, MigrationError, connect, turn
+from attemptlog.migrations.indexes import Indexes, IndexSet, Switch, find, switch
 
-__all__ = ["MigrationError", "current", "downgrade", "head", "is_newer", "upgrade"]
+__all__ = [
+    "IndexSet",
+    "Indexes",
+    "MigrationError",
+    "Switch",
+    "current",
+    "downgrade",
+    "find_indexes",
+    "head",
+    "is_newer",
+    "upgrade",
+    "use_indexes",
+]
 
 HEAD = "head"
 
@@ -55,6 +68,26 @@ def downgrade(database_url: str, revision: str) -> None:
         raise MigrationError(_told(error, database_url)) from error
 
 
+def use_indexes(database_url: str, wanted: IndexSet) -> Switch:
+    """Have attempt_events of a migrated database indexed by this set, beside whoever writes, and return what was done.
+
+    Harmless where it is so already; callers at the same time take turns. It waits for every transaction that was open
+    before, as CREATE INDEX CONCURRENTLY does. What is interrupted goes on where it was when it is run again.
+    """
+    with turn(database_url):
+        if (there := current(database_url)) != head():
+            below = f"the database is at {there or 'base'}: migrate it to {head()} first"
+            raise MigrationError(_beyond(there) or below)
+        with connect(database_url) as connection:
+            return switch(connection, wanted)
+
+
+def find_indexes(database_url: str) -> Indexes:
+    """Which of our indexes attempt_events has; the database has to be migrated."""
+    with connect(database_url) as connection:
+        return find(connection)
+
+
 def current(database_url: str) -> str | None:
     """The revision the database is at; None before the first upgrade."""
     with connect(database_url) as connection:
@@ -74,9 +107,13 @@ def is_newer(revision: str | None) -> bool:
 
 def _told(error: CommandError, database_url: str) -> str:
     there = None if isinstance(error, MigrationError) else current(database_url)
-    if is_newer(there):
-        return f"the database is at {there}, which only a newer attemptlog knows: use the command of that one"
-    return str(error)
+    return _beyond(there) or str(error)
+
+
+def _beyond(revision: str | None) -> str | None:
+    if not is_newer(revision):
+        return None
+    return f"the database is at {revision}, which only a newer attemptlog knows: use the command of that one"
 
 
 def _config(database_url: str | None = None) -> Config:

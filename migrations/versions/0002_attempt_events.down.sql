@@ -32,12 +32,13 @@ BEGIN
         LOOP
             EXECUTE format('ALTER TABLE attempt_events DROP COLUMN %I', added_later);
         END LOOP;
-        DROP INDEX
+        DROP INDEX IF EXISTS -- whichever set is there
             attempt_events_session_id_event_ts_idx,
             attempt_events_user_id_event_ts_idx,
             attempt_events_event_type_event_ts_idx,
             attempt_events_event_type_idx,
             attempt_events_event_ts_idx,
+            attempt_events_event_ts_brin_idx,
             attempt_events_user_id_idx;
     ELSIF NOT is_in_use THEN
         DROP TABLE attempt_events;

@@ -178,10 +178,20 @@ $$;
 CREATE INDEX IF NOT EXISTS attempt_events_session_id_event_ts_idx ON attempt_events (session_id, event_ts);
 CREATE INDEX IF NOT EXISTS attempt_events_user_id_event_ts_idx ON attempt_events (user_id, event_ts);
 CREATE INDEX IF NOT EXISTS attempt_events_event_type_event_ts_idx ON attempt_events (event_type, event_ts);
-CREATE INDEX IF NOT EXISTS attempt_events_event_type_idx ON attempt_events (event_type);
-CREATE INDEX IF NOT EXISTS attempt_events_event_ts_idx ON attempt_events (event_ts);
-CREATE INDEX IF NOT EXISTS attempt_events_user_id_idx ON attempt_events (user_id);
 CREATE INDEX IF NOT EXISTS attempt_events_question_id_idx ON attempt_events (question_id);
+
+-- A table that was left whole may have the lean set, which has something else in the place of these.
+DO $$
+BEGIN
+    IF NOT EXISTS (
+        SELECT FROM pg_index WHERE indisvalid AND indexrelid = to_regclass('attempt_events_event_ts_brin_idx')
+    ) THEN
+        CREATE INDEX IF NOT EXISTS attempt_events_event_type_idx ON attempt_events (event_type);
+        CREATE INDEX IF NOT EXISTS attempt_events_event_ts_idx ON attempt_events (event_ts);
+        CREATE INDEX IF NOT EXISTS attempt_events_user_id_idx ON attempt_events (user_id);
+    END IF;
+END
+$$;
 
 CREATE FUNCTION attemptlog_refuse_change() RETURNS trigger
 LANGUAGE plpgsql

@@ -37,7 +37,7 @@ BEGIN
         RETURN;
     END IF;
 
-    DROP INDEX attempt_events_session_id_seq_idx, attempt_events_session_id_stream_id_seq_idx;
+    DROP INDEX IF EXISTS attempt_events_session_id_seq_idx, attempt_events_session_id_stream_id_seq_idx;
     ALTER TABLE attempt_events ADD CONSTRAINT attempt_events_session_id_seq_key UNIQUE (session_id, seq);
     FOR ours IN
         SELECT attname

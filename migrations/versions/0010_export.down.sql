@@ -38,7 +38,7 @@ BEGIN
         RETURN;
     END IF;
 
-    DROP INDEX attempt_events_export_xid_idx;
+    DROP INDEX IF EXISTS attempt_events_export_xid_idx;
     IF col_description('attempt_events'::regclass, (
         SELECT attnum FROM pg_attribute WHERE attrelid = 'attempt_events'::regclass AND attname = 'export_xid'
     )) = 'created by attemptlog' THEN

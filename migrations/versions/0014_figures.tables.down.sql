@@ -8,5 +8,5 @@ DROP FUNCTION attemptlog_forget_letters(), attemptlog_forget_figures(), attemptl
 DROP VIEW session_owners, session_exams;
 DROP TABLE figures_progress, figures_due, session_moves, question_figures, session_figures;
 
-DROP INDEX dead_letters_changed_xid_idx;
+DROP INDEX IF EXISTS dead_letters_changed_xid_idx;
 ALTER TABLE dead_letters DROP COLUMN changed_xid;
