@@ -88,6 +88,7 @@ async def _database(settings: OperatorSettings) -> str:
         raise OperatorError(
             f"The database is at {current or 'base'}, not at {migrations.head()}: run `attemptlog migrate`."
         )
+    indexes = await asyncio.to_thread(migrations.find_indexes, settings.database)
     async with open_transaction(settings.database, read_only=True) as connection:
         [[with_exams]] = await (await connection.execute(export_sql.WITH_EXAMS)).fetchall()
         faults = await role_faults(
@@ -96,12 +97,14 @@ async def _database(settings: OperatorSettings) -> str:
         faults += await unguarded(connection)
         references = await find_references(connection)
         faults += await _key_faults(connection, pseudonyms_of(settings.pseudonym_key))
-    if references.fault:
-        faults.append(references.fault)
+    faults += [fault for fault in (references.fault, indexes.fault) if fault]
     if faults:
         raise OperatorError(f"{'; '.join(faults)}.")
     by = " by a newer attemptlog" * migrations.is_newer(current)
-    return f"migrated to {current}{by}, the services' roles may read and store, and {references.description}"
+    return (
+        f"migrated to {current}{by}, the services' roles may read and store, {indexes.description}, "
+        f"and {references.description}"
+    )
 
 
 async def _key_faults(connection: AsyncConnection, pseudonyms: Pseudonyms | None) -> list[str]:

@@ -56,15 +56,20 @@ class Retention(Purges):
         return await self.finish(parameters)
 
     async def _ended(self, age: Age) -> AsyncIterator[list[UUID]]:
-        """Yield sessions that ended before, in the order of their events; each again while it has events."""
-        after = {"after_ts": FIRST_TS, "after_id": FIRST_ID, "limit": BATCH_EVENTS} | age._asdict()
-        while events := await self.read(sql.NEXT_EVENTS, after):
+        """Yield sessions that ended before, by their events, one type after the other; each again while it has any."""
+        for [event_type] in await self.read(sql.SELECT_TYPES, {}):
+            async for sessions in self._sessions_of(event_type, age):
+                for start in range(0, len(sessions), BATCH_SESSIONS):
+                    chosen = {"sessions": sessions[start : start + BATCH_SESSIONS]} | age._asdict()
+                    if ended := await self.read(sql.SELECT_ENDED, chosen):
+                        yield [session for (session,) in ended]
+
+    async def _sessions_of(self, event_type: str, age: Age) -> AsyncIterator[list[UUID]]:
+        """Yield the sessions of the events of a type that came before, in their order."""
+        after = {"event_type": event_type, "after_ts": FIRST_TS, "after_id": FIRST_ID, "limit": BATCH_EVENTS}
+        while events := await self.read(sql.NEXT_EVENTS, after | age._asdict()):
             after |= {"after_ts": events[-1][1], "after_id": events[-1][2]}
-            sessions = list(dict.fromkeys(session for session, *_ in events))
-            for start in range(0, len(sessions), BATCH_SESSIONS):
-                chosen = {"sessions": sessions[start : start + BATCH_SESSIONS]} | age._asdict()
-                if ended := await self.read(sql.SELECT_ENDED, chosen):
-                    yield [session for (session,) in ended]
+            yield list(dict.fromkeys(session for session, *_ in events))
 
     async def _erase_sessions(self, parameters: dict[str, Any], progress: Progress) -> None:
         await self.execute(ERASE_LETTERS_OF_SESSIONS, parameters)

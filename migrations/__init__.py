@@ -24,6 +24,7 @@ from attemptlog.migrations.database import VERSION_TABLE, MigrationError, connec
 from attemptlog.migrations.indexes import Indexes, IndexSet, Switch, find, switch
 
 __all__ = [
+    "HEAD",
     "IndexSet",
     "Indexes",
     "MigrationError",

@@ -112,8 +112,12 @@ class Indexes:
     found: Mapping[str, Found]
 
     @property
+    def strangers(self) -> list[Found]:
+        return [it for it in self.found.values() if not it.is_ours]
+
+    @property
     def finished(self) -> set[str]:
-        return {name for name, it in self.found.items() if it.is_finished}
+        return {name for name, it in self.found.items() if it.is_finished and it.is_ours}
 
     @property
     def unfinished(self) -> list[str]:
@@ -135,7 +139,8 @@ class Indexes:
         """Which set it is, or is nearest to, what it lacks, and what to run."""
         nearest = self.nearest
         differences = [
-            *(f"{name} is missing" for name in self.missing(nearest) if name not in self.unfinished),
+            *(f"{it.name} is another ({it.definition})" for it in self.strangers),
+            *(f"{name} is missing" for name in self.missing(nearest) if name not in self.found),
             *(f"{name} is there besides" for name in self.besides(nearest)),
             *(f"{name} is unfinished" for name in self.unfinished),
         ]
@@ -156,7 +161,7 @@ class Indexes:
 class Switch:
     """What was done so that the indexes are those of a set, by name; a remnant that was made anew is among `made`."""
 
-    indexes: IndexSet
+    wanted: IndexSet
     made: list[str]
     dropped: list[str]
 
@@ -191,9 +196,8 @@ def _wait_until_none_is_made(connection: Connection) -> None:
 
 
 def _refuse_others(there: Indexes) -> None:
-    for it in there.found.values():
-        if not it.is_ours:
-            raise MigrationError(f"the index {it.qualified} is none of attemptlog's ({it.definition}): rename it")
+    for it in there.strangers:
+        raise MigrationError(f"the index {it.qualified} is none of attemptlog's ({it.definition}): rename it")
 
 
 def _statements(there: Indexes, wanted: IndexSet) -> Iterator[str]:

@@ -4,6 +4,7 @@ import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import get_args
 
 import psycopg
 import pytest
@@ -116,3 +117,6 @@ def test_a_database_is_migrated_through_it_and_back(empty_database_url: str) -> 
         migrations.downgrade(url, "base")
         migrations.upgrade(url)
         assert migrations.current(empty_database_url) == migrations.head()
+        for which in get_args(migrations.IndexSet):
+            migrations.use_indexes(url, which)
+            assert migrations.find_indexes(url).description.endswith(f"are the {which} ones")

@@ -56,6 +56,7 @@ def test_the_help_lists_every_command() -> None:
         ["simulate", "--events", "nosuch.csv"],
         ["up", "--gateway-port", "99999"],
         ["schema", "nosuch"],
+        ["migrate", "--indexes", "nosuch"],
     ],
 )
 def test_a_wrong_command_line_ends_with_2(arguments: list[str]) -> None:
