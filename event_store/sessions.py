@@ -46,7 +46,7 @@ ORDER BY id
 LIMIT %(limit)s
 """
 
-# The events since then by the index on event_ts, then one session after the other until there are enough; OFFSET 0
+# The events since then by an index on event_ts, then one session after the other until there are enough; OFFSET 0
 # keeps the planner from working out the whole view for a join.
 SELECT_STREAMS_WITH_GAPS = """
 SELECT
