@@ -6,7 +6,7 @@ from itertools import chain, groupby
 from operator import attrgetter
 from typing import NamedTuple, Protocol
 
-from attemptlog.event_store.columns import Columns, Line, Owner, columns_of, line_and_owner_of
+from attemptlog.event_store.columns import Columns, Line, Owner, columns_of, line_of, owner_of, usual_lines
 from attemptlog.event_store.errors import Hole
 from attemptlog.runtime.topic_log import Mark, digest_of
 from attemptlog.schemas import Undecodable
@@ -34,7 +34,10 @@ class EventRow(NamedTuple):
 
     record: KafkaRecord
     line: Line
-    owner: Owner
+
+    @property
+    def owner(self) -> Owner:
+        return owner_of(self.line)
 
     @property
     def columns(self) -> Columns:
@@ -109,9 +112,9 @@ def decode_batch(records: Iterable[KafkaRecord]) -> Batch:
         ordered = list(run)
         first_offsets[partition], next_offsets[partition] = ordered[0].offset, ordered[-1].offset + 1
         marks[partition] = Mark(ordered[-1].offset, digest_of(ordered[-1]))
-        for record in ordered:
+        for record, line in zip(ordered, usual_lines([record.value for record in ordered]), strict=True):
             try:
-                rows.append(EventRow(record, *line_and_owner_of(record.value)))
+                rows.append(EventRow(record, line or line_of(record.value)))
             except Undecodable as error:
                 undecodable.append(DeadLetter(record, DeadLetterReason.UNDECODABLE.value, printable(str(error))))
     return Batch(rows, undecodable, first_offsets, next_offsets, marks)

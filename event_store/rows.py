@@ -7,7 +7,7 @@ import psycopg
 
 from attemptlog.event_store import sql
 from attemptlog.event_store.books import Connection
-from attemptlog.event_store.columns import ID_LENGTH
+from attemptlog.event_store.columns import id_of
 from attemptlog.event_store.database import describe, is_refusal
 from attemptlog.event_store.decoding import DeadLetter, EventRow, KafkaRecord, printable
 from attemptlog.schemas.dead_letters import DUPLICATE, DeadLetterReason
@@ -84,8 +84,8 @@ async def _stage(connection: Connection, rows: Sequence[EventRow]) -> None:
 def _lines(rows: Sequence[EventRow]) -> Iterator[bytes]:
     """Yield the rows as COPY takes them: the place among them, whether the id came before, and the columns."""
     seen: set[bytes] = set()
-    for place, (_, line, _) in enumerate(rows):
-        event_id = line[:ID_LENGTH]
+    for place, (_, line) in enumerate(rows):
+        event_id = id_of(line)
         repeated = b"t" if event_id in seen else b"f"
         seen.add(event_id)
         yield b"%d\t%b\t%b\n" % (place, repeated, line)

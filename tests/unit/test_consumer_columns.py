@@ -6,13 +6,24 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import orjson
+import pcre2
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from attemptlog.event_store.columns import ID_LENGTH, NULL, Columns, columns_of, event_ts_of, ids_of, line_and_owner_of
+from attemptlog.event_store.columns import (
+    AT_ONCE,
+    NULL,
+    Columns,
+    columns_of,
+    event_ts_of,
+    id_of,
+    ids_of,
+    owner_of,
+    usual_lines,
+)
 from attemptlog.schemas import Envelope, Undecodable, decode, encode, new_event_id
-from tests.support.consumer import envelope
+from tests.support.consumer import envelope, line_for
 from tests.support.http import Exam
 from tests.unit.test_codec import ENVELOPES
 
@@ -57,33 +68,28 @@ def is_same_row(columns: Columns, it: Envelope) -> bool:
     return with_moments(text_of(columns)) == with_moments(fields_of(it))
 
 
-def line_of(value: bytes | None) -> bytes:
-    line, _ = line_and_owner_of(value)
-    return line
-
-
 @given(ENVELOPES)
 def test_any_envelope_gives_the_row_that_the_codec_reads(it: Envelope) -> None:
-    assert is_same_row(columns_of(line_of(encode(it))), decode(encode(it)))
+    assert is_same_row(columns_of(line_for(encode(it))), decode(encode(it)))
 
 
 @given(ENVELOPES)
 def test_any_envelope_tells_whose_it_is(it: Envelope) -> None:
-    line, owner = line_and_owner_of(encode(it))
-    assert ids_of(owner) == (columns_of(line).session_id, columns_of(line).user_id)
+    line = line_for(encode(it))
+    assert ids_of(owner_of(line)) == (columns_of(line).session_id, columns_of(line).user_id)
 
 
 @given(ENVELOPES)
 def test_the_id_and_the_time_are_found_in_a_line_without_taking_it_apart(it: Envelope) -> None:
-    line = line_of(encode(it))
-    assert line[:ID_LENGTH] == columns_of(line).id
+    line = line_for(encode(it))
+    assert id_of(line) == columns_of(line).id
     assert event_ts_of(line) == columns_of(line).event_ts
 
 
 @pytest.mark.parametrize("payload", FLAT, ids=lambda it: "-".join(it) or "empty")
 def test_every_kind_of_payload_gives_the_row_that_the_codec_reads(payload: dict[str, Any]) -> None:
     value = encode(replace(USUAL, payload_json=orjson.dumps(payload)))
-    columns = columns_of(line_of(value))
+    columns = columns_of(line_for(value))
     assert is_same_row(columns, decode(value))
     assert not any(sign in columns.payload_json for sign in (b"\t", b"\n", b"\r"))
 
@@ -100,7 +106,7 @@ def test_every_kind_of_payload_gives_the_row_that_the_codec_reads(payload: dict[
 )
 def test_a_moment_is_taken_as_the_codec_takes_it(moment: str) -> None:
     value = encode(USUAL).replace(b"2026-03-02T09:14:05.123456Z", moment.encode())
-    assert is_same_row(columns_of(line_of(value)), decode(value))
+    assert is_same_row(columns_of(line_for(value)), decode(value))
 
 
 @pytest.mark.parametrize(
@@ -115,7 +121,7 @@ def test_a_moment_is_taken_as_the_codec_takes_it(moment: str) -> None:
 )
 def test_a_moment_that_is_in_no_calendar_is_refused(moment: str) -> None:
     with pytest.raises(Undecodable):
-        line_of(encode(USUAL).replace(b"2026-03-02T09:14:05.123456Z", moment.encode()))
+        line_for(encode(USUAL).replace(b"2026-03-02T09:14:05.123456Z", moment.encode()))
 
 
 def test_every_day_of_a_year_is_taken_as_the_codec_takes_it() -> None:
@@ -126,7 +132,7 @@ def test_every_day_of_a_year_is_taken_as_the_codec_takes_it() -> None:
 
 def test_what_is_over_the_limit_is_refused() -> None:
     with pytest.raises(Undecodable):
-        line_of(encode(replace(USUAL, payload_json=b'{"a":"%s"}' % (b"x" * 4096))))
+        line_for(encode(replace(USUAL, payload_json=b'{"a":"%s"}' % (b"x" * 4096))))
 
 
 @pytest.mark.parametrize("it", [USUAL, OF_A_PAGE], ids=["usual", "of-a-page"])
@@ -149,20 +155,79 @@ def both_take(value: bytes) -> bool:
         expected = decode(value)
     except Undecodable:
         with pytest.raises(Undecodable):
-            line_of(value)
+            line_for(value)
         return False
-    assert is_same_row(columns_of(line_of(value)), expected), value
+    assert is_same_row(columns_of(line_for(value)), expected), value
     return True
 
 
 @pytest.mark.parametrize("left_out", [{}, {"dropped": None}, {"sent_at": None}, {"stream_id": None, "sent_at": None}])
-def test_records_of_pages_take_the_short_way(left_out: dict[str, None], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("attemptlog.event_store.columns.decode", None)
+def test_records_of_pages_take_the_short_way(left_out: dict[str, None]) -> None:
     it = replace(OF_A_PAGE, **left_out)  # type: ignore[arg-type]
-    assert is_same_row(columns_of(line_of(encode(it))), it)
+    assert is_same_row(columns_of(usual(encode(it))), it)
+
+
+@pytest.mark.parametrize("payload", [{"a": "x" * 3_500}, dict.fromkeys(map(str, range(400)), 1)], ids=["long", "wide"])
+def test_a_large_flat_payload_takes_the_short_way(payload: dict[str, Any]) -> None:
+    it = replace(OF_A_PAGE, payload_json=orjson.dumps(payload))
+    assert is_same_row(columns_of(usual(encode(it))), it)
+
+
+VALUE = encode(OF_A_PAGE)
+UNUSUAL = [
+    None,
+    b"",
+    b"\t" * 13,
+    b"\n",
+    b"\x00",
+    VALUE + b"\n",
+    b"\n" + VALUE,
+    VALUE + b"\n" + VALUE,
+    b"x\n" + VALUE + b"\n",
+    b"\r" + VALUE,
+    VALUE + b"\r",
+    VALUE + b"\r" + VALUE,
+    VALUE + VALUE,
+    b"x" + VALUE,
+    line_for(VALUE),
+    line_for(VALUE) + b"\n" + VALUE,
+]
+
+
+@pytest.mark.parametrize("value", UNUSUAL, ids=repr)
+def test_what_is_not_quite_a_usual_value_is_left_to_the_codec_and_moves_no_neighbour(value: bytes | None) -> None:
+    first, second = (encode(replace(OF_A_PAGE, id=new_event_id())) for _ in range(2))
+    found = list(usual_lines([first, value, second]))
+    assert found[1] is None
+    assert (found[0], found[2]) in {(line_for(first), line_for(second)), (None, None)}
+
+
+@pytest.mark.parametrize("size", [0, 1, AT_ONCE - 1, AT_ONCE, 2 * AT_ONCE + 1])
+def test_every_value_has_its_line_in_its_place(size: int) -> None:
+    values = [encode(replace(OF_A_PAGE, id=new_event_id())) if number % 3 else b"{}" for number in range(size)]
+    lines = list(usual_lines(values))
+    assert lines == [line_for(value) if value != b"{}" else None for value in values]
+
+
+def test_values_that_are_too_much_for_the_regular_expression_are_left_to_the_codec(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Limited:
+        def sub(self, *_: object) -> bytes:
+            raise pcre2.LibraryError(-47)  # PCRE2_ERROR_MATCHLIMIT
+
+    monkeypatch.setattr("attemptlog.event_store.columns._VALUE", Limited())
+    assert list(usual_lines([VALUE])) == [None]
+    assert is_same_row(columns_of(line_for(VALUE)), OF_A_PAGE)
+
+
+def usual(value: bytes) -> bytes:
+    [line] = usual_lines([value])
+    assert line is not None
+    return line
 
 
 @given(st.binary(max_size=60))
 def test_what_is_no_envelope_is_refused(value: bytes) -> None:
     with pytest.raises(Undecodable):
-        line_of(value)
+        line_for(value)

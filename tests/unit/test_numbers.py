@@ -9,10 +9,11 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from attemptlog.event_store.columns import columns_of, line_and_owner_of
+from attemptlog.event_store.columns import columns_of
 from attemptlog.ingest_api.batch import Event, Refused
 from attemptlog.ingest_api.parsing import parse
 from attemptlog.schemas import Undecodable, decode
+from tests.support.consumer import line_for
 from tests.unit.test_codec import UUID, envelope
 
 KEPT = [
@@ -65,10 +66,9 @@ def at_the_consumer(number: str) -> bytes | None:
         payload = decode(value).payload_json
     except Undecodable:
         with pytest.raises(Undecodable):
-            line_and_owner_of(value)
+            line_for(value)
         return None
-    line, _ = line_and_owner_of(value)
-    assert exact(columns_of(line).payload_json) == exact(payload)
+    assert exact(columns_of(line_for(value)).payload_json) == exact(payload)
     return payload
 
 
