@@ -26,7 +26,7 @@ logger = logging.getLogger(__name__)
 
 STOP_DEADLINE = 8.0  # seconds; a process manager kills after 10
 FETCH_WAIT_MS = 100  # a fetch that waits for idle partitions keeps the busy ones of the same broker waiting
-PARTITION_FETCH_BYTES = 1024 * 1024  # per partition, so this times the partitions is what waits in memory
+PARTITION_FETCH_BYTES = 768 * 1024  # of a partition; an answer with all of them is there three times while it is read
 FETCH_BYTES = 16 * 1024 * 1024
 ANSWER_TIMEOUT_MS = 5_000
 METADATA_AGE_MS = 5_000  # partitions that are added are read within that time; aiokafka would wait five minutes
