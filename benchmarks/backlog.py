@@ -38,7 +38,7 @@ def measure(stage: Stage) -> list[Figure]:
     """Return the row of the worker's memory."""
     it, drained = _watch(stage, stage.scale.backlog)
     name = f"consumer, RSS with a backlog of {it.records / 1e6:.1f} million"
-    return [Figure(name, drained.memory, "MB", Target("≤", 200), wrong=drained.wrong)]
+    return [Figure(name, drained.memory, "MB", Target("≤", 160), wrong=drained.wrong)]
 
 
 def _watch(stage: Stage, records: int, seconds: float = 120, *, largest: bool = False) -> tuple[Backlog, Drained]:
