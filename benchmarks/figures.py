@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from rich.table import Table
 
-OK, MISS = "ok", "MISS"
+OK, MISS, LEFT_OUT = "ok", "MISS", "left out"
 TIMES = "\N{MULTIPLICATION SIGN}"
 MANY = 100  # from here on, digits behind the point say nothing
 
@@ -47,7 +47,10 @@ class Reference:
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """A line of the table; `wrong` says what was counted wrongly: then no figure is good enough."""
+    """A line of the table; `wrong` says what was counted wrongly: then no figure is good enough.
+
+    `left_out` says why there is none where that is nobody's fault.
+    """
 
     name: str
     figure: float
@@ -55,6 +58,7 @@ class Figure:
     target: Target
     reference: Reference | None = None
     wrong: tuple[str, ...] = ()
+    left_out: str = ""
 
     @property
     def ratio(self) -> float | None:
@@ -65,9 +69,16 @@ class Figure:
 
     @property
     def verdict(self) -> str:
-        """OK or MISS."""
+        """OK, MISS or LEFT_OUT."""
+        if self.left_out and not self.wrong:
+            return LEFT_OUT
         value = self.ratio if self.target.is_ratio else self.figure
         return OK if value is not None and self.target.is_met(value) and not self.wrong else MISS
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What is to be said under the table."""
+        return (*self.wrong, self.left_out) if self.left_out else self.wrong
 
     def as_data(self) -> dict[str, Any]:
         """Return the row for --json."""
@@ -81,6 +92,7 @@ class Figure:
             "target": _target(self),
             "verdict": self.verdict,
             "wrong": list(self.wrong),
+            "left_out": self.left_out,
         }
 
 
@@ -118,7 +130,7 @@ def table_of(rows: Sequence[Figure], title: str) -> Table:
         table.add_column(column, justify="right", no_wrap=True)
     table.add_column("verdict")
     for row in rows:
-        verdict = row.verdict if row.verdict == OK else f"[red]{row.verdict}[/red]"
+        verdict = f"[red]{MISS}[/red]" if row.verdict == MISS else row.verdict
         figure, ratio = _with_unit(row.figure, row.unit), _with_unit(row.ratio, TIMES)
         reference = _with_unit(row.reference.figure, row.unit) if row.reference else ""
         against = row.reference.name if row.reference else ""

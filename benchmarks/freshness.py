@@ -14,7 +14,8 @@ from psycopg import AsyncConnection
 from benchmarks.drain import OURS as CONSUMER
 from benchmarks.drain import settled, worker_environment
 from benchmarks.figures import Figure, Target, percentile
-from benchmarks.gateway import FULL_REQUEST, OURS, environment_for, gateway
+from benchmarks.gateway import FULL_REQUEST
+from benchmarks.gateways import OURS, environment_for, gateway
 from benchmarks.processes import running, wait_until_ready
 from benchmarks.school import Known, Request
 from benchmarks.sender import send, send_paced

@@ -1,31 +1,27 @@
-"""One gateway process, ours and the one that one writes first, in turns: CPU per event, latency, memory."""
+"""One gateway process, ours, the one that one writes first, and one in Go, in turns: CPU per event, latency, memory."""
 
 import gc
-import sys
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import cycle
 
 import psutil
 import uvloop
 
-from attemptlog.local_stack.ports import HOST, free_port
 from benchmarks.figures import Figure, Reference, Target, at_least, at_most, middle, percentile
-from benchmarks.processes import cpu_seconds, memory_of, running, wait_until_ready
-from benchmarks.school import SECRET, Request
+from benchmarks.gateways import GO, OURS, PLAIN, GoMissing, NoGo, build_go, environment_for, gateway
+from benchmarks.processes import cpu_seconds, memory_of
+from benchmarks.school import Request
 from benchmarks.sender import Answers, send, send_paced
 from benchmarks.stage import Stage
 
-OURS, PLAIN = "ours", "plain"
-SIDES = (PLAIN, OURS)
-COMMANDS = {
-    OURS: ["attemptlog.cli", "ingest"],
-    PLAIN: ["uvicorn", "benchmarks.references.gateway_plain:app", "--no-access-log", "--log-level", "warning"],
-}
 FULL_REQUEST = 50  # events
-SIZES = (FULL_REQUEST, 10, 1)  # events a request
+NAMES = {FULL_REQUEST: "50 events a request", 10: "10 events a request", 1: "1 event a request"}
+# By events a request, what is to be reached of the references.
+AGAINST_PLAIN = {FULL_REQUEST: 4.5, 10: 4.5, 1: 3.5}
+AGAINST_GO = {FULL_REQUEST: 0.8, 10: 0.65, 1: 0.45}
 TURNS = 3  # of each side, in each round: the machine's speed may change within seconds
 MOST_REQUESTS = 20_000  # of one kind; then they come again
 
@@ -85,29 +81,39 @@ def measure(stage: Stage) -> list[Figure]:
     school = stage.school(0)
     kinds = Kinds(
         school.first_requests(),
-        {size: school.requests(size, MOST_REQUESTS) for size in SIZES},
+        {size: school.requests(size, MOST_REQUESTS) for size in NAMES},
         school.requests(FULL_REQUEST, MOST_REQUESTS, with_bad_event=True),
     )
     gc.freeze()  # or a collection looks at all requests while an answer waits
     samples: Samples = defaultdict(list)
     wrong: list[str] = []
+    no_go = _why_no_go()
+    names = (OURS, PLAIN) if no_go else (OURS, PLAIN, GO)
     with stage.database(school.roster) as database:
         for number in range(stage.scale.rounds):
             stage.say(f"gateway, round {number + 1} of {stage.scale.rounds} …")
-            wrong += _round(stage, database, kinds, samples)
-    return _rows(samples, tuple(wrong))
+            wrong += _round(stage, database, names, kinds, samples)
+    return _rows(samples, tuple(wrong), no_go)
 
 
-def _round(stage: Stage, database: str, kinds: Kinds, samples: Samples) -> list[str]:
+def _why_no_go() -> NoGo | None:
+    try:
+        build_go()
+    except NoGo as error:
+        return error
+    return None
+
+
+def _round(stage: Stage, database: str, names: Sequence[str], kinds: Kinds, samples: Samples) -> list[str]:
     with ExitStack() as exits:
-        sides = [exits.enter_context(_side(stage, database, name)) for name in SIDES]
-        memory = exits.enter_context(memory_of(sides[SIDES.index(OURS)].process))
+        sides = [exits.enter_context(_side(stage, database, name)) for name in names]
+        memory = exits.enter_context(memory_of(sides[names.index(OURS)].process))
         for side in sides:
             side.greet(kinds.greetings)
         _measure_efficiency(sides, kinds, samples)
         samples[OURS, "memory"].append(memory.peak / 1e6)
         peaks = {side.name: middle(samples[side.name, "peak"][-TURNS:]) for side in sides}
-        for side in sides * TURNS:
+        for side in [side for side in sides if side.name != GO] * TURNS:
             latencies = side.pace(kinds.clean[FULL_REQUEST], peaks[side.name] / 2)
             samples[side.name, "p99"].append(1000 * percentile(latencies, 0.99))
         return [sentence for side in sides for sentence in side.wrong]
@@ -124,26 +130,35 @@ def _measure_efficiency(sides: Sequence[Side], kinds: Kinds, samples: Samples) -
                 samples[OURS, "bad"].append(side.load(kinds.bad)[0])
 
 
-def _rows(samples: Samples, wrong: tuple[str, ...]) -> list[Figure]:
+def _rows(samples: Samples, wrong: tuple[str, ...], no_go: NoGo | None) -> list[Figure]:
     def of(side: str, what: object) -> float:
         return middle(samples[side, what])
 
     def row(what: str, ours: object, unit: str, target: Target, reference: Reference | None = None) -> Figure:
         return Figure(f"gateway, {what}", of(OURS, ours), unit, target, reference, wrong)
 
-    def against_plain(what: str, size: int, ratio: float) -> Figure:
-        return row(what, size, PER_CORE, at_least(ratio), Reference("plain", of(PLAIN, size)))
+    def against(side: str, ratios: Mapping[int, float]) -> list[Figure]:
+        return [
+            row(NAMES[size], size, PER_CORE, at_least(ratio), Reference(side, of(side, size)))
+            for size, ratio in ratios.items()
+        ]
 
     clean = Reference("without it", of(OURS, FULL_REQUEST))
     return [
-        against_plain("50 events a request", 50, 4.5),
-        against_plain("10 events a request", 10, 4.5),
-        against_plain("1 event a request", 1, 3.5),
+        *against(PLAIN, AGAINST_PLAIN),
+        *without_go(against(GO, AGAINST_GO), no_go),
         row("50, one of them bad", "bad", PER_CORE, at_least(0.85), clean),
-        row("p99 at half of the peak rate", "p99", "ms", Target("≤", 30)),
+        row("p99 at half of the peak rate", "p99", "ms", Target("≤", 10)),
         row("the same", "p99", "ms", at_most(1), Reference("plain at half of its own", of(PLAIN, "p99"))),
         row("RSS at full load", "memory", "MB", Target("≤", 130)),
     ]
+
+
+def without_go(rows: Sequence[Figure], why: NoGo | None) -> list[Figure]:
+    """Return the rows against Go: left out where there is none, and wrong where it would not build."""
+    if isinstance(why, GoMissing):
+        return [replace(row, left_out=str(why)) for row in rows]
+    return [replace(row, wrong=(*row.wrong, str(why))) for row in rows] if why else [*rows]
 
 
 @contextmanager
@@ -151,26 +166,3 @@ def _side(stage: Stage, database: str, name: str) -> Iterator[Side]:
     topic = stage.topic()
     with gateway(name, environment_for(stage.bootstrap_servers, database, topic)) as (port, process):
         yield Side(stage, name, port, process, topic)
-
-
-@contextmanager
-def gateway(name: str, environment: dict[str, str]) -> Iterator[tuple[int, psutil.Process]]:
-    """Run one of COMMANDS; yield its port and its process once it is ready."""
-    port = free_port()
-    command = [sys.executable, "-m", *COMMANDS[name], "--host", HOST, "--port", str(port)]
-    with running(command, environment) as process:
-        wait_until_ready(port)
-        yield port, process
-
-
-def environment_for(bootstrap_servers: str, database_url: str, topic: str) -> dict[str, str]:
-    """Return what a gateway reads; the rate limit is out of the way because the load is one caller's a thousandfold."""
-    return {
-        "ATTEMPTLOG_KAFKA_BOOTSTRAP_SERVERS": bootstrap_servers,
-        "ATTEMPTLOG_DATABASE_URL": database_url,
-        "ATTEMPTLOG_TOPIC": topic,
-        "ATTEMPTLOG_JWT_SECRET": SECRET,
-        "ATTEMPTLOG_LOG_LEVEL": "WARNING",
-        "ATTEMPTLOG_RATE_LIMIT_EVENTS_PER_SECOND": "1000000",
-        "ATTEMPTLOG_RATE_LIMIT_BURST": "1000000",
-    }

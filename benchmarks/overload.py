@@ -16,7 +16,8 @@ from rich.console import Console
 from rich.table import Table
 
 from attemptlog.local_stack import LocalStack
-from benchmarks.gateway import FULL_REQUEST, MOST_REQUESTS, OURS, environment_for, gateway
+from benchmarks.gateway import FULL_REQUEST, MOST_REQUESTS
+from benchmarks.gateways import OURS, environment_for, gateway
 from benchmarks.sender import Connection, send
 from benchmarks.stage import FULL, Stage
 

@@ -1,14 +1,30 @@
 import json
 import math
+import os
+import re
 from collections import Counter
+from contextlib import nullcontext
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from rich.console import Console
 from typer.testing import CliRunner
 
+from attemptlog.ingest_api.settings import IngestSettings
+from attemptlog.schemas import (
+    EVENT_TYPES,
+    MAX_EVENTS_PER_BATCH,
+    MAX_PAYLOAD_BYTES,
+    PAGE_DROP_REASONS,
+    SOURCES,
+)
+from attemptlog.schemas.fields import MAX_SEQ
+from benchmarks import __main__
 from benchmarks.__main__ import Subject, app
 from benchmarks.figures import (
+    LEFT_OUT,
     MISS,
     OK,
     Figure,
@@ -22,6 +38,8 @@ from benchmarks.figures import (
     rate_of,
     table_of,
 )
+from benchmarks.gateway import without_go
+from benchmarks.gateways import GO_SOURCE, GoMissing, NotBuilt, build_go
 from benchmarks.school import School, interleaved
 
 START = datetime(2026, 1, 12, 9, 0, tzinfo=UTC)
@@ -63,7 +81,76 @@ def test_a_row_is_json_whatever_its_figures_are() -> None:
         "target": "≥ 2 ×",  # noqa: RUF001
         "verdict": MISS,
         "wrong": ["lost"],
+        "left_out": "",
     }
+
+
+def test_rows_against_go_say_that_they_are_left_out_where_there_is_no_go(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(GoMissing, match="`go` is not on PATH") as missing:
+        build_go()
+    [left_out] = without_go([row(80, at_least(0.8))], missing.value)
+    assert (left_out.verdict, left_out.notes) == (LEFT_OUT, (str(missing.value),))
+    [miss] = without_go([row(80, at_least(0.8), 100, "9 records instead of 10")], missing.value)
+    assert (miss.verdict, len(miss.notes)) == (MISS, 2)
+
+
+def test_rows_against_go_miss_when_there_is_one_that_does_not_build_the_program(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    go = tmp_path / "go"
+    go.write_text("#!/bin/sh\necho main.go: no >&2\nexit 1\n")
+    go.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    with pytest.raises(NotBuilt, match=r"could not be built: main\.go: no") as not_built:
+        build_go()
+    [miss] = without_go([row(80, at_least(0.8), 100)], not_built.value)
+    assert (miss.verdict, miss.notes) == (MISS, (str(not_built.value),))
+
+
+def test_rows_against_go_are_as_they_are_when_it_was_built() -> None:
+    rows = [row(80, at_least(0.8), 100), row(79, at_least(0.8), 100)]
+    assert without_go(rows, None) == rows
+    assert [each.verdict for each in rows] == [OK, MISS]
+
+
+def test_the_gateway_in_go_takes_what_the_contract_takes() -> None:
+    source = (GO_SOURCE / "contract.go").read_text()
+    listed = dict(re.findall(r"^\t(\w+) += \[\]string\{(.*?)\}", source, re.MULTILINE | re.DOTALL))
+    assert {name: tuple(re.findall(r'"(\w+)"', texts)) for name, texts in listed.items()} == {
+        "eventTypes": EVENT_TYPES,
+        "sources": SOURCES,
+        "dropReasons": PAGE_DROP_REASONS,
+    }
+    numbers = dict(re.findall(r"^\t(max\w+) += (.*?)(?: //.*)?$", source, re.MULTILINE))
+    assert numbers == {
+        "maxBodyBytes": "320 * 1024",
+        "maxEvents": str(MAX_EVENTS_PER_BATCH),
+        "maxPayloadBytes": str(MAX_PAYLOAD_BYTES),
+        "maxSeq": "1<<31 - 1",
+    }
+    assert (IngestSettings.model_fields["max_body_bytes"].default, MAX_SEQ) == (320 * 1024, (1 << 31) - 1)
+
+
+@pytest.mark.parametrize(
+    ("rows", "status"),
+    [
+        pytest.param([row(1, Target("≤", 2))], 0, id="what is good"),
+        pytest.param(
+            [row(1, Target("≤", 2)), replace(row(1, at_least(1)), left_out="no Go")], 0, id="what is left out"
+        ),
+        pytest.param([row(1, Target("≤", 2)), row(3, Target("≤", 2))], 1, id="one that misses"),
+    ],
+)
+def test_the_exit_status_is_1_for_a_miss_alone(
+    rows: list[Figure], status: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(__main__, "LocalStack", lambda _: nullcontext())
+    monkeypatch.setattr(__main__, "MEASURES", {Subject.GATEWAY: lambda _: rows})
+    result = CliRunner().invoke(app, ["--only", "gateway", "--json"])
+    assert (result.exit_code, len(json.loads(result.stdout)["rows"])) == (status, len(rows))
 
 
 def test_the_table_shows_figure_reference_ratio_target_and_verdict() -> None:
