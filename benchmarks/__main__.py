@@ -39,7 +39,7 @@ MEASURES: dict[Subject, Callable[[Stage], list[Figure]]] = {
     Subject.EXPORT: export.measure,
     Subject.EXPORT_COLUMN: export_column.measure,
 }
-WIDTH = 132  # columns, where there is no terminal
+WIDTH = 150  # columns, where there is no terminal
 
 out = Console(width=None if Console().is_terminal else WIDTH)
 err = Console(stderr=True, highlight=False)

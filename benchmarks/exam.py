@@ -9,7 +9,7 @@ from uuid import UUID
 import psycopg
 
 from attemptlog.event_store.figures import bring_up_to_date
-from benchmarks.figures import Figure, Target, middle
+from benchmarks.figures import Figure, Target, in_rounds
 from benchmarks.stage import Stage
 
 SESSIONS = 1_000  # at most
@@ -51,28 +51,21 @@ def measure(stage: Stage, database: str, exam_id: str) -> list[Figure]:
         started = time.monotonic()
         worked_out = asyncio.run(bring_up_to_date(database, lambda _: None, UUID(exam_id)))
         each = (time.monotonic() - started) / max(worked_out, 1)
-        exam = [_seconds(connection, OF_EXAM, which) for _ in range(REPEATS)]
+        exam = [_ms(connection, OF_EXAM, which) for _ in range(REPEATS)]
         shown = connection.execute(SELECT_SESSIONS, which | {"sessions": SHOWN}).fetchall()
-        session = [max(_seconds(connection, [query], {"session": id_}) for query in OF_SESSION) for (id_,) in shown]
+        session = [max(_ms(connection, [query], {"session": id_}) for query in OF_SESSION) for (id_,) in shown]
         [[rows]] = connection.execute("SELECT count(*) FROM exam_session_indicators(%s)", [exam_id]).fetchall()
     wrong = () if rows == sessions else (f"{rows:,} sessions of {sessions:,} have figures",)
     million = f"{stage.scale.large_table / 1e6:.0f} million rows"
     return [
-        Figure(
-            f"figures of an exam of {sessions:,} among {million}",
-            middle(exam) * 1000,
-            "ms",
-            Target("≤", 300),
-            None,
-            wrong,
-        ),
-        Figure(f"figures of a session among {million}", middle(session) * 1000, "ms", Target("≤", 100), None, wrong),
+        in_rounds(f"figures of an exam of {sessions:,} among {million}", exam, "ms", Target("≤", 300), wrong=wrong),
+        in_rounds(f"figures of a session among {million}", session, "ms", Target("≤", 100), wrong=wrong),
         Figure("a session's figures are worked out in", each * 1000, "ms", Target("≤", 100), None, wrong),
     ]
 
 
-def _seconds(connection: psycopg.Connection[Any], queries: Sequence[LiteralString], which: Mapping[str, Any]) -> float:
+def _ms(connection: psycopg.Connection[Any], queries: Sequence[LiteralString], which: Mapping[str, Any]) -> float:
     started = time.monotonic()
     for query in queries:
         connection.execute(query, which).fetchall()
-    return time.monotonic() - started
+    return 1000 * (time.monotonic() - started)

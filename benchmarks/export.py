@@ -19,7 +19,7 @@ import psycopg
 
 from attemptlog.exporter.parquet import ParquetDirectory
 from attemptlog.exporter.passes import open_pass
-from benchmarks.figures import Figure, Reference, Target, at_least, middle
+from benchmarks.figures import Figure, Target, at_least, in_rounds
 from benchmarks.processes import ROOT
 from benchmarks.stage import Stage
 from benchmarks.table_size import fill
@@ -55,12 +55,16 @@ def measure(stage: Stage) -> list[Figure]:
                     wrong.append(f"export to {name}: {run.rows} rows of {stored}")
                 if name == "parquet":
                     memory.append(run.rss_mb)
-    csv = Reference("COPY to CSV", middle(rates["csv"]))
     return [
-        Figure(
-            "export to Parquet, per core-second", middle(rates["parquet"]), "rows", at_least(0.8), csv, tuple(wrong)
+        in_rounds(
+            "export to Parquet, per core-second",
+            rates["parquet"],
+            "rows",
+            at_least(0.8),
+            against=("COPY to CSV", rates["csv"]),
+            wrong=tuple(wrong),
         ),
-        Figure(f"export of {rows:,} rows, memory", max(memory), "MB", Target("≤", MAX_RSS_MB)),
+        in_rounds(f"export of {rows:,} rows, memory", memory, "MB", Target("≤", MAX_RSS_MB)),
     ]
 
 

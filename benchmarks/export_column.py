@@ -19,7 +19,7 @@ from benchmarks.stage import Stage
 
 BATCH = 2_000  # records; small ones, so that each finds a moment in which nothing else disturbs it
 BATCHES = 30
-REPEATS = 4  # times the rounds of the other subjects
+REPEATS = 3  # times the rounds of the other subjects
 LIMIT = 1.03
 TOPIC = "bench"
 WITHOUT = "ALTER TABLE attempt_events DROP COLUMN export_xid"  # the index goes with it

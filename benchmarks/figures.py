@@ -49,7 +49,8 @@ class Reference:
 class Figure:
     """A line of the table; `wrong` says what was counted wrongly: then no figure is good enough.
 
-    `left_out` says why there is none where that is nobody's fault.
+    `left_out` says why there is none where that is nobody's fault. `rounds` are what the target is about, the ratio or
+    else the figure, in each round.
     """
 
     name: str
@@ -59,21 +60,28 @@ class Figure:
     reference: Reference | None = None
     wrong: tuple[str, ...] = ()
     left_out: str = ""
+    rounds: tuple[float, ...] = ()
 
     @property
     def ratio(self) -> float | None:
-        """Figure over reference; None without a reference."""
+        """The median of the rounds' ratios, or else figure over reference; None without a reference."""
         if self.reference is None:
             return None
-        return self.figure / self.reference.figure if self.reference.figure else math.nan
+        if self.rounds and self.target.is_ratio:
+            return middle(self.rounds)
+        return _over(self.figure, self.reference.figure)
+
+    @property
+    def value(self) -> float | None:
+        """What the target is about."""
+        return self.ratio if self.target.is_ratio else self.figure
 
     @property
     def verdict(self) -> str:
         """OK, MISS or LEFT_OUT."""
         if self.left_out and not self.wrong:
             return LEFT_OUT
-        value = self.ratio if self.target.is_ratio else self.figure
-        return OK if value is not None and self.target.is_met(value) and not self.wrong else MISS
+        return OK if self.value is not None and self.target.is_met(self.value) and not self.wrong else MISS
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -90,10 +98,34 @@ class Figure:
             "reference": self.reference and _or_none(self.reference.figure),
             "ratio": _or_none(self.ratio),
             "target": _target(self),
+            "value": _or_none(self.value),
+            "bound": self.target.bound,
+            "limit": self.target.limit,
+            "rounds": [*map(_or_none, self.rounds)],
             "verdict": self.verdict,
             "wrong": list(self.wrong),
             "left_out": self.left_out,
         }
+
+
+def in_rounds(
+    name: str,
+    ours: Sequence[float],
+    unit: str,
+    target: Target,
+    *,
+    against: tuple[str, Sequence[float]] | None = None,
+    wrong: tuple[str, ...] = (),
+) -> Figure:
+    """Return the row of what each round measured, of ours and of the reference: each is compared with its neighbour.
+
+    Medians are shown; the ratio is the median of the rounds' own, because the machine's speed changes between them.
+    """
+    if against is None:
+        return Figure(name, middle(ours), unit, target, None, wrong, rounds=tuple(ours))
+    which, theirs = against
+    rounds = tuple(_over(one, other) for one, other in zip(ours, theirs, strict=True)) if theirs else ()
+    return Figure(name, middle(ours), unit, target, Reference(which, middle(theirs)), wrong, rounds=rounds)
 
 
 def failed(name: str, why: str) -> Figure:
@@ -126,7 +158,7 @@ def table_of(rows: Sequence[Figure], title: str) -> Table:
     for column in ("figure", "reference"):
         table.add_column(column, justify="right", no_wrap=True)
     table.add_column("which is")
-    for column in ("ratio", "target"):
+    for column in ("ratio", "rounds", "target"):
         table.add_column(column, justify="right", no_wrap=True)
     table.add_column("verdict")
     for row in rows:
@@ -134,8 +166,18 @@ def table_of(rows: Sequence[Figure], title: str) -> Table:
         figure, ratio = _with_unit(row.figure, row.unit), _with_unit(row.ratio, TIMES)
         reference = _with_unit(row.reference.figure, row.unit) if row.reference else ""
         against = row.reference.name if row.reference else ""
-        table.add_row(row.name, figure, reference, against, ratio, _target(row), verdict)
+        table.add_row(row.name, figure, reference, against, ratio, _rounds(row), _target(row), verdict)
     return table
+
+
+def _over(figure: float, reference: float) -> float:
+    return figure / reference if reference else math.nan
+
+
+def _rounds(row: Figure) -> str:
+    if len(row.rounds) < 2:  # noqa: PLR2004
+        return ""
+    return f"{len(row.rounds)}: {_with_unit(min(row.rounds), '')} to {_with_unit(max(row.rounds), '')}"
 
 
 def _target(row: Figure) -> str:

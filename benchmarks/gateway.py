@@ -10,7 +10,7 @@ from itertools import cycle
 import psutil
 import uvloop
 
-from benchmarks.figures import Figure, Reference, Target, at_least, at_most, middle, percentile
+from benchmarks.figures import Figure, Target, at_least, at_most, in_rounds, middle, percentile
 from benchmarks.gateways import GO, OURS, PLAIN, GoMissing, NoGo, build_go, environment_for, gateway
 from benchmarks.processes import cpu_seconds, memory_of
 from benchmarks.school import Request
@@ -27,7 +27,8 @@ MOST_REQUESTS = 20_000  # of one kind; then they come again
 
 PER_CORE = "ev/core-s"  # events per second of the process's CPU time
 
-Samples = defaultdict[tuple[str, object], list[float]]
+Sample = tuple[str, object]
+Samples = defaultdict[Sample, list[float]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,25 +132,21 @@ def _measure_efficiency(sides: Sequence[Side], kinds: Kinds, samples: Samples) -
 
 
 def _rows(samples: Samples, wrong: tuple[str, ...], no_go: NoGo | None) -> list[Figure]:
-    def of(side: str, what: object) -> float:
-        return middle(samples[side, what])
-
-    def row(what: str, ours: object, unit: str, target: Target, reference: Reference | None = None) -> Figure:
-        return Figure(f"gateway, {what}", of(OURS, ours), unit, target, reference, wrong)
+    def row(what: str, ours: object, unit: str, target: Target, against: tuple[str, Sample] | None = None) -> Figure:
+        theirs = (against[0], samples[against[1]]) if against else None
+        return in_rounds(f"gateway, {what}", samples[OURS, ours], unit, target, against=theirs, wrong=wrong)
 
     def against(side: str, ratios: Mapping[int, float]) -> list[Figure]:
         return [
-            row(NAMES[size], size, PER_CORE, at_least(ratio), Reference(side, of(side, size)))
-            for size, ratio in ratios.items()
+            row(NAMES[size], size, PER_CORE, at_least(least), (side, (side, size))) for size, least in ratios.items()
         ]
 
-    clean = Reference("without it", of(OURS, FULL_REQUEST))
     return [
         *against(PLAIN, AGAINST_PLAIN),
         *without_go(against(GO, AGAINST_GO), no_go),
-        row("50, one of them bad", "bad", PER_CORE, at_least(0.85), clean),
+        row("50, one of them bad", "bad", PER_CORE, at_least(0.85), ("without it", (OURS, FULL_REQUEST))),
         row("p99 at half of the peak rate", "p99", "ms", Target("≤", 10)),
-        row("the same", "p99", "ms", at_most(1), Reference("plain at half of its own", of(PLAIN, "p99"))),
+        row("the same", "p99", "ms", at_most(1), ("plain at half of its own", (PLAIN, "p99"))),
         row("RSS at full load", "memory", "MB", Target("≤", 130)),
     ]
 

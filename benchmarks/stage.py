@@ -24,7 +24,7 @@ from attemptlog.simulation.sitting import Roster
 from benchmarks.school import School
 
 CHUNK = 5_000  # envelopes a publish
-SCHOOLS_KEPT = 4  # 100 MB each
+SCHOOLS_KEPT = 6  # 100 MB each
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,15 +43,15 @@ class Scale:
 
 
 FULL = Scale(
-    rounds=3,
+    rounds=5,
     candidates=2_000,
-    load_seconds=4,
-    pace_seconds=9,
-    fresh_seconds=15,
+    load_seconds=2.4,
+    pace_seconds=6,
+    fresh_seconds=6,
     trickle_seconds=20,
     backlog=1_000_000,
     large_table=10_000_000,
-    large_table_rounds=3,
+    large_table_rounds=5,
 )
 QUICK = Scale(
     rounds=1,

@@ -11,7 +11,7 @@ import psycopg
 
 from benchmarks import exam, purge
 from benchmarks.drain import backlog, drain
-from benchmarks.figures import Figure, Reference, at_least, middle
+from benchmarks.figures import Figure, at_least, in_rounds
 from benchmarks.stage import Stage
 
 SETTINGS = "SET maintenance_work_mem = '1GB'; SET max_parallel_maintenance_workers = 0; SET synchronous_commit = off"
@@ -87,7 +87,8 @@ def measure(stage: Stage) -> list[Figure]:
         for number, school in enumerate(schools):
             it = backlog(stage, school)
             with stage.database(school.roster) as other:
-                for name, database in (("empty", other), ("full", full)):
+                sides = [("empty", other), ("full", full)]
+                for name, database in sides if number % 2 else reversed(sides):
                     stage.say(f"size of the table, round {number + 1} of {stage.scale.large_table_rounds}: {name} …")
                     drained = drain(stage, it, database)
                     rates[name].append(drained.rate)
@@ -95,8 +96,9 @@ def measure(stage: Stage) -> list[Figure]:
         shown = exam.measure(stage, full, schools[0].roster.exam_id)
         purged = purge.measure(stage, full)
     name = f"consumer, {rows / 1e6:.0f} million rows in the table"
-    empty = Reference("an empty one", middle(rates["empty"]))
-    return [Figure(name, middle(rates["full"]), "rows/s", at_least(0.8), empty, tuple(wrong)), *shown, *purged]
+    empty = ("an empty one", rates["empty"])
+    row = in_rounds(name, rates["full"], "rows/s", at_least(0.8), against=empty, wrong=tuple(wrong))
+    return [row, *shown, *purged]
 
 
 def fill(database: str, rows: int) -> None:

@@ -33,6 +33,7 @@ from benchmarks.figures import (
     at_least,
     at_most,
     failed,
+    in_rounds,
     middle,
     percentile,
     rate_of,
@@ -79,6 +80,10 @@ def test_a_row_is_json_whatever_its_figures_are() -> None:
         "reference": None,
         "ratio": None,
         "target": "≥ 2 ×",  # noqa: RUF001
+        "value": None,
+        "bound": "≥",
+        "limit": 2,
+        "rounds": [],
         "verdict": MISS,
         "wrong": ["lost"],
         "left_out": "",
@@ -160,6 +165,30 @@ def test_the_table_shows_figure_reference_ratio_target_and_verdict() -> None:
     text = captured.get()
     for shown in ("90,000 ev/s", "18,000 ev/s", "plain", "5 ×", "≥ 4.5 ×", OK, "31.4 ev/s", "≤ 30 ev/s", MISS):  # noqa: RUF001
         assert shown in text
+
+
+def test_a_round_is_compared_with_its_own_reference_because_the_machine_changes_between_rounds() -> None:
+    ours, plain = [100, 40, 90], [50, 25, 50]  # slower for everybody in the second
+    one = in_rounds("rate", ours, "ev/s", at_least(1.8), against=("plain", plain))
+    assert (one.rounds, one.ratio, one.verdict) == ((2, 1.6, 1.8), 1.8, OK)
+    assert (one.figure, one.reference) == (90, Reference("plain", 50))
+
+
+def test_rounds_of_a_figure_without_a_reference_are_its_own() -> None:
+    one = in_rounds("p99", [7, 12, 9], "ms", Target("≤", 10))
+    assert (one.rounds, one.ratio, one.value, one.verdict) == ((7, 12, 9), None, 9, OK)
+
+
+def test_a_reference_that_was_not_measured_is_no_ratio() -> None:
+    one = in_rounds("rate", [100], "ev/s", at_least(1), against=("Go", []))
+    assert (one.rounds, one.verdict) == ((), MISS)
+
+
+def test_the_table_shows_how_far_rounds_were_apart() -> None:
+    console = Console(width=120)
+    with console.capture() as captured:
+        console.print(table_of([in_rounds("rate", [158, 166, 160], "ev/s", at_least(1), against=("a", [100] * 3))], ""))
+    assert "3: 1.58 to 1.66" in captured.get()
 
 
 def test_the_middle_of_nothing_is_no_figure() -> None:
