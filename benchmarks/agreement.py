@@ -71,6 +71,16 @@ def _is_far_within(row: Row | None) -> bool:
     return bool(row["value"] * FAR <= row["limit"])
 
 
+def _read(file: Path) -> list[Row]:
+    try:
+        rows: list[Row] = json.loads(file.read_text())["rows"]
+        compare([rows])
+    except (ValueError, KeyError, TypeError) as error:
+        typer.echo(f"{file} is not what `python -m benchmarks --json` of this version prints", err=True)
+        raise typer.Exit(2) from error
+    return rows
+
+
 @app.command()
 def main(files: Annotated[list[Path], typer.Argument(exists=True, dir_okay=False, help="Two or more runs.")]) -> None:
     """Print each row's figures and by how much they differ; exit status 1 when that is more than 10 % anywhere.
@@ -79,7 +89,7 @@ def main(files: Annotated[list[Path], typer.Argument(exists=True, dir_okay=False
     """
     if len(files) == 1:
         raise typer.BadParameter("one run agrees with itself: name two or more")
-    lines = compare([json.loads(file.read_text())["rows"] for file in files])
+    lines = compare([*map(_read, files)])
     table = Table("row", "target", *map(str, range(1, len(files) + 1)), "differ by", "verdict")
     for line in lines:
         values = ["n/a" if value is None else f"{value:.3g}" for value in line.values]

@@ -74,6 +74,13 @@ def test_one_run_is_not_compared_with_anything(tmp_path: Path) -> None:
     assert (result.exit_code, "two or more" in result.output) == (2, True)
 
 
+@pytest.mark.parametrize("text", ["", "no JSON", "[1]", "{}", '{"rows": [{"row": "rate"}]}', '{"rows": [1]}'])
+def test_a_file_that_is_no_run_is_named(text: str, tmp_path: Path) -> None:
+    (tmp_path / "2.json").write_text(text)
+    result = CliRunner().invoke(app, [_saved(tmp_path / "1.json", []), str(tmp_path / "2.json")])
+    assert (result.exit_code, "2.json is not what" in result.output) == (2, True)
+
+
 def _saved(file: Path, rows: list[dict[str, Any]]) -> str:
     file.write_text(json.dumps({"seconds": 1, "rows": rows}))
     return str(file)
