@@ -1,7 +1,7 @@
 """A connection to PostgreSQL that has claimed a target: one exporter of a target has it at a time."""
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, Self
 
 import psycopg
@@ -52,7 +52,9 @@ class Claimed:
         return self
 
     def __exit__(self, *exc_info: object) -> None:
-        self._connection.close()
+        with suppress(psycopg.Error):  # who has lost the connection has lost the lock
+            self._connection.execute(sql.UNLOCK, self._names())
+        self._connection.close()  # of which PostgreSQL takes notice at some time
 
     def _change(self, connection: Connection[Any], statement: str, **values: Any) -> None:
         if connection.execute(statement.encode(), self._names(**values)).rowcount == 0:

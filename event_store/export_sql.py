@@ -17,6 +17,7 @@ EXAM_GRANTS = {"test_sessions": "SELECT"}  # needed beside these where a target'
 WITH_EXAMS = "SELECT EXISTS (SELECT FROM export_targets WHERE name = 'xapi')"
 
 TRY_LOCK = "SELECT pg_try_advisory_lock(hashtextextended('attemptlog export ' || %(target)s, 0))"
+UNLOCK = "SELECT pg_advisory_unlock(hashtextextended('attemptlog export ' || %(target)s, 0))"
 
 ENTER_TARGET = """
 INSERT INTO export_targets (name, system_identifier)

@@ -164,6 +164,18 @@ def test_only_one_exporter_has_a_target_at_a_time(database_url: str, place: Plac
     export(database_url, place.open())
 
 
+def test_a_target_is_free_as_soon_as_an_exporter_has_ended(database_url: str) -> None:
+    held = (
+        "SELECT count(*) FROM pg_locks JOIN pg_database ON pg_database.oid = database"
+        " WHERE locktype = 'advisory' AND datname = current_database()"
+    )
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        for _ in range(20):
+            with Books(database_url, "here"):
+                assert connection.execute(held).fetchall() == [(1,)]
+            assert connection.execute(held).fetchall() == [(0,)]
+
+
 def test_a_stop_leaves_a_batch_to_whoever_comes_next(database_url: str, exam: Exam, place: Place) -> None:
     with psycopg.connect(database_url) as connection:
         store(connection, exam, 5)
