@@ -16,6 +16,7 @@ from attemptlog.local_stack import LocalStack, PostgresServer
 from attemptlog.migrations import upgrade
 from tests.support.memory import folder_in_memory
 from tests.support.oldest_postgres import OLDEST, OldestPostgres
+from tests.support.own_ports import keep_to_own_ports
 from tests.support.property_tests import load_profile
 from tests.support.record_store import RunningStore, running_store
 from tests.support.services import create_topic, docker_answers, temporary_database, with_database
@@ -31,8 +32,10 @@ load_profile()
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Share a Kafka among the workers of a test run, which PYTEST_XDIST_WORKER names."""
-    if "PYTEST_XDIST_WORKER" not in os.environ:
+    """Share a Kafka among the workers of a test run, which PYTEST_XDIST_WORKER names, and no port."""
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        keep_to_own_ports()
+    else:
         stack = ExitStack()
         directory = stack.enter_context(TemporaryDirectory(prefix="attemptlog-tests-", dir=folder_in_memory()))
         stack.enter_context(SharedKafka(Path(directory)))

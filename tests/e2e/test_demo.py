@@ -12,11 +12,11 @@ import psutil
 import psycopg
 import pytest
 
+from attemptlog.local_stack.ports import free_port
 from attemptlog.runtime.pseudonyms import Pseudonyms
 from attemptlog.simulation.recorded import COLUMNS
 from tests.support.command import STOP_TIMEOUT, Folder
 from tests.support.eventually import eventually
-from tests.support.http import free_port
 from tests.support.suppression import suppressing
 
 LOG = "\n".join(

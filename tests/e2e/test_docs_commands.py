@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from attemptlog.local_stack.ports import free_port
 from attemptlog.local_stack.postgres import BINARIES
 from tests.support.documents import DOCUMENTS, ROOT, blocks
-from tests.support.http import free_port
 
 PYTHON = Path(sys.executable)
 TIMEOUT = 180  # seconds

@@ -12,11 +12,12 @@ from pathlib import Path
 import httpx
 import pytest
 
+from attemptlog.local_stack.ports import free_port
 from tests.integration.test_event_logger import read
 from tests.support.consumer import query
 from tests.support.documents import ROOT
 from tests.support.eventually import eventually
-from tests.support.http import JWT_SECRET, Caller, Exam, free_port, insert_exam
+from tests.support.http import JWT_SECRET, Caller, Exam, insert_exam
 from tests.support.installed import OURS, Environment, installed, uv
 
 START_TIMEOUT = 60.0  # seconds; modules are compiled at the first start

@@ -12,8 +12,8 @@ from typing import BinaryIO
 
 import pytest
 
+from attemptlog.local_stack.ports import free_port
 from tests.support.eventually import PATIENCE
-from tests.support.http import free_port
 from tests.support.signals import HEEDING_SIGNALS
 
 PIPE_BYTES = 4096  # the least: a process that tells each import is never more than 40 of them ahead of who reads

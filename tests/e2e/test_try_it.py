@@ -15,11 +15,12 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Page
 
+from attemptlog.local_stack.ports import free_port
 from tests.support.browser import chromium
 from tests.support.command import Folder
 from tests.support.documents import ROOT, Block, blocks
 from tests.support.eventually import eventually
-from tests.support.http import end, free_port
+from tests.support.http import end
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -16,8 +16,9 @@ import httpx
 import psutil
 import pytest
 
+from attemptlog.local_stack.ports import free_port
 from tests.support.eventually import PATIENCE, eventually
-from tests.support.http import JWT_SECRET, PATH, START_DEADLINE, Exam, end, free_port, token
+from tests.support.http import JWT_SECRET, PATH, START_DEADLINE, Exam, end, token
 from tests.support.signals import HEEDING_SIGNALS
 from tests.support.wire import Answer, Answers, batch, chunked, cut, head, with_length
 

@@ -13,10 +13,11 @@ import httpx
 import orjson
 import pytest
 
+from attemptlog.local_stack.ports import free_port
 from tests.support.console import bearer
 from tests.support.documents import ROOT, blocks
 from tests.support.eventually import PATIENCE, eventually
-from tests.support.http import JWT_SECRET, free_port
+from tests.support.http import JWT_SECRET
 from tests.support.two_exams import CLASS, ROSTER, TwoExams, two_exams
 
 ONE = CLASS[0]

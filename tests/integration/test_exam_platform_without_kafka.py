@@ -10,6 +10,7 @@ from collections.abc import Callable
 import httpx
 import pytest
 
+from attemptlog.local_stack.ports import free_port
 from attemptlog.publisher import MemoryPublisher, Publisher
 from tests.support.eventually import PATIENCE, eventually
 from tests.support.exam_platform import (
@@ -23,7 +24,7 @@ from tests.support.exam_platform import (
     platform,
     settings,
 )
-from tests.support.http import JWT_SECRET, free_port
+from tests.support.http import JWT_SECRET
 
 TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+(Z|[+-]\d\d:\d\d)")
 

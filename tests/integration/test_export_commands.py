@@ -14,11 +14,12 @@ import httpx
 import psycopg
 import pytest
 
+from attemptlog.local_stack.ports import free_port
 from tests.support.command import Folder
 from tests.support.documents import ROOT, blocks
 from tests.support.eventually import eventually
 from tests.support.export import assert_equal, read_with_duckdb, store
-from tests.support.http import Exam, free_port, insert_exam
+from tests.support.http import Exam, insert_exam
 from tests.support.secured import login
 
 HOW_TO = ROOT / "docs/how-to/export-to-a-warehouse.md"

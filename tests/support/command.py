@@ -13,8 +13,8 @@ import psutil
 from typer.testing import CliRunner, Result
 
 from attemptlog.cli.app import app
+from attemptlog.local_stack.ports import free_port
 from tests.support.eventually import eventually
-from tests.support.http import free_port
 from tests.support.signals import HEEDING_SIGNALS
 
 ROOT = Path(__file__).parents[2]

@@ -15,9 +15,10 @@ import psycopg
 from psycopg.rows import dict_row
 
 from attemptlog.event_store.columns import Line, line_of, usual_lines
+from attemptlog.local_stack.ports import free_port
 from attemptlog.schemas import Envelope, encode, new_event_id
 from tests.support.eventually import PATIENCE
-from tests.support.http import Exam, free_port
+from tests.support.http import Exam
 from tests.support.landed_release import in_tree
 
 STOP_DEADLINE = 30.0  # seconds; it promises 10

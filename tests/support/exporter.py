@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.support.http import free_port
+from attemptlog.local_stack.ports import free_port
 
 
 @contextmanager

@@ -13,8 +13,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from attemptlog.local_stack.ports import free_port
 from tests.support.eventually import eventually
-from tests.support.http import PATH, free_port
+from tests.support.http import PATH
 
 NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # else each client reads all certificates of the machine
 RETRY_AFTER = "1"  # seconds

@@ -15,6 +15,7 @@ import httpx
 from playwright.async_api import Browser, BrowserContext, ViewportSize
 
 from attemptlog.event_store.audit import take_audit
+from attemptlog.local_stack.ports import free_port
 from attemptlog.runtime.admin import Cluster
 from examples.exam_platform.sessions.prepare import prepare
 from tests.support.browser import chromium
@@ -23,7 +24,7 @@ from tests.support.consumer import ConsumerProcess, consumer, consumer_role, que
 from tests.support.documents import ROOT
 from tests.support.eventually import eventually
 from tests.support.front import Front, front
-from tests.support.http import JWT_SECRET, end, free_port, gateway
+from tests.support.http import JWT_SECRET, end, gateway
 
 DESKTOP = ViewportSize(width=1280, height=900)
 PLAYER = ROOT / "examples/exam_platform/player/dist/index.html"

@@ -2,7 +2,6 @@
 
 import json
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -16,6 +15,7 @@ import httpx
 import jwt
 import psycopg
 
+from attemptlog.local_stack.ports import free_port
 from tests.support.eventually import PATIENCE
 from tests.support.landed_release import in_tree
 
@@ -83,11 +83,6 @@ class Caller:
 
     def post_events(self, *events: Any) -> httpx.Response:
         return self.post({"source": "web", "events": list(events)})
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
 
 
 @contextmanager

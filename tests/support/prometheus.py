@@ -11,9 +11,9 @@ from typing import Any
 import httpx
 import yaml
 
+from attemptlog.local_stack.ports import free_port
 from tests.support.documents import ROOT
 from tests.support.eventually import PATIENCE
-from tests.support.http import free_port
 
 FETCHED = ROOT / ".venv/prometheus/usr/bin"
 RULES = ROOT / "deploy/prometheus/rules.yml"

@@ -13,8 +13,9 @@ from typing import Any
 
 import httpx
 
+from attemptlog.local_stack.ports import free_port
 from tests.support.documents import ROOT
-from tests.support.http import end, free_port
+from tests.support.http import end
 
 LOCK = ROOT / "tests/record_store/requirements.lock"
 ENVIRONMENT = ROOT / ".venv/record_store"

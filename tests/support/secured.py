@@ -14,11 +14,11 @@ import httpx
 import psycopg
 
 from attemptlog.local_stack import KafkaBroker, PostgresServer
-from attemptlog.local_stack.ports import HOST
+from attemptlog.local_stack.ports import HOST, free_port
 from attemptlog.migrations import upgrade
 from tests.support.certificates import Authority
 from tests.support.eventually import PATIENCE
-from tests.support.http import JWT_SECRET, end, free_port
+from tests.support.http import JWT_SECRET, end
 from tests.support.services import with_database
 from tests.support.tls_front import TlsFront
 

@@ -10,12 +10,13 @@ from typing import Any
 import pytest
 
 from attemptlog.ingest_api.postgres_sessions import PostgresSessions
+from attemptlog.local_stack.ports import free_port
 from attemptlog.publisher import EventLogger, KafkaPublisher, MemoryPublisher
 from attemptlog.publisher.lanes import Lanes
 from attemptlog.runtime.ending import Ending
 from tests.support.documents import ROOT
 from tests.support.eventually import eventually
-from tests.support.http import JWT_SECRET, Exam, free_port
+from tests.support.http import JWT_SECRET, Exam
 from tests.unit.test_lanes import LONG, FakeProducer
 
 PROGRAM = """

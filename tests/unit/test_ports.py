@@ -11,9 +11,11 @@ import pytest
 from attemptlog.cli import console
 from attemptlog.local_pipeline import ports as module
 from attemptlog.local_pipeline.ports import Ports
+from attemptlog.local_stack import ports as stack_ports
 from attemptlog.local_stack.ports import free_port
 from attemptlog.runtime.errors import OperatorError
 from tests.support.documents import ROOT
+from tests.support.own_ports import keep_to_own_ports, share_of
 
 
 @pytest.fixture
@@ -52,6 +54,24 @@ def test_kafka_and_postgresql_make_way_for_a_port_that_is_taken_or_chosen(
     assert ports.kafka_port(console) not in {taken, gateway}
     assert ports.postgres_port(console) not in {taken, gateway}
     assert Ports(gateway, free_port(), 1, 2).kafka_port(console) == 1
+
+
+@pytest.mark.parametrize("workers", [1, 4, 16])
+def test_no_two_workers_of_a_test_run_are_given_the_same_port(workers: int) -> None:
+    shares = [set(share_of(worker, workers)) for worker in range(workers)]
+
+    assert sum(map(len, shares)) == len(set().union(*shares))
+    assert set().union(*shares).isdisjoint(range(15_000, 30_000)), "from which `attemptlog up` chooses"
+    assert min(map(len, shares)) > 300
+
+
+def test_a_worker_keeps_to_its_ports(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stack_ports, "CANDIDATES", stack_ports.CANDIDATES)
+    monkeypatch.setenv("PYTEST_XDIST_WORKER", "gw2")
+    monkeypatch.setenv("PYTEST_XDIST_WORKER_COUNT", "4")
+    keep_to_own_ports()
+
+    assert {free_port() for _ in range(20)} <= set(share_of(2, 4))
 
 
 def recipe(target: str, *arguments: str, **environment: str) -> list[str]:
