@@ -17,7 +17,7 @@ import pytest
 from attemptlog.local_stack.ports import free_port
 from tests.support.command import Folder
 from tests.support.documents import ROOT, blocks
-from tests.support.eventually import eventually
+from tests.support.eventually import PATIENCE, eventually
 from tests.support.export import assert_equal, read_with_duckdb, store
 from tests.support.http import Exam, insert_exam
 from tests.support.secured import login
@@ -143,14 +143,14 @@ def service(folder: Folder, **settings: str) -> Iterator[tuple["subprocess.Popen
 
 async def test_the_service_exports_what_comes_and_ends_when_told(folder: Folder, database_url: str, exam: Exam) -> None:
     with service(folder) as (process, client):
-        await eventually(lambda: client.get("/readyz").status_code == httpx.codes.OK, timeout=30)
+        await eventually(lambda: client.get("/readyz").status_code == httpx.codes.OK)
         with psycopg.connect(database_url) as connection:
             store(connection, exam, 5)
         await eventually(lambda: 'rows_total{target="parquet"} 17.0' in client.get("/metrics").text)
         assert client.get("/healthz").json() == {"status": "ok"}
         assert client.get("/nothing").status_code == httpx.codes.NOT_FOUND
         process.send_signal(signal.SIGTERM)
-        assert process.wait(10) == 0
+        assert process.wait(PATIENCE) == 0
     assert_equal(database_url, read_with_duckdb(exported(folder)))
 
 
@@ -165,13 +165,13 @@ async def test_a_service_whose_target_is_in_the_way_tells_and_goes_on_waiting(
     (folder.path / "file").touch()
     with service(folder, export_parquet_directory=str(folder.path / "file")) as (process, client):
         failed = 'failures_total{error_class="set_up",target="parquet"} 1.0'
-        await eventually(lambda: failed in client.get("/metrics").text, timeout=30)
+        await eventually(lambda: failed in client.get("/metrics").text)
         assert client.get("/readyz").status_code == httpx.codes.SERVICE_UNAVAILABLE
         assert client.get("/healthz").status_code == httpx.codes.OK
-        await eventually(lambda: failures_of(database_url) == [(1, "set_up")], timeout=30)
+        await eventually(lambda: failures_of(database_url) == [(1, "set_up")])
         assert folder.run("export", "status").returncode == 1
         process.send_signal(signal.SIGINT)
-        assert process.wait(10) == 0
+        assert process.wait(PATIENCE) == 0
 
 
 async def test_an_event_that_cannot_be_exported_ends_the_service_and_is_named(
@@ -182,7 +182,7 @@ async def test_an_event_that_cannot_be_exported_ends_the_service_and_is_named(
         connection.execute("UPDATE attempt_events SET event_ts = '-infinity' WHERE seq = 7")
         [(row,)] = connection.execute("SELECT id::text FROM attempt_events WHERE seq = 7").fetchall()
     with service(folder) as (process, _):
-        await eventually(lambda: process.poll() is not None, timeout=30)
+        await eventually(lambda: process.poll() is not None)
         assert process.returncode == 1
     assert f"event {row}: event_ts" in (folder.path / "log").read_text()
 

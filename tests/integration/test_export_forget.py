@@ -46,8 +46,7 @@ def target(place: Place) -> Iterator[Target]:
 
 
 def of_person(**fields: Any) -> dict[str, Any]:
-    number = f"{uuid4().hex[:4]}"
-    usual = {"id": f"00000000-0000-7000-8000-00000000{number}", "user_id": PERSON, "payload": SECRET}
+    usual = {"id": f"00000000-0000-7000-8000-{uuid4().hex[:12]}", "user_id": PERSON, "payload": SECRET}
     return event(**(usual | fields))
 
 

@@ -153,8 +153,8 @@ def test_a_bucket_that_is_not_there_is_for_an_operator(service: FakeS3) -> None:
         target.claim(1)
 
 
-def test_a_service_that_is_away_is_tried_again_later(service: FakeS3, unused_tcp_port: int) -> None:
-    url = f"http://127.0.0.1:{unused_tcp_port}"
+def test_a_service_that_is_away_is_tried_again_later(service: FakeS3) -> None:
+    url = "http://127.0.0.1:1"
     with S3(service.settings(endpoint_url=url)) as target, pytest.raises(TransientError, match=url):
         target.latest()
 

@@ -124,7 +124,8 @@ async def answer(send: Send, status: int, content: Any = None) -> None:
 
 def main() -> None:
     listener = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(app, log_level="warning"))
+    # A connection is not ended for its idleness at the moment when somebody uses it.
+    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", timeout_keep_alive=600))
 
     def end_with_input() -> None:
         sys.stdin.read()

@@ -10,18 +10,19 @@ import random
 import sys
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 
 import psycopg
 
 from attemptlog.event_store.errors import Occupied
 from attemptlog.exporter.duckdb import DuckDBFile
+from attemptlog.exporter.errors import TransientError
 from attemptlog.exporter.parquet import ParquetDirectory
 from attemptlog.exporter.s3 import S3
 from attemptlog.exporter.snowflake import Snowflake
 from attemptlog.exporter.target import Target
 from attemptlog.exporter.xapi import from_environment, target_of
+from tests.support.eventually import PATIENCE
 from tests.support.export import export, store
 from tests.support.fake_s3 import FakeS3
 from tests.support.fake_snowflake import FakeSnowflake
@@ -78,16 +79,19 @@ def main(url: str, place: str, seed: str, kills: str, *names: str) -> None:
 
 def exported(url: str, place: str, end: float | None = None) -> int:
     """Export in a process of its own; see `run`."""
-    target = target_at(place)
-    return run(lambda: export_when_free(url, target), FOLDERS, end)
+    return run(lambda: export_when_free(url, place), FOLDERS, end)
 
 
-def export_when_free(url: str, target: Target) -> None:
-    """Export once PostgreSQL has noticed that whoever was killed is gone."""
+def export_when_free(url: str, place: str) -> None:
+    """Export, and again where a service would: what whoever was killed has asked for last may come late."""
+    deadline = time.monotonic() + PATIENCE
     while True:
-        with suppress(Occupied):
-            export(url, target, BATCH_ROWS)
+        try:
+            export(url, target_at(place), BATCH_ROWS)
             return
+        except (Occupied, TransientError):
+            if time.monotonic() > deadline:
+                raise
 
 
 if __name__ == "__main__":
