@@ -12,10 +12,11 @@ import typer
 from attemptlog.cli.console import fact_table, out
 from attemptlog.cli.moments import shown
 from attemptlog.cli.who import ByOption, WhyOption, looker, note
+from attemptlog.event_store.dead_letters import TableRow
 from attemptlog.event_store.person import Person, reading_person
 from attemptlog.event_store.person_json import as_json
 from attemptlog.event_store.person_page import as_page
-from attemptlog.event_store.person_words import SUPPRESSED
+from attemptlog.event_store.person_words import STILL, SUPPRESSED
 from attemptlog.runtime.pseudonyms import pseudonyms_of
 from attemptlog.runtime.settings import OperatorSettings
 
@@ -69,14 +70,22 @@ def _write(file: Path, pieces: Iterable[str]) -> None:
         half.unlink(missing_ok=True)
 
 
+def _copy(row: TableRow) -> str:
+    since = f" since {shown(row['since'])[:-4]}" if row["since"] else ""
+    return f"{row['target']} {row['rows']:,}{since}"
+
+
 def _facts(found: Person) -> dict[str, str]:
-    copies = ", ".join(f"{row['target']} {row['rows']:,} since {shown(row['since'])[:-4]}" for row in found.exports())
-    return {
+    purges = found.purges()
+    targets = [each for row in purges for each in row["targets"]]
+    still = {f"still in {each['target']}": STILL[each["state"]] for each in targets if each["state"] in STILL}
+    facts = {
         "sessions": f"{len(found.sessions):,}",
         "events stored": f"{sum(row['events_stored'] for row in found.sessions):,}",
         "dead letters": f"{sum(1 for _ in found.dead_letters()):,}",
-        "copies": copies or "none",
-        "purges and lifts": f"{len(found.purges()):,}",
+        "copies": ", ".join(map(_copy, found.exports())) or "none",
+        "purges and lifts": f"{len(purges):,}",
         "is being stored": SUPPRESSED[found.is_suppressed],
         "looked at": f"{sum(1 for _ in found.accesses()):,} times",
     }
+    return facts | still

@@ -14,6 +14,7 @@ from typing import Any
 from attemptlog.event_store import person_words as words
 from attemptlog.event_store.dead_letters import TableRow, event_in, readable, visible
 from attemptlog.event_store.person import Person
+from attemptlog.event_store.purge_remains import DONE
 
 HEAD = """<!doctype html>
 <html lang="en">
@@ -153,10 +154,16 @@ def _purge(row: TableRow) -> str:
         "finished": row["finished_at"] or "not yet",
         "by": row["requested_by"],
         "because": row["reason"],
-        **{f"gone from {each['target']}": each["done_at"] for each in row["targets"]},
+        **dict(map(_in_target, row["targets"])),
     }
     kept = "<p>Copies elsewhere were kept.</p>\n" if row["keeps_exports"] else ""
     return _entry(row["started_at"], words.PURGES[row["kind"]], _facts(facts) + kept)
+
+
+def _in_target(found: TableRow) -> tuple[str, str]:
+    if found["state"] == DONE:
+        return f"gone from {found['target']}", found["done_at"]
+    return f"still in {found['target']}", words.STILL[found["state"]]
 
 
 def _looked(person: Person) -> Iterator[str]:

@@ -103,7 +103,8 @@ FROM export_targets
 ORDER BY name
 """
 
-# What a retention took is of many persons: its counts say nothing of one.
+# What a retention took is of many persons: its counts say nothing of one. A target of which nothing is written down has
+# not done it yet, and one that has done it without a number of rows cannot: it holds what it has.
 SELECT_PURGES = """
 SELECT
     id,
@@ -120,9 +121,17 @@ SELECT
     CASE WHEN kind <> 'retention' THEN dead_letters END AS dead_letters,
     coalesce(
         (
-            SELECT jsonb_agg(jsonb_build_object('target', target, 'done_at', done_at) ORDER BY target)
-            FROM purge_targets
-            WHERE purge_id = purges.id
+            SELECT jsonb_agg(
+                jsonb_build_object(
+                    'target', name,
+                    'state', CASE WHEN done_at IS NULL THEN 'pending' WHEN rows IS NULL THEN 'unknown' ELSE 'done' END,
+                    'done_at', CASE WHEN rows IS NOT NULL THEN done_at END
+                )
+                ORDER BY name
+            )
+            FROM export_targets
+            LEFT JOIN purge_targets ON target = name AND purge_id = purges.id
+            WHERE purges.kind <> 'lift' AND NOT purges.keeps_exports
         ),
         '[]'
     ) AS targets

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from attemptlog.event_store.purge_remains import PENDING, UNKNOWN
 from attemptlog.schemas.dead_letters import STORED
 
 EVENTS: Mapping[str, str] = {
@@ -49,6 +50,11 @@ PURGES: Mapping[str, str] = {
     "purge": "Erased, and nothing stored from then on",
     "lift": "Stored again from then on",
     "retention": "Erased because of its age",
+}
+
+STILL: Mapping[str, str] = {
+    PENDING: "it erases with its next export",
+    UNKNOWN: "it cannot erase what it has",
 }
 
 SUPPRESSED: Mapping[bool, str] = {

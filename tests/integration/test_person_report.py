@@ -32,6 +32,13 @@ INSERT INTO suppressions (pseudonym, purge_id)
 VALUES (%(user)s, 1), (%(other)s, 2), (%(session)s, 3)
 """
 
+TARGETS = """
+WITH entered AS (
+    INSERT INTO export_targets (name, system_identifier) VALUES ('duckdb', 1), ('parquet', 1), ('xapi', 1)
+)
+INSERT INTO purge_targets (purge_id, target, rows) VALUES (1, 'parquet', 3), (1, 'xapi', NULL)
+"""
+
 
 @pytest.fixture
 def exam(database_url: str) -> Exam:
@@ -260,7 +267,7 @@ def test_what_was_purged_and_lifted_is_told_to_whoever_has_the_key(
             "other": pseudonyms.of_user(other.user.encode()),
         }
         connection.execute(PURGES, names)
-        connection.execute("INSERT INTO purge_targets (purge_id, target, rows) VALUES (1, 'parquet', 3)")
+        connection.execute(TARGETS)
     refused = attemptlog(database_url, "person", "report", "--user", exam.user)
     assert (refused.exit_code, refused.stdout) == (1, "")
     monkeypatch.setenv("ATTEMPTLOG_PSEUDONYM_KEY", key)
@@ -270,7 +277,14 @@ def test_what_was_purged_and_lifted_is_told_to_whoever_has_the_key(
         (1, "purge", "asked for it", 5),
         (3, "retention", "too old", None),
     ]
-    assert [it["target"] for it in found["purges"][0]["targets"]] == ["parquet"]
+    assert {it["target"]: (it["state"], it["done_at"] is None) for it in found["purges"][0]["targets"]} == {
+        "duckdb": ("pending", True), "parquet": ("done", False), "xapi": ("unknown", True)
+    }  # fmt: skip
+    assert found["purges"][1]["targets"] == []
     shown = page(database_url, exam.user)
     assert all(each in shown for each in ("asked for it", "gone from parquet", "Copies elsewhere were kept"))
+    assert all(f"still in {each}" in shown for each in ("duckdb", "xapi"))
+    told = " ".join(attemptlog(database_url, "person", "report", "--user", exam.user).output.split())
+    assert "duckdb 0, parquet 0, xapi 0 │" in told
+    assert "still in xapi │ it cannot erase what it has" in told
     assert "of another" not in shown
