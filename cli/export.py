@@ -10,7 +10,7 @@ from attemptlog.cli.moments import HELP, parse_moment, shown
 from attemptlog.cli.who import ByOption, WhyOption, looker
 from attemptlog.event_store.export_status import ExportStatus
 from attemptlog.exporter.status import get_export_status
-from attemptlog.exporter.targets import DEFAULT
+from attemptlog.exporter.targets import DEFAULT, require_known
 
 export = typer.Typer(no_args_is_help=True, help="Export stored events to a warehouse, each exactly once.")
 
@@ -71,6 +71,7 @@ def resync(
     why: WhyOption = None,
 ) -> None:
     """Have everything sent once more, after database or target were restored; the target keeps one of each row."""
+    require_known(target)
     if not apply:
         out.print(
             f"Every stored event would be sent to {target} once more, and what it has already would be left out. "

@@ -82,12 +82,13 @@ def _purge(subject: Subject, by: str, reason: str, *, apply: bool, as_json: bool
     if as_json:
         print_json({"applied": apply, "purge": number} | counts._asdict())
     else:
-        _print(number, counts)
+        of_id = counts._replace(sessions=0) if subject.kind == SESSION else counts  # which is always counted
+        _print(number, counts, is_unknown=not any(of_id))
 
 
-def _print(number: int | None, counts: Counts) -> None:
+def _print(number: int | None, counts: Counts, *, is_unknown: bool) -> None:
     out.print(count_table("Would go" if number is None else f"Purge {number}", counts))
-    if not any(counts):
+    if is_unknown:
         out.print(
             "There is nothing of this id: check it. A purge has nothing of it stored from then on.", soft_wrap=True
         )

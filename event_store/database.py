@@ -60,11 +60,13 @@ def is_refusal(error: psycopg.Error) -> bool:
 
 
 def describe(error: Exception) -> str:
-    """Return the SQLSTATE and the message's first line; never DETAIL, which may quote a row."""
+    """Return the SQLSTATE, if one was told, and the message's first line; never DETAIL, which may quote a row."""
     if not isinstance(error, psycopg.Error):
         return f"the connection broke ({type(error).__name__})"
-    message = error.diag.message_primary or str(error)
-    return f"{error.sqlstate or type(error).__name__}: {message.partition(chr(10))[0]}"
+    message = (error.diag.message_primary or str(error)).partition("\n")[0]
+    if isinstance(error, psycopg.OperationalError) and error.sqlstate is None:
+        return f"PostgreSQL cannot be reached: {message}"
+    return f"{error.sqlstate or type(error).__name__}: {message}"
 
 
 def refusal(sqlstate: str | None, why: str) -> CannotRun:

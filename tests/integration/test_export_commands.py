@@ -95,8 +95,10 @@ def test_a_resync_is_a_dry_run_unless_told_otherwise(folder: Folder, database_ur
 
 MISTAKES: list[tuple[list[str], dict[str, str], str]] = [
     (["export", "run", "--once", "--target", "nowhere"], {}, "There is no target nowhere"),
+    (["export", "resync", "--target", "nowhere"], {}, "There is no target nowhere"),
+    (["audit", "--target", "nowhere"], {}, "There is no target nowhere"),
     (["export", "run", "--since", "24h"], {}, "--since needs --once"),
-    (["export", "run", "--once"], {"database_url": "postgresql://127.0.0.1:1/nobody"}, "refused"),
+    (["export", "run", "--once"], {"database_url": "postgresql://127.0.0.1:1/nobody"}, "PostgreSQL cannot be reached"),
     (["export", "run", "--once"], {"export_parquet_directory": "/proc/nothing"}, "/proc/nothing"),
     (["export", "run"], {"export_interval": "0"}, "ATTEMPTLOG_EXPORT_INTERVAL"),
 ]

@@ -167,11 +167,14 @@ def test_the_platform_can_delete_its_rows_afterwards(school: School) -> None:
     assert query(url, "DELETE FROM users WHERE id = %s RETURNING id::text", anna.user) == [anna.user]
 
 
-def test_somebody_of_whom_there_is_nothing_is_suppressed_from_now_on(school: School, purger_url: str) -> None:
+def test_an_id_of_which_there_is_nothing_is_suppressed_from_now_on(school: School, purger_url: str) -> None:
     nobody = str(uuid4())
-    assert "check it" in run(purger_url, "purge", "--user", nobody).output
-    assert purged(purger_url, "--user", nobody)["events"] == 0
-    assert list_of(school.database_url) == {PSEUDONYMS.of_user(nobody.encode())}
+    for kind in ("--user", "--session"):
+        assert "check it" in run(purger_url, "purge", kind, nobody).output
+        assert purged(purger_url, kind, nobody)["events"] == 0
+    pseudonyms = {PSEUDONYMS.of_user(nobody.encode()), PSEUDONYMS.of_session(nobody.encode())}
+    assert list_of(school.database_url) == pseudonyms
+    assert "check it" not in run(purger_url, "purge", "--user", school.anna.user).output
 
 
 # What is kept, and shown

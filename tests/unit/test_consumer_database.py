@@ -54,6 +54,5 @@ def test_everything_else_is_neither(error: psycopg.Error) -> None:
 
 
 def test_a_description_is_one_line() -> None:
-    assert (
-        describe(psycopg.OperationalError("connection failed\nDETAIL: a row")) == "OperationalError: connection failed"
-    )
+    said = describe(psycopg.OperationalError("connection failed\nDETAIL: a row"))
+    assert said == "PostgreSQL cannot be reached: connection failed"
