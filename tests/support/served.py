@@ -5,8 +5,6 @@ import subprocess
 import sys
 from functools import cache
 
-PATIENCE = 10  # seconds
-
 
 @cache
 def port_of(module: str) -> int:
