@@ -186,6 +186,8 @@ def test_a_dry_run_counts_what_goes_and_changes_nothing(school: School, purger_u
     counted = data(purger_url, "purge", "--user", school.anna.user)
     assert school.checksums() == before
     assert list_of(school.database_url) == set()
+    looked = query(school.database_url, "SELECT command, subject_kind, subject::text FROM data_accesses")
+    assert looked == [("purge", "user", school.anna.user)]
     assert counted == {"applied": False, "purge": None} | counts(purged(purger_url, "--user", school.anna.user))
 
 
