@@ -15,7 +15,8 @@ from tests.support.http import Caller, Exam, gateway, insert_exam
 from tests.support.services import create_topic, temporary_database, with_database
 
 DEADLINE = 5.0  # seconds; the gateway's delivery deadline here
-LOOKUPS = 1.0  # seconds; one takes 0.25 at most, one that waited for PostgreSQL would take 5
+LOOKUPS = 3.0  # seconds; one takes 0.25 at most, one that waited for PostgreSQL would take 5
+LATE = 3.0  # seconds that an answer may be late on a busy machine
 BUSY = 10  # times what an answer usually takes, measured in the same test, is what a busy machine may add
 
 
@@ -111,7 +112,7 @@ async def test_with_kafka_away_the_answer_is_503_within_the_deadline_and_it_reco
         reply = pipeline.caller.post_events(pipeline.exam.event(seq=pipeline.seq))
         assert reply.status_code == 503
         assert int(reply.headers["retry-after"]) >= 1
-        assert time.monotonic() - started < DEADLINE + 1 + BUSY * usual
+        assert time.monotonic() - started < DEADLINE + LATE + BUSY * usual
     assert pipeline.caller.client.get("/readyz").status_code == 503
     assert pipeline.caller.client.get("/healthz").status_code == 200
     await asyncio.to_thread(pipeline.stack.kafka.start)
