@@ -3,6 +3,7 @@
 import json
 import re
 from codecs import BOM_UTF8
+from contextlib import suppress
 from typing import Any
 
 from pydantic import ValidationError
@@ -26,9 +27,15 @@ def read(body: bytes) -> Batch:
     return Batch(request.source, request.stream_id, request.sent_at, request.dropped, events)
 
 
-def read_alone(index: int, raw: bytes) -> Event | Refused:
+def read_alone(index: int, text: bytes) -> Event | Refused:
     """Return what the JSON text at `index` of a batch is; raise ValidationError where the models cannot parse it."""
-    [event] = IngestRequest.model_validate_json(b'{"events":[%b]}' % raw).events  # as deep as it is in its batch
+    try:
+        EventIn.model_validate_json(text)
+    except ValidationError as error:
+        with suppress(ValueError):  # of a text that is no JSON
+            return Refused(_rejection(index, error), _session_id(from_json(text)))
+        raise
+    [event] = IngestRequest.model_validate_json(b'{"events":[%b]}' % text).events  # as deep as it is in its batch
     return _event(index, event)
 
 

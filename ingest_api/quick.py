@@ -85,14 +85,13 @@ def _all_plain(body: bytes) -> Batch | None:
 
 def _one_by_one(body: bytes) -> Batch:
     request = _read_texts(body)
-    return _batch(request, [_alone(index, raw) for index, raw in enumerate(request.events)])
-
-
-def _alone(index: int, raw: Raw) -> Event | Refused:
-    try:
-        return _event(_read_event(raw))
-    except (msgspec.ValidationError, _NotPlain):
-        return read_alone(index, bytes(raw))
+    events: list[Event | Refused] = []
+    for index, text in enumerate(request.events):
+        try:
+            events.append(_event(_read_event(text)))
+        except (msgspec.ValidationError, _NotPlain):
+            events.append(read_alone(index, bytes(text)))
+    return _batch(request, events)
 
 
 def _batch(head: _Head, events: list[Event] | list[Event | Refused]) -> Batch:
