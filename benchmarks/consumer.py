@@ -4,7 +4,7 @@ from collections import defaultdict
 
 from attemptlog import migrations
 from benchmarks.drain import QUIX, QUIX_PYTHON, Drained, backlog, drain
-from benchmarks.figures import Figure, Reference, Target, at_least, at_most, failed, middle
+from benchmarks.figures import Figure, Target, at_least, at_most, failed, in_rounds
 from benchmarks.references import copy_floor
 from benchmarks.school import School
 from benchmarks.stage import Stage
@@ -64,18 +64,19 @@ def _note(drained: Drained, who: str, samples: Samples) -> list[str]:
 
 
 def _rows(samples: Samples, wrong: tuple[str, ...]) -> list[Figure]:
-    def row(what: str, ours: str, unit: str, target: Target, reference: Reference) -> Figure:
-        return Figure(f"consumer, {what}", middle(samples[ours]), unit, target, reference, wrong)
+    def row(what: str, ours: str, unit: str, target: Target, against: tuple[str, str]) -> Figure:
+        which, theirs = against
+        pairs = (which, samples[theirs])
+        return in_rounds(f"consumer, {what}", samples[ours], unit, target, against=pairs, wrong=wrong)
 
-    floor = Reference("copy_floor", middle(samples["floor"]))
-    floor_cpu = Reference("copy_floor's PostgreSQL", middle(samples["floor cpu"]))
-    quix = Reference("quix_sink", middle(samples["quix_sink"]))
+    one, two, lean = (_name(workers, indexes) for workers, indexes in OURS)
+    floor = ("copy_floor", "floor")
     rows = [
-        row("one worker", _name(1, "documented"), "rows/s", at_least(1.6), floor),
-        row("two workers", _name(2, "documented"), "rows/s", at_least(1.85), floor),
-        row("two workers, lean indexes", _name(2, "lean"), "rows/s", at_least(2.0), floor),
-        row("two workers", _name(2, "documented"), "rows/s", at_least(4.0), quix),
-        row("CPU of the worker", f"{_name(1, 'documented')} cpu", "µs/ev", at_most(0.2), floor_cpu),
+        row("one worker", one, "rows/s", at_least(1.6), floor),
+        row("two workers", two, "rows/s", at_least(1.85), floor),
+        row("two workers, lean indexes", lean, "rows/s", at_least(2.0), floor),
+        row("two workers", two, "rows/s", at_least(4.0), ("quix_sink", "quix_sink")),
+        row("CPU of the worker", f"{one} cpu", "µs/ev", at_most(0.2), ("copy_floor's PostgreSQL", "floor cpu")),
     ]
     if not samples["quix_sink"]:
         rows[3] = failed("consumer, against quix_sink", "quix_sink is not installed: `make bench` does that")
