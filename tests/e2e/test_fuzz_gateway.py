@@ -242,7 +242,8 @@ def test_a_token_is_good_or_refused(account: Account, parts: tuple[str, str], sc
     header, claims = parts
     credentials = scheme + signed(header, claims.replace("@user@", account.exam.user)) + end
     body = json.dumps({"events": [account.exam.event(seq=None)]}).encode()
-    assert account.post(body, {"authorization": credentials}).status_code in {202, 401}
+    too_long = {431} if len(credentials) > UNCONNECTED.max_head_bytes - 1000 else set()
+    assert account.post(body, {"authorization": credentials}).status_code in {202, 401} | too_long
 
 
 @dataclass(frozen=True)
