@@ -97,10 +97,10 @@ def spent(pid: int) -> float:
     return int(Path(f"/proc/{pid}/schedstat").read_text().split()[0]) / 1e9
 
 
-def batches_of(envelopes: Iterable[Envelope]) -> Iterator[Batch]:
-    """Yield the envelopes as a consumer takes them."""
+def batches_of(envelopes: Iterable[Envelope], size: int = BATCH) -> Iterator[Batch]:
+    """Yield the envelopes as a consumer takes them, so many at a time."""
     records = (Record(offset, encode(envelope)) for offset, envelope in enumerate(envelopes))
-    while some := list(islice(records, BATCH)):
+    while some := list(islice(records, size)):
         yield decode_batch(some)
 
 
