@@ -47,8 +47,15 @@ ANALYZE fill_template, fill_sittings;
 COUNT = "SELECT count(*) FROM fill_template"
 
 CLASS: Sequence[LiteralString] = (
-    "CREATE TEMP TABLE sittings AS "
-    "SELECT like_session, exam_id, gen_random_uuid() AS session_id, gen_random_uuid() AS user_id FROM fill_sittings",
+    """
+    CREATE TEMP TABLE sittings AS
+    SELECT
+        like_session,
+        exam_id,
+        CASE WHEN %(in_order)s THEN uuidv7() ELSE gen_random_uuid() END AS session_id,
+        gen_random_uuid() AS user_id
+    FROM fill_sittings
+    """,
     "ANALYZE sittings",
     "INSERT INTO users (id) SELECT user_id FROM sittings",
     "INSERT INTO test_sessions (id, user_id, exam_id) SELECT session_id, user_id, exam_id FROM sittings",
@@ -84,10 +91,13 @@ async def _store(database: str, batches: Sequence[Batch]) -> None:
             await store.write(batch)
 
 
-def add_classes(database: str, days: Sequence[int], rows: int) -> None:
-    """Add a class of so many rows for each day, then vacuum, as autovacuum does, and have all of it on the disk."""
+def add_classes(database: str, days: Sequence[int], rows: int, *, in_order: bool) -> None:
+    """Add a class of so many rows for each day, then vacuum, as autovacuum does, and have all of it on the disk.
+
+    The ids of sessions are random, or in the order in which these were made.
+    """
     with _not_durable(database), ThreadPoolExecutor(BUILDERS) as pool:
-        list(pool.map(partial(_add_class, database, rows), days))
+        list(pool.map(partial(_add_class, database, rows, in_order=in_order), days))
     execute(database, VACUUM)
     execute(database, "CHECKPOINT")
     os.sync()  # or the system writes what was left to it while others are measured
@@ -104,10 +114,9 @@ def _not_durable(database: str) -> Iterator[None]:
     execute(database, "SELECT pg_reload_conf()")
 
 
-def _add_class(database: str, rows: int, day: int) -> None:
-    with psycopg.connect(database, autocommit=True) as connection:
+def _add_class(database: str, rows: int, day: int, *, in_order: bool) -> None:
+    with psycopg.connect(database, autocommit=True) as connection, psycopg.ClientCursor(connection) as cursor:
         for statement in (SETTINGS, *CLASS):
-            connection.execute(statement)
-        with psycopg.ClientCursor(connection) as cursor:
-            for first in range(0, rows, BATCH):
-                cursor.execute(ROWS, {"first": first, "end": first + BATCH, "later": f"{day} days"})
+            cursor.execute(statement, {"in_order": in_order})
+        for first in range(0, rows, BATCH):
+            cursor.execute(ROWS, {"first": first, "end": first + BATCH, "later": f"{day} days"})

@@ -9,6 +9,7 @@ from html import escape
 from itertools import chain
 from pathlib import Path
 
+from benchmarks.growth.points import DOCUMENTED
 from benchmarks.growth.series import (
     GROUPS,
     TARGET,
@@ -64,7 +65,7 @@ class Panel:
 
 
 def panels(points: Sequence[Measured]) -> list[Panel]:
-    """Return what is drawn of sizes that were measured with the same indexes."""
+    """Return what is drawn of sizes that were measured in the same layout."""
     readings = {f"{name}, {share}": (query, f"{share}_ms") for query, name in QUERIES.items() for share in SHARES}
     return [
         Panel(
@@ -159,4 +160,4 @@ def apart(heights: Sequence[float]) -> list[float]:
 
 
 if __name__ == "__main__":
-    print(draw(measured_in(Path(sys.argv[1]).read_text(), "documented")), end="")
+    print(draw(measured_in(Path(sys.argv[1]).read_text(), DOCUMENTED)), end="")

@@ -14,9 +14,10 @@ GROUPS = ("session first", "user first", "all others")  # of indexes, by their f
 Measured = Mapping[str, Any]
 
 
-def measured_in(lines: str, indexes: str) -> list[Measured]:
-    """Return the sizes that were measured with these indexes."""
-    return [point for point in map(json.loads, lines.splitlines()) if point["indexes"] == indexes]
+def measured_in(lines: str, layout: str | None = None) -> list[Measured]:
+    """Return what was measured, of one layout or of all."""
+    points = map(json.loads, lines.splitlines())
+    return [point for point in points if layout in (None, point["layout"])]
 
 
 def cpu(turn: Measured) -> float:

@@ -20,8 +20,6 @@ from benchmarks.growth.series import (
     table_bytes,
 )
 
-INDEXES = ("documented", "lean")
-
 
 def _of_turns(side: str, figure: Callable[[Measured], float]) -> Callable[[Measured], float]:
     return lambda point: of_turns(point, figure, side)
@@ -60,9 +58,8 @@ ROWS: Sequence[tuple[str, Callable[[Measured], float]]] = (
 
 def table_of(points: Sequence[Measured]) -> str:
     """Return a column for each size and a row for each figure."""
-    heads = [f"{point['rows'] / 1e6:.3g} million" for point in points]
-    lean = [", lean" if point["indexes"] == "lean" else "" for point in points]
-    lines = [["Rows in the table", *map("".join, zip(heads, lean, strict=True))], ["---", *["---:"] * len(points)]]
+    heads = [f"{point['rows'] / 1e6:.3g} million, {point['layout']}" for point in points]
+    lines = [["Rows in the table", *heads], ["---", *["---:"] * len(points)]]
     lines += [[name, *(_shown(figure(point)) for point in points)] for name, figure in ROWS]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
@@ -72,5 +69,4 @@ def _shown(value: float) -> str:
 
 
 if __name__ == "__main__":
-    lines = Path(sys.argv[1]).read_text()
-    print(table_of([point for indexes in INDEXES for point in measured_in(lines, indexes)]))
+    print(table_of(measured_in(Path(sys.argv[1]).read_text())))

@@ -17,7 +17,9 @@ from benchmarks.growth.series import (
     rate_by_cpu,
     table_bytes,
 )
+from benchmarks.growth.sitting import with_ids_in_order
 from benchmarks.growth.table import ROWS, table_of
+from benchmarks.school import School
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -41,11 +43,11 @@ def turn(cpu: float, rate: float, read: float = 0) -> dict[str, Any]:
     }
 
 
-def point(rows: int, *, read: float = 0, indexes: str = "documented") -> dict[str, Any]:
+def point(rows: int, *, read: float = 0, layout: str = "documented") -> dict[str, Any]:
     reading = {"median_ms": 5.0, "p95_ms": 12.5, "blocks": 200, "read": 50.5, "waited_ms": 0.1}
     return {
         "rows": rows,
-        "indexes": indexes,
+        "layout": layout,
         "size": {
             "attempt_events": 250 * rows,
             "attempt_events_pkey": 50 * rows,
@@ -83,9 +85,18 @@ def test_bytes_and_pages_are_told_by_what_they_belong_to() -> None:
     assert pages_read(point(1, read=2)) == {"session first": 4, "user first": 1.5, "all others": 0.75}
 
 
-def test_sizes_are_told_apart_by_their_indexes() -> None:
-    lines = "\n".join(json.dumps(point(1, indexes=indexes)) for indexes in ("documented", "lean", "documented"))
-    assert [len(measured_in(lines, indexes)) for indexes in ("documented", "lean", "none")] == [2, 1, 0]
+def test_sessions_with_ids_in_order_do_what_they_did() -> None:
+    school = School.made_up(5, "a")
+    other = with_ids_in_order(school)
+    assert other.session_ids == sorted(other.session_ids)
+    assert set(other.session_ids).isdisjoint(school.session_ids)
+    assert [each.events for each in other.sittings] == [each.events for each in school.sittings]
+    assert {each.session_id: each.user_id for each in other.sittings} == other.roster.sessions
+
+
+def test_sizes_are_told_apart_by_their_layout() -> None:
+    lines = "\n".join(json.dumps(point(1, layout=layout)) for layout in ("documented", "lean", "documented"))
+    assert [len(measured_in(lines, layout)) for layout in ("documented", "lean", "none", None)] == [2, 1, 0, 3]
 
 
 def test_more_is_drawn_higher_and_what_grows_by_as_much_is_as_far_apart() -> None:
@@ -133,8 +144,8 @@ def test_names_that_would_cover_each_other_are_moved_apart_in_their_order() -> N
 
 
 def test_the_table_has_a_row_for_each_figure_and_a_column_for_each_size() -> None:
-    lines = table_of([point(982_791), point(50_000_000, indexes="lean")]).splitlines()
-    assert lines[0] == "| Rows in the table | 0.983 million | 50 million, lean |"
+    lines = table_of([point(982_791), point(50_000_000, layout="lean")]).splitlines()
+    assert lines[0] == "| Rows in the table | 0.983 million, documented | 50 million, lean |"
     assert len(lines) == 2 + len(ROWS)
     assert "| rate of storing by CPU, an empty table's being 1 | 0.8 | 0.8 |" in lines
     assert "| WAL, bytes a row | 1,300 | 1,300 |" in lines

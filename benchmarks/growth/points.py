@@ -1,0 +1,96 @@
+"""Fills a table and measures it at each size."""
+
+import asyncio
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import LiteralString
+
+from attemptlog.event_store.sessions import SELECT_EVENTS
+from benchmarks.growth import fill, sql
+from benchmarks.growth.reading import Reading, read
+from benchmarks.growth.sitting import Sitting, sitting
+from benchmarks.growth.sql import execute
+from benchmarks.growth.storing import Turn, store
+from benchmarks.stage import Stage
+
+DOCUMENTED = "documented"
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """What was measured with so many rows in the table; `size` in bytes, of the table and of each index."""
+
+    rows: int
+    layout: str
+    size: dict[str, int]
+    timeline: Reading
+    session: Reading
+    full: list[Turn]
+    empty: list[Turn]
+
+
+@dataclass
+class Growth:
+    """A table that grows, into which `rounds` classes are stored at each size, in turns with an empty one."""
+
+    stage: Stage
+    database: str
+    rounds: int
+    in_order: bool
+    say: Callable[[str], None]
+    classes: int = 0  # that were made
+    of_class: int = 0  # rows
+
+    def points(self, sizes: Sequence[float], *, fewer: bool) -> Iterator[Point]:
+        """Yield what each size is like; then what the last one is like with fewer indexes."""
+        for statement in (sql.INSPECT_WAL, sql.TIME_IO):
+            execute(self.database, statement)
+        first = self._next()
+        self.stage.enrol(self.database, first.roster)
+        self.of_class = fill.begin(self.database, first.batches)
+        for size in sizes:
+            self._fill(size)
+            yield self._point(DOCUMENTED, ())
+        for number, (indexes, statement) in enumerate(sql.FEWER.items() if fewer else ()):
+            execute(self.database, statement)
+            yield self._point(indexes, list(sql.FEWER.values())[: number + 1])
+
+    def _fill(self, size: float) -> None:
+        missing = max(0, round(size / self.of_class) - self.classes)
+        self.say(f"{missing} classes of {self.of_class:,} rows …")
+        days = range(self.classes, self.classes + missing)
+        fill.add_classes(self.database, days, self.of_class, in_order=self.in_order)
+        self.classes += missing
+
+    def _next(self) -> Sitting:
+        self.classes += 1
+        return sitting(self.stage.scale.candidates, self.classes, in_order=self.in_order)
+
+    def _point(self, indexes: str, changes: Sequence[LiteralString]) -> Point:
+        layout = f"{indexes}, ids in order" if self.in_order else indexes
+        [[rows]] = execute(self.database, sql.COUNT)
+        size = dict(execute(self.database, sql.SIZES))
+        self.say(f"{rows:,} rows, {sum(size.values()) / 1e9:.1f} GB, {layout} …")
+        rounds = [self._round(changes) for _ in range(self.rounds)]
+        full, empty = ([each[name] for each in rounds] for name in ("full", "empty"))
+        timeline, session = (read(self.database, query) for query in (SELECT_EVENTS, sql.READ_SESSION))
+        return Point(rows, layout, size, timeline, session, full, empty)
+
+    def _round(self, changes: Sequence[LiteralString]) -> dict[str, Turn]:
+        """Have a class stored in the full table and in an empty one; they take turns in being first."""
+        it = self._next()
+        self.stage.enrol(self.database, it.roster)
+        with self.stage.database(it.roster) as empty:
+            for statement in (sql.INSPECT_WAL, *changes):
+                execute(empty, statement)
+            turns = {"full": self.database, "empty": empty}
+            return {name: self._turn(name, turns[name], it) for name in sorted(turns, reverse=bool(self.classes % 2))}
+
+    def _turn(self, name: str, database: str, it: Sitting) -> Turn:
+        started = time.monotonic()
+        stored, turn = asyncio.run(store(database, f"growth-{self.classes}", it.batches))
+        if stored != it.size:
+            raise RuntimeError(f"{stored:,} rows were stored instead of {it.size:,}")
+        self.say(f"  {name}, {time.monotonic() - started:.0f} s: {turn}")
+        return turn
