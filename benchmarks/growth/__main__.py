@@ -13,7 +13,7 @@ import typer
 from rich.console import Console
 
 from attemptlog.local_stack import LocalStack
-from benchmarks.growth.points import Growth
+from benchmarks.growth.points import VARIANTS, Growth
 from benchmarks.stage import FULL, Stage
 
 MILLION = 1_000_000
@@ -29,14 +29,16 @@ def main(
     rows: Annotated[str, typer.Option(help="Millions of rows, in ascending order.")] = "1,10,50",
     rounds: Annotated[int, typer.Option(help="Classes stored at each size, in turns.", min=1)] = 3,
     candidates: Annotated[int, typer.Option(help="Of a class, with 165 events each.", min=1)] = FULL.candidates,
-    fewer: Annotated[bool, typer.Option("--fewer", help="Measure the last size with fewer indexes, too.")] = False,
+    variants: Annotated[
+        bool, typer.Option("--variants", help="At the last size, also with larger batches and with fewer indexes.")
+    ] = False,
     in_order: Annotated[bool, typer.Option("--in-order", help="Give sessions UUIDv7 in place of random ids.")] = False,
 ) -> None:
     """Store, read and weigh at each size; 50 million rows take about 40 minutes, and 35 GB where temporary files go."""
     sizes = [float(each) * MILLION for each in rows.split(",")]
     with _stage(candidates) as stage, stage.database() as database:
         growth = Growth(stage, database, rounds, in_order, _say)
-        for point in growth.points(sizes, fewer=fewer):
+        for point in growth.points(sizes, VARIANTS if variants else ()):
             with out.open("a") as lines:
                 lines.write(json.dumps(asdict(point)) + "\n")
 

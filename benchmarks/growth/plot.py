@@ -160,4 +160,4 @@ def apart(heights: Sequence[float]) -> list[float]:
 
 
 if __name__ == "__main__":
-    print(draw(measured_in(Path(sys.argv[1]).read_text(), DOCUMENTED)), end="")
+    print(draw(measured_in(Path(sys.argv[1]).read_text(), DOCUMENTED.name)), end="")

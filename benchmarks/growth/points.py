@@ -3,23 +3,42 @@
 import asyncio
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import LiteralString
 
 from attemptlog.event_store.sessions import SELECT_EVENTS
 from benchmarks.growth import fill, sql
+from benchmarks.growth.fill import BATCH
 from benchmarks.growth.reading import Reading, read
 from benchmarks.growth.sitting import Sitting, sitting
 from benchmarks.growth.sql import execute
 from benchmarks.growth.storing import Turn, store
 from benchmarks.stage import Stage
 
-DOCUMENTED = "documented"
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """What is otherwise: how many records are stored at a time, and what is changed in the table before."""
+
+    name: str
+    batch: int = BATCH
+    change: LiteralString = ""
+
+
+DOCUMENTED = Variant("documented")
+VARIANTS = (  # each with the changes of those before it
+    Variant("batches of 20,000", batch=20_000),
+    Variant("lean", change=sql.LEAN),
+    Variant("lean, no user", change=sql.NO_USER),
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """What was measured with so many rows in the table; `size` in bytes, of the table and of each index."""
+    """What was measured with so many rows in the table; `size` in bytes, of the table and of each index.
+
+    `layout` is the name of a Variant, or of DOCUMENTED.
+    """
 
     rows: int
     layout: str
@@ -41,20 +60,26 @@ class Growth:
     say: Callable[[str], None]
     classes: int = 0  # that were made
     of_class: int = 0  # rows
+    changes: list[LiteralString] = field(default_factory=list)  # that were made to the table
 
-    def points(self, sizes: Sequence[float], *, fewer: bool) -> Iterator[Point]:
-        """Yield what each size is like; then what the last one is like with fewer indexes."""
+    def points(self, sizes: Sequence[float], variants: Sequence[Variant] = ()) -> Iterator[Point]:
+        """Yield what each size is like, and then what the last one is like otherwise."""
         for statement in (sql.INSPECT_WAL, sql.TIME_IO):
             execute(self.database, statement)
-        first = self._next()
+        first = self._next(BATCH)
         self.stage.enrol(self.database, first.roster)
         self.of_class = fill.begin(self.database, first.batches)
         for size in sizes:
             self._fill(size)
-            yield self._point(DOCUMENTED, ())
-        for number, (indexes, statement) in enumerate(sql.FEWER.items() if fewer else ()):
-            execute(self.database, statement)
-            yield self._point(indexes, list(sql.FEWER.values())[: number + 1])
+            yield self._point(DOCUMENTED)
+        for variant in variants:
+            self._change(variant)
+            yield self._point(variant)
+
+    def _change(self, variant: Variant) -> None:
+        if variant.change:
+            execute(self.database, variant.change)
+            self.changes.append(variant.change)
 
     def _fill(self, size: float) -> None:
         missing = max(0, round(size / self.of_class) - self.classes)
@@ -63,26 +88,26 @@ class Growth:
         fill.add_classes(self.database, days, self.of_class, in_order=self.in_order)
         self.classes += missing
 
-    def _next(self) -> Sitting:
+    def _next(self, batch: int) -> Sitting:
         self.classes += 1
-        return sitting(self.stage.scale.candidates, self.classes, in_order=self.in_order)
+        return sitting(self.stage.scale.candidates, self.classes, batch, in_order=self.in_order)
 
-    def _point(self, indexes: str, changes: Sequence[LiteralString]) -> Point:
-        layout = f"{indexes}, ids in order" if self.in_order else indexes
+    def _point(self, variant: Variant) -> Point:
+        layout = f"{variant.name}, ids in order" if self.in_order else variant.name
         [[rows]] = execute(self.database, sql.COUNT)
         size = dict(execute(self.database, sql.SIZES))
         self.say(f"{rows:,} rows, {sum(size.values()) / 1e9:.1f} GB, {layout} …")
-        rounds = [self._round(changes) for _ in range(self.rounds)]
+        rounds = [self._round(variant.batch) for _ in range(self.rounds)]
         full, empty = ([each[name] for each in rounds] for name in ("full", "empty"))
         timeline, session = (read(self.database, query) for query in (SELECT_EVENTS, sql.READ_SESSION))
         return Point(rows, layout, size, timeline, session, full, empty)
 
-    def _round(self, changes: Sequence[LiteralString]) -> dict[str, Turn]:
+    def _round(self, batch: int) -> dict[str, Turn]:
         """Have a class stored in the full table and in an empty one; they take turns in being first."""
-        it = self._next()
+        it = self._next(batch)
         self.stage.enrol(self.database, it.roster)
         with self.stage.database(it.roster) as empty:
-            for statement in (sql.INSPECT_WAL, *changes):
+            for statement in (sql.INSPECT_WAL, *self.changes):
                 execute(empty, statement)
             turns = {"full": self.database, "empty": empty}
             return {name: self._turn(name, turns[name], it) for name in sorted(turns, reverse=bool(self.classes % 2))}

@@ -7,7 +7,6 @@ from attemptlog.event_store.decoding import Batch
 from attemptlog.schemas import new_event_id
 from attemptlog.simulation.sitting import Roster
 from benchmarks.export_column import batches_of
-from benchmarks.growth.fill import BATCH
 from benchmarks.school import School
 
 
@@ -20,12 +19,12 @@ class Sitting:
     batches: list[Batch]
 
 
-def sitting(candidates: int, number: int, *, in_order: bool) -> Sitting:
+def sitting(candidates: int, number: int, batch: int, *, in_order: bool) -> Sitting:
     """Return a class; each number has ids of its own, and those of sessions are random or come in order."""
     school = School.made_up(candidates, f"growth-{number}")
     if in_order:
         school = with_ids_in_order(school)
-    it = Sitting(school.roster, school.size, list(batches_of(school.envelopes(), BATCH)))
+    it = Sitting(school.roster, school.size, list(batches_of(school.envelopes(), batch)))
     gc.freeze()  # or every collection looks at all of it
     return it
 

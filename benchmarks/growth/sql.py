@@ -1,20 +1,17 @@
 """What is asked of PostgreSQL about the table and about itself."""
 
-from collections.abc import Mapping
 from typing import Any, LiteralString
 
 import psycopg
 
-# Layouts with fewer indexes, each made from the one before: without the two that repeat the first column of another and
-# with times as ranges of pages; then without any that begins with the user, whose sessions another table knows.
-FEWER: Mapping[str, LiteralString] = {
-    "lean": """
-        DROP INDEX attempt_events_event_type_idx, attempt_events_user_id_idx, attempt_events_event_ts_idx;
-        CREATE INDEX attempt_events_event_ts_brin_idx ON attempt_events USING brin (event_ts)
-        WITH (pages_per_range = 1024, autosummarize = on);
-    """,
-    "lean, no user": "DROP INDEX attempt_events_user_id_event_ts_idx",
-}
+# Without the two indexes that repeat the first column of another, and with times as ranges of pages.
+LEAN = """
+DROP INDEX attempt_events_event_type_idx, attempt_events_user_id_idx, attempt_events_event_ts_idx;
+CREATE INDEX attempt_events_event_ts_brin_idx ON attempt_events USING brin (event_ts)
+WITH (pages_per_range = 1024, autosummarize = on);
+"""
+# A user's sessions are known to another table, so that the events are found without it.
+NO_USER = "DROP INDEX attempt_events_user_id_event_ts_idx"
 
 READ_SESSION = "SELECT * FROM attempt_events WHERE session_id = %(session)s ORDER BY event_ts"
 SOME_SESSIONS = "SELECT session_id FROM event_sessions ORDER BY random() LIMIT %s"
