@@ -12,7 +12,7 @@ from benchmarks.school import School
 
 @dataclass(frozen=True, slots=True)
 class Sitting:
-    """Who sits, and batches with `size` events, each counted once; not what these were made from, twice as large."""
+    """Who sits, and batches with `size` events, each counted once."""
 
     roster: Roster
     size: int
