@@ -17,6 +17,7 @@ from benchmarks.growth.points import VARIANTS, Growth
 from benchmarks.stage import FULL, Stage
 
 MILLION = 1_000_000
+FEWEST = 500  # candidates: the events of a class are to fill several of the largest batches
 
 console = Console(stderr=True, highlight=False, soft_wrap=True)
 app = typer.Typer(add_completion=False)
@@ -28,7 +29,7 @@ def main(
     *,
     rows: Annotated[str, typer.Option(help="Millions of rows, in ascending order.")] = "1,10,50",
     rounds: Annotated[int, typer.Option(help="Classes stored at each size, in turns.", min=1)] = 3,
-    candidates: Annotated[int, typer.Option(help="Of a class, with 165 events each.", min=1)] = FULL.candidates,
+    candidates: Annotated[int, typer.Option(help="Of a class, with 165 events each.", min=FEWEST)] = FULL.candidates,
     variants: Annotated[
         bool, typer.Option("--variants", help="At the last size, also with larger batches and with fewer indexes.")
     ] = False,

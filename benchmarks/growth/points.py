@@ -4,8 +4,8 @@ import asyncio
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import LiteralString
 
+from attemptlog import migrations
 from attemptlog.event_store.sessions import SELECT_EVENTS
 from benchmarks.growth import fill, sql
 from benchmarks.growth.fill import BATCH
@@ -16,20 +16,28 @@ from benchmarks.growth.storing import Turn, store
 from benchmarks.stage import Stage
 
 
+def _use_lean(database: str) -> None:
+    migrations.use_indexes(database, "lean")
+
+
+def _drop_user(database: str) -> None:
+    execute(database, sql.NO_USER)
+
+
 @dataclass(frozen=True, slots=True)
 class Variant:
     """What is otherwise: how many records are stored at a time, and what is changed in the table before."""
 
     name: str
     batch: int = BATCH
-    change: LiteralString = ""
+    change: Callable[[str], None] | None = None
 
 
 DOCUMENTED = Variant("documented")
 VARIANTS = (  # each with the changes of those before it
     Variant("batches of 20,000", batch=20_000),
-    Variant("lean", change=sql.LEAN),
-    Variant("lean, no user", change=sql.NO_USER),
+    Variant("lean", change=_use_lean),
+    Variant("lean, no user", change=_drop_user),
 )
 
 
@@ -60,7 +68,7 @@ class Growth:
     say: Callable[[str], None]
     classes: int = 0  # that were made
     of_class: int = 0  # rows
-    changes: list[LiteralString] = field(default_factory=list)  # that were made to the table
+    changes: list[Callable[[str], None]] = field(default_factory=list)  # that were made to the table
 
     def points(self, sizes: Sequence[float], variants: Sequence[Variant] = ()) -> Iterator[Point]:
         """Yield what each size is like, and then what the last one is like otherwise."""
@@ -78,7 +86,7 @@ class Growth:
 
     def _change(self, variant: Variant) -> None:
         if variant.change:
-            execute(self.database, variant.change)
+            variant.change(self.database)
             self.changes.append(variant.change)
 
     def _fill(self, size: float) -> None:
@@ -107,8 +115,9 @@ class Growth:
         it = self._next(batch)
         self.stage.enrol(self.database, it.roster)
         with self.stage.database(it.roster) as empty:
-            for statement in (sql.INSPECT_WAL, *self.changes):
-                execute(empty, statement)
+            execute(empty, sql.INSPECT_WAL)
+            for change in self.changes:
+                change(empty)
             turns = {"full": self.database, "empty": empty}
             return {name: self._turn(name, turns[name], it) for name in sorted(turns, reverse=bool(self.classes % 2))}
 

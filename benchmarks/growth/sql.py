@@ -4,12 +4,6 @@ from typing import Any, LiteralString
 
 import psycopg
 
-# Without the two indexes that repeat the first column of another, and with times as ranges of pages.
-LEAN = """
-DROP INDEX attempt_events_event_type_idx, attempt_events_user_id_idx, attempt_events_event_ts_idx;
-CREATE INDEX attempt_events_event_ts_brin_idx ON attempt_events USING brin (event_ts)
-WITH (pages_per_range = 1024, autosummarize = on);
-"""
 # A user's sessions are known to another table, so that the events are found without it.
 NO_USER = "DROP INDEX attempt_events_user_id_event_ts_idx"
 

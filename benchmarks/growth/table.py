@@ -9,7 +9,6 @@ from benchmarks.figures import MANY
 from benchmarks.growth.series import (
     GROUPS,
     Measured,
-    clock,
     cpu,
     index_bytes,
     measured_in,
@@ -35,23 +34,20 @@ def _pages_read(group: str) -> Callable[[Measured], float]:
 
 ROWS: Sequence[tuple[str, Callable[[Measured], float]]] = (
     ("rate of storing by CPU, an empty table's being 1", rate_by_cpu),
-    ("rate of storing by the clock, an empty table's being 1", rate_by_clock),
+    ("… by the clock", rate_by_clock),
     ("CPU of store and PostgreSQL, µs a row", _of_turns("full", cpu)),
-    ("… into the empty table", _of_turns("empty", cpu)),
-    ("by the clock, µs a row", _of_turns("full", clock)),
-    ("… into the empty table", _of_turns("empty", clock)),
-    ("reading pages, µs a row", _of_turns("full", itemgetter("reading_us"))),
-    ("writing pages, µs a row", _of_turns("full", itemgetter("writing_us"))),
+    ("… into an empty table", _of_turns("empty", cpu)),
+    ("waiting for pages that are read, µs a row", _of_turns("full", itemgetter("reading_us"))),
     *((f"pages read for 1,000 rows, {group}", _pages_read(group)) for group in GROUPS),
-    ("WAL, bytes a row", _of_turns("full", itemgetter("wal"))),
+    ("WAL after a checkpoint, bytes a row", _of_turns("full", itemgetter("wal"))),
     ("… of these whole pages", _of_turns("full", itemgetter("whole_pages"))),
     ("table, bytes a row", table_bytes),
     ("indexes, bytes a row", index_bytes),
     ("timeline of a session, median, ms", _reading("timeline", "median_ms")),
-    ("timeline of a session, p95, ms", _reading("timeline", "p95_ms")),
+    ("… p95", _reading("timeline", "p95_ms")),
     ("rows of a session, median, ms", _reading("session", "median_ms")),
-    ("rows of a session, p95, ms", _reading("session", "p95_ms")),
-    ("pages for the rows of a session", _reading("session", "blocks")),
+    ("… p95", _reading("session", "p95_ms")),
+    ("… pages", _reading("session", "blocks")),
     ("… of these not in shared buffers", _reading("session", "read")),
 )
 

@@ -3,6 +3,7 @@
 import json
 import math
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
 
@@ -20,6 +21,11 @@ from benchmarks.growth.series import (
 from benchmarks.growth.sitting import with_ids_in_order
 from benchmarks.growth.table import ROWS, table_of
 from benchmarks.school import School
+from tests.support.documents import ROOT
+
+SIZES = ROOT / "benchmarks/growth/sizes.jsonl"
+PERFORMANCE = ROOT / "docs/performance.md"
+PICTURE = ROOT / "docs/images/growth.svg"
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -148,4 +154,13 @@ def test_the_table_has_a_row_for_each_figure_and_a_column_for_each_size() -> Non
     assert lines[0] == "| Rows in the table | 0.983 million, documented | 50 million, lean |"
     assert len(lines) == 2 + len(ROWS)
     assert "| rate of storing by CPU, an empty table's being 1 | 0.8 | 0.8 |" in lines
-    assert "| WAL, bytes a row | 1,300 | 1,300 |" in lines
+    assert "| WAL after a checkpoint, bytes a row | 1,300 | 1,300 |" in lines
+
+
+def test_the_picture_in_the_docs_is_of_what_was_measured() -> None:
+    assert PICTURE.read_text() == draw(measured_in(SIZES.read_text(), "documented"))
+
+
+@pytest.mark.parametrize("lines", sorted(SIZES.parent.glob("*.jsonl")), ids=lambda path: path.stem)
+def test_a_table_in_the_docs_is_of_what_was_measured(lines: Path) -> None:
+    assert table_of(measured_in(lines.read_text())) in PERFORMANCE.read_text()
