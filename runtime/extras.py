@@ -26,6 +26,7 @@ EXTRAS = {
         "fastapi",
         "httpx",
         "jwt",
+        "pcre2",
         "psycopg",
         "psycopg_pool",
         "rich",
