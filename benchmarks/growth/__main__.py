@@ -35,7 +35,7 @@ def main(
     ] = False,
     in_order: Annotated[bool, typer.Option("--in-order", help="Give sessions UUIDv7 in place of random ids.")] = False,
 ) -> None:
-    """Store, read and weigh at each size; 50 million rows take about 40 minutes, and 35 GB where temporary files go."""
+    """Store, read and weigh at each size; 50 million rows take up to an hour, and 33 GB where temporary files go."""
     sizes = [float(each) * MILLION for each in rows.split(",")]
     with _stage(candidates) as stage, stage.database() as database:
         growth = Growth(stage, database, rounds, in_order, _say)

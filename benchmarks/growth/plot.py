@@ -9,8 +9,8 @@ from html import escape
 from itertools import chain
 from pathlib import Path
 
-from benchmarks.growth.points import DOCUMENTED
 from benchmarks.growth.series import (
+    DOCUMENTED,
     GROUPS,
     TARGET,
     Measured,
@@ -160,4 +160,4 @@ def apart(heights: Sequence[float]) -> list[float]:
 
 
 if __name__ == "__main__":
-    print(draw(measured_in(Path(sys.argv[1]).read_text(), DOCUMENTED.name)), end="")
+    print(draw(measured_in(Path(sys.argv[1]).read_text(), DOCUMENTED)), end="")

@@ -10,6 +10,7 @@ from attemptlog.event_store.sessions import SELECT_EVENTS
 from benchmarks.growth import fill, sql
 from benchmarks.growth.fill import BATCH
 from benchmarks.growth.reading import Reading, read
+from benchmarks.growth.series import DOCUMENTED
 from benchmarks.growth.sitting import Sitting, sitting
 from benchmarks.growth.sql import execute
 from benchmarks.growth.storing import Turn, store
@@ -33,7 +34,6 @@ class Variant:
     change: Callable[[str], None] | None = None
 
 
-DOCUMENTED = Variant("documented")
 VARIANTS = (  # each with the changes of those before it
     Variant("batches of 20,000", batch=20_000),
     Variant("lean", change=_use_lean),
@@ -45,7 +45,7 @@ VARIANTS = (  # each with the changes of those before it
 class Point:
     """What was measured with so many rows in the table; `size` in bytes, of the table and of each index.
 
-    `layout` is the name of a Variant, or of DOCUMENTED.
+    `layout` is the name of a Variant, or DOCUMENTED.
     """
 
     rows: int
@@ -79,7 +79,7 @@ class Growth:
         self.of_class = fill.begin(self.database, first.batches)
         for size in sizes:
             self._fill(size)
-            yield self._point(DOCUMENTED)
+            yield self._point(Variant(DOCUMENTED))
         for variant in variants:
             self._change(variant)
             yield self._point(variant)

@@ -7,6 +7,7 @@ from typing import Any
 
 from benchmarks.figures import middle
 
+DOCUMENTED = "documented"  # the layout that there is
 TABLE = "attempt_events"
 TARGET = 0.8  # of an empty table's rate
 GROUPS = ("session first", "user first", "all others")  # of indexes, by their first column; the table is of the last

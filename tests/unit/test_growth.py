@@ -11,6 +11,7 @@ import pytest
 
 from benchmarks.growth.plot import LINE_OF_TEXT, apart, draw, marks_up_to
 from benchmarks.growth.series import (
+    DOCUMENTED,
     index_bytes,
     measured_in,
     pages_read,
@@ -49,7 +50,7 @@ def turn(cpu: float, rate: float, read: float = 0) -> dict[str, Any]:
     }
 
 
-def point(rows: int, *, read: float = 0, layout: str = "documented") -> dict[str, Any]:
+def point(rows: int, *, read: float = 0, layout: str = DOCUMENTED) -> dict[str, Any]:
     reading = {"median_ms": 5.0, "p95_ms": 12.5, "blocks": 200, "read": 50.5, "waited_ms": 0.1}
     return {
         "rows": rows,
@@ -158,7 +159,7 @@ def test_the_table_has_a_row_for_each_figure_and_a_column_for_each_size() -> Non
 
 
 def test_the_picture_in_the_docs_is_of_what_was_measured() -> None:
-    assert PICTURE.read_text() == draw(measured_in(SIZES.read_text(), "documented"))
+    assert PICTURE.read_text() == draw(measured_in(SIZES.read_text(), DOCUMENTED))
 
 
 @pytest.mark.parametrize("lines", sorted(SIZES.parent.glob("*.jsonl")), ids=lambda path: path.stem)
