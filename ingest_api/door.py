@@ -15,6 +15,7 @@ from attemptlog.ingest_api.efforts import efforts_of
 from attemptlog.ingest_api.parsing import parse
 from attemptlog.ingest_api.problems import CALLER_LEFT, Broken, Problem, answer, as_problem, reply_of
 from attemptlog.ingest_api.services import Services
+from attemptlog.ingest_api.wire import AtOnce
 from attemptlog.runtime.headers import headers_of, token_of
 from attemptlog.runtime.token_errors import KeysUnavailable, TokenRefused
 from attemptlog.schemas import MAX_EVENTS_PER_BATCH, IngestReply
@@ -73,7 +74,7 @@ class Door:
 
 
 def _taken(reply: IngestReply) -> Response:
-    return Response(reply.model_dump_json(), HTTPStatus.ACCEPTED, media_type="application/json")
+    return AtOnce(reply.model_dump_json(), HTTPStatus.ACCEPTED, "application/json")
 
 
 @lru_cache(MAX_EVENTS_PER_BATCH)

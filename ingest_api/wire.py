@@ -2,11 +2,14 @@
 
 import asyncio
 from collections.abc import Callable, Iterable
+from http import HTTPStatus
 from typing import Any
 
+from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from attemptlog.ingest_api.problems import Problem, answer
+from attemptlog.ingest_api.uvicorn_connection import answer_at_once
 
 HeaderLines = Iterable[tuple[bytes, bytes]]
 
@@ -57,13 +60,33 @@ class WholeAnswers:
         return getattr(self._transport, name)
 
 
+class AtOnce(Response):
+    """A response that is written at once where it can be, because a batch waits for two messages of ASGI otherwise."""
+
+    def __init__(self, body: str, status: HTTPStatus, media_type: str) -> None:
+        super().__init__(body, status, media_type=media_type)
+        self._status, self._rest = _status_line(status), b"".join([*map(_line, self.raw_headers), b"\r\n", self.body])
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send it; see the ASGI specification."""
+        if not answer_at_once(send, self._status, self._rest):
+            await super().__call__(scope, receive, send)
+
+
 def as_bytes(problem: Problem, headers: HeaderLines = (), *, is_last: bool) -> bytes:
     """Return a problem as a whole answer; the last one of a connection says so."""
     response = answer(problem)
     lines = [(b"connection", b"close")] if is_last else []
-    head = b"".join(b"%b: %b\r\n" % line for line in (*headers, *response.raw_headers, *lines))
-    status = b"HTTP/1.1 %d %b\r\n" % (problem.status, problem.status.phrase.encode())
-    return b"".join([status, head, b"\r\n", response.body])
+    head = map(_line, (*headers, *response.raw_headers, *lines))
+    return b"".join([_status_line(problem.status), *head, b"\r\n", response.body])
+
+
+def _status_line(status: HTTPStatus) -> bytes:
+    return b"HTTP/1.1 %d %b\r\n" % (status, status.phrase.encode())
+
+
+def _line(header: tuple[bytes, bytes]) -> bytes:
+    return b"%b: %b\r\n" % header
 
 
 def answering(problem: Problem) -> ASGIApp:

@@ -327,6 +327,21 @@ async def test_an_answer_is_the_same_whoever_was_given_it_before() -> None:
     assert [answer.headers.keys() for answer in answers[1::2]] == [answers[0].headers.keys()] * 2
 
 
+@pytest.mark.parametrize("line", [b"x: y", b"connection: close"])
+async def test_an_answer_that_is_written_at_once_is_the_one_that_asgi_would_send(
+    gateway: Wire, line: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gateway.server.default_headers.append((b"date", b"Thu, 01 Jan 1970 00:00:00 GMT"))
+    written = []
+    for _ in range(2):
+        side = gateway.connect()
+        await side.send(with_length(batch(), line), with_length(batch(payload=1), line))
+        written.append(bytes(side.transport.written))
+        monkeypatch.setattr("attemptlog.ingest_api.wire.answer_at_once", lambda *_: False)
+    assert written[0] == written[1]
+    assert written[0].count(b"date: Thu, 01 Jan 1970") == len(side.statuses)
+
+
 async def test_trailers_are_no_headers(gateway: Wire) -> None:
     trailers = head()[head().index(b"authorization") : -2]
     side = gateway.connect()
