@@ -101,6 +101,11 @@ class UvicornConnection(HttpToolsProtocol):
         return True
 
 
+def header_line(header: tuple[bytes, bytes]) -> bytes:
+    """Return a header as it is written."""
+    return b"%b: %b\r\n" % header
+
+
 def answer_at_once(send: Send, status: bytes, rest: bytes) -> bool:
     """Write an answer as it is, with the server's headers behind its status line; return False where that may not be.
 
@@ -113,8 +118,7 @@ def answer_at_once(send: Send, status: bytes, rest: bytes) -> bool:
     if not cycle.disconnected:
         cycle.response_started = cycle.response_complete = True
         cycle.waiting_for_100_continue = False
-        headers = [b"%b: %b\r\n" % header for header in cycle.default_headers]
-        cycle.transport.write(b"".join([status, *headers, rest]))
+        cycle.transport.write(b"".join([status, *map(header_line, cycle.default_headers), rest]))
         cycle.message_event.set()
         cycle.on_response()
     return True

@@ -9,7 +9,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from attemptlog.ingest_api.problems import Problem, answer
-from attemptlog.ingest_api.uvicorn_connection import answer_at_once
+from attemptlog.ingest_api.uvicorn_connection import answer_at_once, header_line
 
 HeaderLines = Iterable[tuple[bytes, bytes]]
 
@@ -65,7 +65,8 @@ class AtOnce(Response):
 
     def __init__(self, body: str, status: HTTPStatus, media_type: str) -> None:
         super().__init__(body, status, media_type=media_type)
-        self._status, self._rest = _status_line(status), b"".join([*map(_line, self.raw_headers), b"\r\n", self.body])
+        self._status = _status_line(status)
+        self._rest = b"".join([*map(header_line, self.raw_headers), b"\r\n", self.body])
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send it; see the ASGI specification."""
@@ -77,16 +78,12 @@ def as_bytes(problem: Problem, headers: HeaderLines = (), *, is_last: bool) -> b
     """Return a problem as a whole answer; the last one of a connection says so."""
     response = answer(problem)
     lines = [(b"connection", b"close")] if is_last else []
-    head = map(_line, (*headers, *response.raw_headers, *lines))
+    head = map(header_line, (*headers, *response.raw_headers, *lines))
     return b"".join([_status_line(problem.status), *head, b"\r\n", response.body])
 
 
 def _status_line(status: HTTPStatus) -> bytes:
     return b"HTTP/1.1 %d %b\r\n" % (status, status.phrase.encode())
-
-
-def _line(header: tuple[bytes, bytes]) -> bytes:
-    return b"%b: %b\r\n" % header
 
 
 def answering(problem: Problem) -> ASGIApp:
@@ -100,5 +97,5 @@ def answering(problem: Problem) -> ASGIApp:
 
 def without_upgrade(method: bytes, target: bytes, version: str, headers: HeaderLines) -> bytes:
     """Return the head of a request without what asks for another protocol."""
-    kept = b"".join(b"%b: %b\r\n" % header for header in headers if header[0] != b"upgrade")
+    kept = b"".join(header_line(header) for header in headers if header[0] != b"upgrade")
     return b"%b %b HTTP/%b\r\n%b\r\n" % (method, target, version.encode(), kept)
